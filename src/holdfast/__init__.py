@@ -1,0 +1,1 @@
+"""Holdfast: an on-premises runtime for industrial AI agents with bounded autonomy."""

@@ -1,0 +1,1 @@
+"""The unprivileged process: it sees, explains and asks."""

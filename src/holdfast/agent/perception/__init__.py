@@ -1,0 +1,1 @@
+"""Detectors: one algorithm, one file."""

@@ -1,0 +1,1 @@
+"""Suites on recorded or seeded cases: how a figure is made."""

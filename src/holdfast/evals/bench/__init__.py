@@ -1,0 +1,1 @@
+"""Benchmarks, each beside a floor or a rival in the same run."""

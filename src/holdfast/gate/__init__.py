@@ -1,0 +1,1 @@
+"""The privileged process: it alone holds plant credentials and the record."""

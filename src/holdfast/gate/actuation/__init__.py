@@ -1,0 +1,1 @@
+"""At most once, then reconcile: the saga of a write."""

@@ -1,0 +1,1 @@
+"""The one REST API that agents, console and people use."""

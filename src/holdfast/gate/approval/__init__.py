@@ -1,0 +1,1 @@
+"""Who may say yes, and what exactly they signed."""

@@ -1,0 +1,1 @@
+"""What the plant knows beside its tags."""

@@ -1,0 +1,1 @@
+"""Decides: permit, ask or refuse, purely."""

@@ -1,0 +1,98 @@
+"""The contracts that a plug-in is held to; `testing.py` checks them.
+
+Built-ins and third parties use the same door: an entry point that names one class. A plug-in is a dataclass whose
+init fields are its configuration; the field docstrings are its reference. Installed is not enabled: only what the
+site file names is loaded.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.terms import Frame, Sample, Sent, Tag, TagTable
+
+
+class ConnectionLost(Exception):
+    """The other side is gone or never was there; the message says what to check."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Reads tags. Nothing here raises for a bad tag: it degrades itself alone, with a Bad status."""
+
+    async def connect(self) -> None:
+        """Open the connection. Raises ConnectionLost, saying address and cause. Does not retry: the gate does."""
+        ...
+
+    async def close(self) -> None:
+        """Close; safe to call twice and on a connection that was never opened."""
+        ...
+
+    def browse(self, under: str = "") -> AsyncIterator[Tag]:
+        """Every variable below a node, as read-only tags with unit, type and EURange where the server tells them."""
+        ...
+
+    async def read(self, tags: Sequence[Tag]) -> Sequence[Sample]:
+        """One sample a tag, in order, read from the device now. Raises ConnectionLost only if nothing could be read."""
+        ...
+
+    def subscribe(self, table: TagTable) -> AsyncIterator[Frame]:
+        """Frames of one row each period. On loss: one row of Bad values, then the iterator ends."""
+        ...
+
+    def health(self) -> Mapping[str, float]:
+        """lag_s, gaps, clock_offset_s, requests … whatever applies."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Writes tags. Exactly one request on the wire per call, never a retry, never queued."""
+
+    def wire_value(self, tag: Tag, value: float) -> float:
+        """What would arrive: scaled, rounded, encoded, decoded and scaled back. Raises ValueError if it can't be encoded."""
+        ...
+
+    async def write(self, tag: Tag, value: float, *, timeout_s: float) -> Sent:
+        """acked: the device said yes. rejected: it said no. unknown: anything else, also an exception after sending."""
+        ...
+
+
+class Connector(Reader, Writer, Protocol):
+    """What a connection of the site file is made of."""
+
+
+class Detector(Protocol):
+    """Turns frames of a fixed list of tags into scores; confirmation turns scores into findings.
+
+    Rows with a non-finite value or a Bad status in any tag still get a finite score: the detector says in its
+    docstring what it puts in their place (the score is then a claim about the other tags).
+    """
+
+    name: ClassVar[str]
+
+    def fit(self, values: NDArray[np.float64], tags: Sequence[str]) -> None:
+        """Learn a quiet stretch, (rows, tags). Raises ValueError that says what is wrong with it."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was seen since fit, not what was learned."""
+        ...
+
+    def score(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(rows, tags) in, (rows,) out; higher is worse, always finite; the same bits however the rows are split."""
+        ...
+
+    def shares(self) -> NDArray[np.float64]:
+        """(tags,): how much each tag contributes to the score of the last row scored; ≥ 0, sum 1."""
+        ...
+
+    def save(self) -> bytes:
+        """The learned state; load(save()) scores alike."""
+        ...
+
+    def load(self, state: bytes) -> None:
+        """Raises ValueError for a state that is not one of this detector's."""
+        ...

@@ -1,0 +1,1 @@
+"""Start, watch and isolate the processes; replay; demo."""

@@ -1,0 +1,1 @@
+"""Plants to try: physics only, and real protocol servers."""

@@ -1,0 +1,212 @@
+"""The frozen Site: what the plant's engineers wrote, after loading. One digest over all of it."""
+
+from typing import Literal
+
+from holdfast.terms import Autonomy, Priority, Tag, Word
+
+
+class Equals(Word):
+    """`tag` must be exactly `value`."""
+
+    tag: str
+    value: float
+
+
+class Connection(Word):
+    """How to reach one server. `options` are the connector's fields; secrets stay `env:`/`file:` references."""
+
+    name: str
+    type: str
+    options: tuple[tuple[str, str | float | bool | None], ...] = ()
+    writes: bool = False
+    line: int = 0
+
+    def option(self, name: str, default: str | float | bool | None = None) -> str | float | bool | None:
+        return dict(self.options).get(name, default)
+
+
+class AlarmLimits(Word):
+    """The plant's own limits on one tag; None where there is none."""
+
+    tag: str
+    hihi: float | None = None
+    hi: float | None = None
+    lo: float | None = None
+    lolo: float | None = None
+    deadband: float = 0.0
+    delay_s: float = 0.0
+    priority: Priority = "medium"
+    source: str = ""
+
+
+class Range(Word):
+    """Allowed values of a setpoint, both ends included. `by` names a state tag that selects the row, "" for one row."""
+
+    by: str
+    rows: tuple[tuple[str, tuple[float, float]], ...]  # (state name or "", (low, high))
+
+
+class Rate(Word):
+    max: float  # Σ|Δ| in the tag's unit
+    per_s: float
+
+
+class Writes(Word):
+    max: int
+    per_s: float
+
+
+class RestsOn(Word):
+    tags: tuple[str, ...]
+    newer_than_s: float
+    moves_within_s: float | None  # each must have changed within this time
+
+
+class Readback(Word):
+    tag: str
+    within: float
+    after_s: float
+
+
+class Settles(Word):
+    tag: str
+    within: float
+    after_s: float
+
+
+class Expect(Word):
+    """The effect on the process: `tag` falls (or rises) by at least `by` within `within_s`."""
+
+    tag: str
+    direction: Literal["falls", "rises"]
+    by: float
+    within_s: float
+
+
+class Envelope(Word):
+    """The physical bounds of one writable tag (design §4). None: the engineer wrote `none`."""
+
+    tag: str
+    equipment: str
+    autonomy: Autonomy
+    enable: Equals
+    range: Range | None
+    step: float | None
+    rate: Rate | None
+    writes: Writes | None
+    dwell_s: float | None
+    rests_on: RestsOn | None
+    readback: Readback | None
+    settles: Settles | None = None
+    expect: Expect | None = None
+    requires: tuple[Equals, ...] = ()
+    yield_s: float = 1800.0
+    on_loss: str = "plc_holds"
+    restore: bool = False  # a wrong effect restores the former value
+
+
+class Loop(Word):
+    """A control loop with the parts of plc/HF_Loop.st; each part is a tag name, "" where the loop lacks it."""
+
+    name: str
+    equipment: str
+    sp: str = ""
+    sp_now: str = ""
+    pv: str = ""
+    mode: str = ""
+    permit: str = ""
+    heartbeat: str = ""
+
+
+class Equipment(Word):
+    name: str
+    autonomy: Autonomy = "act"
+    maintenance: Equals | None = None
+
+
+class DetectorSpec(Word):
+    name: str
+    detector: str
+    tags: tuple[str, ...]  # resolved names, in site order
+    options: tuple[tuple[str, str | float | bool], ...] = ()
+    quiet_rows: int = 3600  # rows to learn from where no learned state is given
+    limit: float = 1.0  # score above which a row is abnormal, set by calibration
+    confirm_rows: int = 5
+
+
+class AgentSpec(Word):
+    name: str
+    autonomy: Autonomy
+    diagnoser: str = "rank"
+
+
+class Rule(Word):
+    id: str
+    effect: Literal["permit", "ask", "forbid"]
+    agents: tuple[str, ...]  # names or "*"
+    tags: tuple[str, ...]  # names or globs
+    when: str = "true"  # CEL
+    approvals: tuple[str, ...] = ()
+    line: int = 0
+
+
+class Policy(Word):
+    revision: int
+    rules: tuple[Rule, ...]
+
+
+class Objective(Word):
+    minimise: str = ""  # tag
+    keep: tuple[tuple[str, str, float, str], ...] = ()  # (tag, ">=" or "<=", factor, other tag or "")
+
+
+class Site(Word):
+    """One configuration. `digest(site)` is its identity in the record."""
+
+    name: str
+    language: Literal["en", "zh"]
+    timezone: str
+    autonomy: Autonomy = "act"  # plant-wide ceiling
+    objective: Objective = Objective()
+    connections: tuple[Connection, ...] = ()
+    equipment: tuple[Equipment, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    loops: tuple[Loop, ...] = ()
+    alarms: tuple[AlarmLimits, ...] = ()
+    envelopes: tuple[Envelope, ...] = ()
+    perception: tuple[DetectorSpec, ...] = ()
+    agents: tuple[AgentSpec, ...] = ()
+    default_approvals: tuple[str, ...] = ("operator",)
+    policy: Policy = Policy(revision=0, rules=())
+    modes: str = ""  # canonical text of the site's own failure modes
+    stop_tag: Equals | None = None
+
+    def tag(self, name: str) -> Tag | None:
+        return next((t for t in self.tags if t.name == name), None)
+
+    def envelope(self, tag: str) -> Envelope | None:
+        return next((e for e in self.envelopes if e.tag == tag), None)
+
+    def loop_of(self, sp_tag: str) -> Loop | None:
+        return next((loop for loop in self.loops if loop.sp == sp_tag), None)
+
+
+class Problem(Word):
+    """One thing wrong in a configuration: where, what, and what would be right."""
+
+    file: str
+    line: int
+    what: str
+    cure: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}\n    {self.cure}"
+
+
+class SiteError(Exception):
+    """The configuration can't be used; `problems` holds all of them."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(p) for p in problems))
+        self.problems = problems
