@@ -1,0 +1,1 @@
+"""The demo plant: a cold-rolling stand and an annealing section."""
