@@ -7,8 +7,9 @@ and the ledger are made over, so they never depend on field order, locale or pla
 import dataclasses
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, dataclass_transform
+from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ Verdict = Literal["permit", "ask", "refuse"]
 Sent = Literal["acked", "rejected", "unknown"]
 TagType = Literal["float", "integer", "bool", "state"]
 Priority = Literal["low", "medium", "high", "urgent"]
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
 LABELS: tuple[Label, ...] = ("public", "partner", "site", "restricted")
 AUTONOMIES: tuple[Autonomy, ...] = ("observe", "shadow", "ask", "act")
@@ -34,10 +34,13 @@ BAD_DECODING_ERROR = 0x8007_0000
 SECOND_NS = 1_000_000_000
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Word:
-    """Base of every word: a frozen, keyword-only dataclass."""
+    """Base of every word: a frozen, keyword-only dataclass. At the edges pydantic reads it strictly: no unknown field,
+    no NaN, no truth value for a number."""
 
-    @dataclass_transform(frozen_default=True, kw_only_default=True)
+    __pydantic_config__: ClassVar[Mapping[str, bool | str]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+
     def __init_subclass__(cls, eq: bool = True) -> None:
         dataclasses.dataclass(frozen=True, kw_only=True, eq=eq)(cls)
 
@@ -45,7 +48,7 @@ class Word:
 def plain(value: Any) -> Any:
     """A word as JSON-ready Python: dicts, lists, text and numbers; numpy arrays are refused."""
     if isinstance(value, Word):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}  # type: ignore[arg-type]
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in value.apart}  # type: ignore[arg-type]
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):
@@ -120,6 +123,45 @@ class Frame(Word, eq=False):
     @property
     def rows(self) -> int:
         return int(self.received_ns.shape[0])
+
+
+_FRAME_HEAD = struct.Struct("<IIIq")  # bytes of the table's name, rows, columns, seq
+
+
+def pack(frame: Frame) -> bytes:
+    """A frame as bytes: head, table name, then received, source, values and status as little-endian arrays."""
+    name = frame.table.encode()
+    rows, columns = frame.values.shape
+    return b"".join(
+        (
+            _FRAME_HEAD.pack(len(name), rows, columns, frame.seq),
+            name,
+            frame.received_ns.astype("<i8", copy=False).tobytes(),
+            frame.source_ns.astype("<i8", copy=False).tobytes(),
+            frame.values.astype("<f8", copy=False).tobytes(),
+            frame.status.astype("<u4", copy=False).tobytes(),
+        )
+    )
+
+
+def unpack(data: bytes | memoryview) -> Frame:
+    """The frame of `pack`. Raises ValueError for anything else."""
+    if len(data) < _FRAME_HEAD.size:
+        raise ValueError("a frame is cut short in its head")
+    name_bytes, rows, columns, seq = _FRAME_HEAD.unpack_from(data)
+    at = _FRAME_HEAD.size
+    if len(data) != at + name_bytes + rows * (8 + columns * (8 + 8 + 4)):
+        raise ValueError("a frame's length does not match its head")
+    name = bytes(data[at : at + name_bytes]).decode()
+    at += name_bytes
+    received = np.frombuffer(data, "<i8", rows, at)
+    at += received.nbytes
+    source = np.frombuffer(data, "<i8", rows * columns, at).reshape(rows, columns)
+    at += source.nbytes
+    values = np.frombuffer(data, "<f8", rows * columns, at).reshape(rows, columns)
+    at += values.nbytes
+    status = np.frombuffer(data, "<u4", rows * columns, at).reshape(rows, columns)
+    return Frame(table=name, seq=seq, received_ns=received, source_ns=source, values=values, status=status)
 
 
 class Sample(Word):

@@ -1,6 +1,11 @@
-"""The frozen Site: what the plant's engineers wrote, after loading. One digest over all of it."""
+"""The frozen Site: what the plant's engineers wrote, after loading. One digest over all of it.
 
-from typing import Literal
+The digest is over what was said, not how: comments, spacing, anchors, line numbers, spellings of a unit and the order
+of keys in a block don't change it; every number does. The order of equipment, tags and rules does too, because it is
+the order of a frame's columns and of the reasons in a decision.
+"""
+
+from typing import ClassVar, Literal
 
 from holdfast.terms import Autonomy, Priority, Tag, Word
 
@@ -20,6 +25,8 @@ class Connection(Word):
     options: tuple[tuple[str, str | float | bool | None], ...] = ()
     writes: bool = False
     line: int = 0
+
+    apart: ClassVar[tuple[str, ...]] = ("line",)
 
     def option(self, name: str, default: str | float | bool | None = None) -> str | float | bool | None:
         return dict(self.options).get(name, default)
@@ -132,6 +139,9 @@ class DetectorSpec(Word):
     quiet_rows: int = 3600  # rows to learn from where no learned state is given
     limit: float = 1.0  # score above which a row is abnormal, set by calibration
     confirm_rows: int = 5
+    line: int = 0
+
+    apart: ClassVar[tuple[str, ...]] = ("line",)
 
 
 class AgentSpec(Word):
@@ -148,6 +158,8 @@ class Rule(Word):
     when: str = "true"  # CEL
     approvals: tuple[str, ...] = ()
     line: int = 0
+
+    apart: ClassVar[tuple[str, ...]] = ("line",)
 
 
 class Policy(Word):
