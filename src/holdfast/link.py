@@ -10,7 +10,19 @@ from holdfast.site.model import Site
 from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Word
 
 State = Literal[
-    "proposed", "refused", "shadow", "asked", "approved", "intent", "sent", "verified", "failed", "indeterminate", "expired", "voided", "done"
+    "proposed",
+    "refused",
+    "shadow",
+    "asked",
+    "approved",
+    "intent",
+    "sent",
+    "verified",
+    "failed",
+    "indeterminate",
+    "expired",
+    "voided",
+    "done",
 ]
 
 

@@ -1,0 +1,90 @@
+"""What every tag says right now, with its age on the gate's own monotonic clock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from holdfast.clock import Clock
+from holdfast.terms import BAD_NO_COMMUNICATION, BAD_WAITING_FOR_INITIAL_DATA, SECOND_NS, Frame, Reading, Sample, TagTable
+
+
+class Live:
+    """Latest values by tag. A frame that arrives is data or a keep-alive for all of its Good columns."""
+
+    def __init__(self, tables: Sequence[TagTable], clock: Clock) -> None:
+        names = [tag.name for table in tables for tag in table.tags]
+        self._clock = clock
+        self._at: Mapping[str, int] = {name: i for i, name in enumerate(names)}
+        self._columns: dict[str, slice] = {}
+        self._connection: dict[str, list[slice]] = {}
+        start = 0
+        for table in tables:
+            columns = slice(start, start + len(table.tags))
+            self._columns[table.id] = columns
+            self._connection.setdefault(table.connection, []).append(columns)
+            start = columns.stop
+        count = len(names)
+        now = clock.monotonic_ns()
+        self._values = np.full(count, np.nan)
+        self._status = np.full(count, BAD_WAITING_FOR_INITIAL_DATA, np.uint32)
+        self._source_ns = np.zeros(count, np.int64)
+        self._heard_ns = np.full(count, now, np.int64)  # monotonic
+        self._changed_ns = np.full(count, now, np.int64)  # monotonic
+        self._skew_ns = np.zeros(count, np.int64)
+
+    def ingest(self, frame: Frame) -> None:
+        """Take the last row of a frame; its other rows matter to history alone."""
+        columns = self._columns[frame.table]
+        now = self._clock.monotonic_ns()
+        values, status = frame.values[-1], frame.status[-1]
+        changed = values != self._values[columns]
+        good = status < 0x8000_0000  # Good or Uncertain: somebody spoke
+        self._changed_ns[columns][changed & good] = now
+        self._heard_ns[columns][good] = now
+        self._values[columns] = values
+        self._status[columns] = status
+        self._source_ns[columns] = frame.source_ns[-1]
+        self._skew_ns[columns] = frame.source_ns[-1] - frame.received_ns[-1]
+
+    def take(self, samples: Iterable[Sample]) -> None:
+        """Fresh device reads, for a second decision or a read-back."""
+        now, now_utc = self._clock.monotonic_ns(), self._clock.now_ns()
+        for sample in samples:
+            i = self._at[sample.tag]
+            value = sample.value if isinstance(sample.value, float | int) else float("nan")
+            if value != self._values[i]:
+                self._changed_ns[i] = now
+            if sample.status < 0x8000_0000:
+                self._heard_ns[i] = now
+            self._values[i] = value
+            self._status[i] = sample.status
+            self._source_ns[i] = sample.source_ns
+            self._skew_ns[i] = sample.source_ns - now_utc
+
+    def lost(self, connection: str) -> None:
+        """All tags of a connection are Bad at once; their last values are no longer said."""
+        for columns in self._connection.get(connection, ()):
+            self._values[columns] = np.nan
+            self._status[columns] = BAD_NO_COMMUNICATION
+
+    def good_value(self, tag: str) -> float | None:
+        """The value, or None unless its status is exactly Good."""
+        i = self._at[tag]
+        return float(self._values[i]) if self._status[i] == 0 else None
+
+    def reading(self, tag: str) -> Reading | None:
+        """None for a tag that no table has."""
+        i = self._at.get(tag)
+        if i is None:
+            return None
+        now = self._clock.monotonic_ns()
+        value = float(self._values[i])
+        return Reading(
+            tag=tag,
+            value=value if np.isfinite(value) else 0.0,  # the status says that there is none; a record holds no NaN
+            status=int(self._status[i]) if np.isfinite(value) else max(int(self._status[i]), BAD_NO_COMMUNICATION),
+            source_ns=int(self._source_ns[i]),
+            age_s=(now - int(self._heard_ns[i])) / SECOND_NS,
+            still_s=(now - int(self._changed_ns[i])) / SECOND_NS,
+            skew_s=int(self._skew_ns[i]) / SECOND_NS,
+        )
