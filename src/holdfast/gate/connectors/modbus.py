@@ -1,0 +1,296 @@
+"""Modbus TCP: a device's registers as tags, polled in batches, and written with exactly one request.
+
+Exception codes (V1.1b3 §7) fall into those that say nothing was done and those that leave it open; only the first are
+`rejected`.
+"""
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from holdfast.clock import Clock, RealClock
+from holdfast.gate.connectors import registers
+from holdfast.gate.connectors.mbap import Mbap, NotSent, Refused
+from holdfast.gate.connectors.pace import Budget, Pace
+from holdfast.gate.connectors.registers import Area, Order, Register, Span
+from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE, Row, is_bad
+from holdfast.ports import ConnectionLost
+from holdfast.terms import BAD_DECODING_ERROR, BAD_NO_COMMUNICATION, BAD_NODE_ID_UNKNOWN, GOOD, Frame, Sample, Sent, Tag, TagTable
+
+_READ: dict[Area, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+_BAD_DEVICE_FAILURE = 0x808B_0000
+_BAD_RESOURCE_UNAVAILABLE = 0x8004_0000
+_BAD_NOT_SUPPORTED = 0x803D_0000
+_STATUS = {
+    0x01: _BAD_NOT_SUPPORTED,
+    0x02: BAD_NODE_ID_UNKNOWN,
+    0x03: BAD_NODE_ID_UNKNOWN,
+    0x04: _BAD_DEVICE_FAILURE,
+    0x06: _BAD_RESOURCE_UNAVAILABLE,
+    0x0A: BAD_NO_COMMUNICATION,
+    0x0B: BAD_NO_COMMUNICATION,
+}
+# Illegal function, address or value, busy, no gateway path. 04 (failed while at it), 05 (still at it) and 0B (the
+# device behind the gateway did not answer) are not among them.
+_NOTHING_DONE = frozenset((0x01, 0x02, 0x03, 0x06, 0x0A))
+_Value = tuple[float, int]  # in engineering units (NaN where Bad), status
+
+
+@dataclass(kw_only=True)
+class Modbus:
+    """A Modbus TCP connection. Addresses: see `registers`."""
+
+    name: str
+    """The connection's name in the site file."""
+    host: str
+    """Address or name of the device or gateway."""
+    port: int = 502
+    """TCP port."""
+    unit_id: int = 1
+    """Unit identifier, 0 to 255; behind a gateway the serial address."""
+    word_order: Order = "big"
+    """Order of the words of values longer than one register, where the address does not say."""
+    byte_order: Order = "big"
+    """Order of the bytes in each word, where the address does not say."""
+    gap_max: int = 16
+    """Registers that nobody asked for are read along when there are no more of them than this between two tags."""
+    words_max: int = 120
+    """Most registers in one read request; the protocol allows 125, some devices less."""
+    pipeline: int = 1
+    """Requests that may be open at once. More than 1 only for a device known to bear it."""
+    timeout_s: float = 3.0
+    """Most seconds, real time, to wait for the device to accept a connection or to answer a read."""
+    requests_per_s: float = 0.0
+    """Most requests a second; 0 is no limit."""
+    clock: Clock = field(default_factory=RealClock)
+    state_dir: Path | None = None
+    """Not used: a Modbus connection keeps nothing."""
+
+    def __post_init__(self) -> None:
+        # An option from `env:` arrives as text.
+        self.port, self.unit_id, self.pipeline = int(self.port), int(self.unit_id), int(self.pipeline)
+        self.gap_max, self.words_max, self.timeout_s = int(self.gap_max), int(self.words_max), float(self.timeout_s)
+        if not 0 <= self.unit_id <= 255:
+            raise ValueError(f"{self.name}: unit_id must lie in 0..255, not {self.unit_id}")
+        if not 1 <= self.words_max <= 125:
+            raise ValueError(f"{self.name}: words_max must lie in 1..125, not {self.words_max}")
+        self._budget = Budget(float(self.requests_per_s))
+        self._link: Mbap | None = None
+        self._parsed: dict[str, Register | None] = {}  # one entry an address of the site file
+        self._paces: dict[str, Pace] = {}  # one entry a table
+        self._lag_s = 0.0
+        self._before = {"requests": 0, "late_answers": 0, "exceptions": 0}
+
+    # ---- reader --------------------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        await self.close()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                _, self._link = await loop.create_connection(lambda: Mbap(self.unit_id, self.pipeline), self.host, self.port)
+        except (OSError, TimeoutError) as error:
+            cause = str(error) or f"no answer within {self.timeout_s:g} s"
+            raise ConnectionLost(
+                f"{self.name}: {self.host}:{self.port} can't be reached ({cause}): check address, port and that the device runs"
+            ) from None
+
+    async def close(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            self._before["requests"] += link.requests
+            self._before["late_answers"] += link.late
+            link.abort("closed by us")
+            await asyncio.sleep(0)  # abort() schedules connection_lost, which lets go of the socket
+            await asyncio.sleep(0)
+
+    async def browse(self, under: str = "") -> AsyncIterator[Tag]:
+        """Nothing: Modbus has no list of its registers."""
+        for tag in ():
+            yield tag
+
+    async def read(self, tags: Sequence[Tag]) -> Sequence[Sample]:
+        values = await self._poll(tags)
+        now_ns = self.clock.now_ns()
+        return tuple(Sample(tag=t.name, value=v, status=s, source_ns=now_ns) for t, (v, s) in zip(tags, values, strict=True))
+
+    async def subscribe(self, table: TagTable) -> AsyncIterator[Frame]:
+        """Polls at the table's period; the source time is when the device answered, as Modbus carries none."""
+        pace = self._paces.setdefault(table.id, Pace(self.clock, table.period_s))
+        await pace.start()
+        row = Row(table, self.clock.now_ns())
+        while True:
+            if await self._rests(pace.wait_s()):
+                break
+            seq, begun_ns = pace.take(), self.clock.monotonic_ns()
+            try:
+                values = await self._poll(table.tags)
+            except ConnectionLost:
+                break
+            self._lag_s = (self.clock.monotonic_ns() - begun_ns) / 1e9
+            now_ns = self.clock.now_ns()
+            for column, (value, status) in enumerate(values):
+                row.put(column, value, status, now_ns)
+            yield row.frame(seq, now_ns)
+        now_ns = self.clock.now_ns()
+        row.lose(BAD_NO_COMMUNICATION, now_ns)
+        yield row.frame(pace.take(), now_ns)
+
+    def health(self) -> Mapping[str, float]:
+        link = self._link
+        return {
+            "connected": float(link is not None and not link.lost.done()),
+            "lag_s": self._lag_s,
+            "requests": float(self._before["requests"] + (link.requests if link else 0)),
+            "late_answers": float(self._before["late_answers"] + (link.late if link else 0)),
+            "exceptions": float(self._before["exceptions"]),
+        }
+
+    # ---- writer --------------------------------------------------------------------------------------------------
+
+    def wire_value(self, tag: Tag, value: float) -> float:
+        return registers.wire_value(self._writable(tag), tag.scale, value)
+
+    async def write(self, tag: Tag, value: float, *, timeout_s: float) -> Sent:
+        """`rejected` also where nothing was sent: not connected, no value the register can hold, no turn in time."""
+        try:
+            register = self._writable(tag)
+            words = registers.encode(register, registers.to_raw(tag.scale, value))
+        except ValueError:
+            return "rejected"
+        pdu, echo = _write_pdu(register, words)
+        link = self._link
+        if link is None:
+            return "rejected"
+        real_s = self.clock.real_s(timeout_s)
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + real_s
+        try:
+            async with asyncio.timeout_at(until_s):
+                await self._budget.spend()
+        except TimeoutError:
+            return "rejected"
+        try:
+            answer = await link.request(pdu, timeout_s=until_s - loop.time())
+        except NotSent:
+            return "rejected"
+        except Refused as refused:
+            self._before["exceptions"] += 1
+            return "rejected" if refused.code in _NOTHING_DONE else "unknown"
+        except (TimeoutError, ConnectionError):
+            return "unknown"
+        return "acked" if answer == echo else "unknown"
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _register(self, tag: Tag) -> Register | None:
+        if tag.address not in self._parsed:
+            try:
+                self._parsed[tag.address] = registers.parse(tag.address, word_order=self.word_order, byte_order=self.byte_order)
+            except ValueError:
+                self._parsed[tag.address] = None
+        return self._parsed[tag.address]
+
+    def _writable(self, tag: Tag) -> Register:
+        register = registers.parse(tag.address, word_order=self.word_order, byte_order=self.byte_order)
+        if register.area in ("discrete", "input"):
+            raise ValueError(
+                f"{tag.name}: {tag.address} is a {register.area}, which nobody can write; coils are 0xxxx, holding registers 4xxxx"
+            )
+        return register
+
+    async def _poll(self, tags: Sequence[Tag]) -> list[_Value]:
+        """One value a tag, in order. Raises ConnectionLost once the device no longer answers."""
+        link = self._link
+        if link is None or link.lost.done():
+            cause = link.lost.result() if link is not None else "it was not opened"
+            raise ConnectionLost(f"{self.name}: no connection to {self.host}:{self.port}: {cause}")
+        parsed = [self._register(tag) for tag in tags]
+        known = [i for i, register in enumerate(parsed) if register is not None]
+        wanted = [register for register in parsed if register is not None]
+        found: list[_Value] = [(float("nan"), BAD_NODE_ID_INVALID)] * len(tags)
+        plan = registers.spans(wanted, gap_max=self.gap_max, words_max=self.words_max)
+        # Depth is bounded: each halving of a refused span leaves fewer members, at most 2n-1 requests for n tags.
+        done = [await self._read(link, span, wanted) for span in plan] if self.pipeline == 1 else await self._gather(link, plan, wanted)
+        for part in done:
+            for member, value in part.items():
+                column = known[member]
+                found[column] = self._scaled(tags[column], value)
+        return found
+
+    async def _gather(self, link: Mbap, plan: Sequence[Span], wanted: Sequence[Register]) -> list[dict[int, _Value]]:
+        done = await asyncio.gather(*(self._read(link, span, wanted) for span in plan), return_exceptions=True)
+        for part in done:
+            if isinstance(part, BaseException):
+                raise part
+        return [part for part in done if not isinstance(part, BaseException)]
+
+    async def _read(self, link: Mbap, span: Span, wanted: Sequence[Register]) -> dict[int, _Value]:
+        """Raw values of a span's members; a refused span is halved, so that one bad register degrades itself alone."""
+        await self._budget.spend()
+        pdu = struct.pack(">BHH", _READ[span.area], span.offset, span.count)
+        try:
+            body = await link.request(pdu, timeout_s=self.timeout_s)
+        except Refused as refused:
+            self._before["exceptions"] += 1
+            smaller = registers.halves(span, wanted) if refused.code in (0x02, 0x03) else ()
+            if not smaller:
+                return dict.fromkeys(span.members, (float("nan"), _STATUS.get(refused.code, BAD_NO_COMMUNICATION)))
+            parts = [await self._read(link, half, wanted) for half in smaller]
+            return {member: value for part in parts for member, value in part.items()}
+        except TimeoutError:
+            link.abort(f"no answer to a read within {self.timeout_s:g} s")
+            raise ConnectionLost(f"{self.name}: {self.host}:{self.port} did not answer within {self.timeout_s:g} s") from None
+        except (ConnectionError, NotSent) as error:
+            raise ConnectionLost(f"{self.name}: {self.host}:{self.port}: {error}") from None
+        words = _words(span, body)
+        if words is None:
+            return dict.fromkeys(span.members, (float("nan"), BAD_DECODING_ERROR))
+        at = {member: wanted[member].offset - span.offset for member in span.members}
+        return {
+            member: (registers.decode(wanted[member], words[start : start + wanted[member].words]), GOOD) for member, start in at.items()
+        }
+
+    def _scaled(self, tag: Tag, value: _Value) -> _Value:
+        raw, status = value
+        if is_bad(status):
+            return value
+        eng = registers.to_eng(tag.scale, raw)
+        return (eng, status) if eng - eng == 0.0 else (float("nan"), BAD_OUT_OF_RANGE)  # inf - inf and NaN are not 0
+
+    async def _rests(self, wait_s: float) -> bool:
+        """Wait for the next tick; True as soon as the connection is lost."""
+        link = self._link
+        if link is None or link.lost.done():
+            return True
+        if wait_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await asyncio.shield(link.lost)
+        return link.lost.done() or self._link is not link
+
+
+def _words(span: Span, body: bytes) -> Sequence[int] | None:
+    """Registers, or one 0 or 1 a bit; None when the answer has not the length that was asked for."""
+    if not body or body[0] != len(body) - 1:
+        return None
+    if span.area in ("holding", "input"):
+        return struct.unpack_from(f">{span.count}H", body, 1) if body[0] == span.count * 2 else None
+    if body[0] != (span.count + 7) // 8:
+        return None
+    return [body[1 + i // 8] >> i % 8 & 1 for i in range(span.count)]
+
+
+def _write_pdu(register: Register, words: Sequence[int]) -> tuple[bytes, bytes]:
+    """The request and the body that a device answers when it has done it (V1.1b3 §6.5, §6.6, §6.12)."""
+    if register.area == "coil":
+        body = struct.pack(">HH", register.offset, 0xFF00 if words[0] else 0)
+        return b"\x05" + body, body
+    if len(words) == 1:
+        body = struct.pack(">HH", register.offset, words[0])
+        return b"\x06" + body, body
+    head = struct.pack(">HH", register.offset, len(words))
+    return b"\x10" + head + struct.pack(f">B{len(words)}H", len(words) * 2, *words), head
