@@ -1,0 +1,119 @@
+"""Running control charts over linear features of the rows, in blocks of fixed shape, so that bits never depend on splits.
+
+A matrix product of one row and of many rows may differ in the last bit: the library picks another kernel by shape.
+Here time since `reset` is cut into blocks of `BLOCK` rows and every product is made for whole blocks; rows that have
+not come yet are zero. So a row's result depends on its position in its block and on the rows before it, and on
+nothing else. The moving averages within a block are one product with a lower-triangular matrix; only from block to
+block is there a recursion.
+
+Features of a standardised row z (d tags), e being the residual of the regression on the `lags` rows before:
+
+    u = W z, v = We e        white level and white residual
+    r = R z, s = Re e, z     every tag given the others, every residual given the others, every tag by itself
+
+each averaged at several memories (EWMA, weight l on the newest row), beside the energies |u|²/d and |v|²/d.
+"""
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+BLOCK = 8  # rows; one product of 8 rows costs little more than one of 1
+PART_ROWS = 2048  # rows worked on at once, so memory stays bounded for any block length
+CLIP = 50.0  # standard deviations: one broken sensor must not drown the charts in rounding
+KINDS = 5  # u, v, r, s, z
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Core:
+    """What the charts stand on, learned from quiet rows of d tags."""
+
+    centre: Matrix  # (d,)
+    scale: Matrix  # (d,)
+    level: Matrix  # (d, 2d): z @ level = [u, r]
+    step: Matrix  # (lags·d, d): the newest row first; z - history @ step = e
+    residual: Matrix  # (d, 2d): e @ residual = [v, s]
+
+
+class Charts:
+    """The running state of all charts since the last reset."""
+
+    def __init__(self, core: Core, memories: Matrix) -> None:
+        self._core = core
+        self._d = d = core.centre.shape[0]
+        self._lags = core.step.shape[0] // d
+        self._n = memories.shape[0]
+        self._width = KINDS * d + 2
+        # Within a block: S_j = (1-l)^(j+1) S_before + sum over i <= j of l (1-l)^(j-i) f_i.
+        age = np.arange(BLOCK)[:, None] - np.arange(BLOCK)[None, :]
+        weights = [np.where(age >= 0, m * (1 - m) ** np.maximum(age, 0), 0.0) for m in memories]
+        self._mix = np.concatenate(weights) if weights else np.zeros((0, BLOCK))  # (n·BLOCK, BLOCK)
+        self._fade = (1 - memories[:, None]) ** np.arange(1, BLOCK + 1)  # (n, BLOCK)
+        self.reset()
+
+    def reset(self) -> None:
+        self._at = 0  # rows of the open block already seen
+        self._z = np.zeros((BLOCK, self._d))  # the open block
+        self._before: Matrix | None = None  # (lags, d): the rows before the open block, oldest first
+        self._carry = np.zeros((self._n, self._width))  # averages at the end of the last full block
+        self._carry[:, -2:] = 1.0
+
+    def run(self, rows: Matrix) -> Matrix:
+        """(rows, d) in, (rows, memories, 5d + 2) out: [u, r, v, s, z, |u|²/d, |v|²/d] averaged at every memory."""
+        parts = [self._part(rows[i : i + PART_ROWS]) for i in range(0, rows.shape[0], PART_ROWS)]
+        return np.concatenate(parts) if parts else np.zeros((0, self._n, self._width))
+
+    def _part(self, rows: Matrix) -> Matrix:
+        n, at, d = rows.shape[0], self._at, self._d
+        z = np.clip((rows - self._core.centre) / self._core.scale, -CLIP, CLIP)
+        if self._before is None:
+            self._before = np.tile(z[0], (self._lags, 1))  # the first row is taken to have stood still before
+        blocks = -(-(at + n) // BLOCK)
+        grid = np.zeros((blocks * BLOCK, d))
+        grid[:at] = self._z[:at]
+        grid[at : at + n] = z
+        features = self._features(np.concatenate([self._before, grid]), blocks, at + n)
+        averages = self._averages(features, blocks)
+        full = (at + n) // BLOCK
+        self._at = (at + n) % BLOCK
+        if full:
+            end = full * BLOCK
+            joined = np.concatenate([self._before, grid[:end]])
+            self._before = joined[joined.shape[0] - self._lags :]
+            self._carry = averages[end - 1].copy()
+        self._z[: self._at] = grid[full * BLOCK : full * BLOCK + self._at]
+        return averages[at : at + n]
+
+    def _features(self, past: Matrix, blocks: int, upto: int) -> Matrix:
+        """(blocks, BLOCK, 5d + 2) of rows (lags + blocks·BLOCK, d), of which `upto` after the first `lags` have come."""
+        d, core = self._d, self._core
+        grid = past[self._lags :]
+        history = np.empty((grid.shape[0], self._lags * d))
+        for lag in range(1, self._lags + 1):
+            start = self._lags - lag
+            history[:, (lag - 1) * d : lag * d] = past[start : start + grid.shape[0]]
+        history[upto:] = 0.0  # rows that have not come are zero everywhere, in every split alike
+        shaped = grid.reshape(blocks, BLOCK, d)
+        e = shaped - np.matmul(history.reshape(blocks, BLOCK, -1), core.step)
+        out = np.empty((blocks, BLOCK, self._width))
+        out[..., : 2 * d] = np.matmul(shaped, core.level)
+        out[..., 2 * d : 4 * d] = np.matmul(e, core.residual)
+        out[..., 4 * d : 5 * d] = shaped
+        out[..., -2] = np.square(out[..., :d]).sum(-1) / d
+        out[..., -1] = np.square(out[..., 2 * d : 3 * d]).sum(-1) / d
+        return out
+
+    def _averages(self, features: Matrix, blocks: int) -> Matrix:
+        """(blocks·BLOCK, n, 5d + 2): the recursion runs over blocks, all else is one product."""
+        n, width = self._n, self._width
+        inside = np.matmul(self._mix, features).reshape(blocks, n, BLOCK, width)
+        out = np.empty((blocks, BLOCK, n, width))
+        carry = self._carry
+        for block in range(blocks):
+            faded = self._fade[:, :, None] * carry[:, None, :]
+            faded += inside[block]
+            out[block] = faded.transpose(1, 0, 2)
+            carry = faded[:, -1]
+        return out.reshape(blocks * BLOCK, n, width)
