@@ -1,0 +1,65 @@
+"""The saga as a table: from which state, on which event, to which state. What is not in the table can't happen.
+
+PROPOSED → DECIDED → (APPROVED) → INTENT → VERIFIED | FAILED | INDETERMINATE → EFFECT (design §6).
+"""
+
+from typing import Literal
+
+from holdfast.link import State
+
+Event = Literal[
+    "refuse",
+    "would",
+    "ask",
+    "permit",
+    "signed",
+    "declined",
+    "expire",
+    "void",
+    "falls",  # the second decision no longer stands
+    "stands",  # intent is durable; what follows may already be on the wire
+    "sent",  # acked or unknown: only a read-back can tell
+    "rejected",
+    "equals",
+    "former",
+    "unclear",
+    "judged",
+    "resolved",  # a person found out what an indeterminate write did
+]
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    ("proposed", "refuse"): "refused",
+    ("proposed", "would"): "shadow",
+    ("proposed", "ask"): "asked",
+    ("proposed", "permit"): "approved",
+    ("asked", "signed"): "approved",
+    ("asked", "declined"): "refused",
+    ("asked", "expire"): "expired",
+    ("asked", "void"): "voided",
+    ("approved", "expire"): "expired",
+    ("approved", "void"): "voided",
+    ("approved", "falls"): "refused",
+    ("approved", "stands"): "intent",
+    ("intent", "sent"): "sent",
+    ("intent", "rejected"): "failed",
+    ("sent", "equals"): "verified",
+    ("sent", "former"): "failed",
+    ("sent", "unclear"): "indeterminate",
+    ("verified", "judged"): "done",
+    ("indeterminate", "resolved"): "failed",
+}
+
+# In these a write may be wanted, on its way or not yet judged: the tag is busy.
+BUSY: frozenset[State] = frozenset({"asked", "approved", "intent", "sent", "verified", "indeterminate"})
+ENDED: frozenset[State] = frozenset({"refused", "shadow", "expired", "voided", "failed", "done"})
+
+
+class Impossible(Exception):
+    """An event that the table does not know in this state: a defect of Holdfast, never a reason to go on."""
+
+
+def after(state: State, event: Event) -> State:
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise Impossible(f"{event!r} can't happen to a job that is {state}") from None
