@@ -1,0 +1,64 @@
+"""Which tags of a site a failure mode speaks of: roles bound to tags, once for each piece of equipment that has them."""
+
+from collections.abc import Sequence
+
+from holdfast.agent.knowledge.modes import ANY, Mode, Sign
+from holdfast.site.model import Loop, Site
+from holdfast.terms import Word
+
+OWN_SHARE_MIN = 0.4  # of a signature's weight that the equipment's own tags must bear, so that no mode lands on "line"
+
+
+class Bound(Word):
+    """A mode at one piece of equipment. `id` is the mode's, with `@equipment` where the mode fits several."""
+
+    id: str
+    mode: Mode
+    equipment: str
+    tags: tuple[tuple[str, str], ...]  # (role, tag), in signature order
+
+    def tag(self, role: str) -> str:
+        return dict(self.tags).get(role, "")
+
+    def sign(self, tag: str) -> Sign | None:
+        role = next((role for role, name in self.tags if name == tag), "")
+        return next((sign for sign in self.mode.signature if role and sign.role == role), None)
+
+
+def equipment_of(tag: str) -> str:
+    return tag.split("/", 1)[0]
+
+
+def tag_of_role(site: Site, role: str, equipment: str) -> str:
+    """The tag with a role on the equipment; else the only one on the site; else ""."""
+    having = [tag.name for tag in site.tags if tag.role == role]
+    own = [name for name in having if equipment_of(name) == equipment]
+    if own:
+        return own[0]
+    return having[0] if len(having) == 1 else ""
+
+
+def loop_of_role(site: Site, role: str, equipment: str) -> Loop | None:
+    """The loop whose pv has the role, at that equipment or alone on the site, with a setpoint and an envelope."""
+    pv = tag_of_role(site, role, equipment)
+    return next((loop for loop in site.loops if pv and loop.pv == pv and loop.sp and site.envelope(loop.sp) is not None), None)
+
+
+def bind(site: Site, modes: Sequence[Mode]) -> tuple[Bound, ...]:
+    """Every mode at every piece of equipment where at least 40 % of its signature's weight is on own tags."""
+    names = list(dict.fromkeys(equipment_of(tag.name) for tag in site.tags))
+    found: list[Bound] = []
+    for mode in modes:
+        fits: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+        roles = [sign for sign in mode.signature if sign.role != ANY]
+        total = sum(sign.weight for sign in roles)
+        if not roles:
+            fits.append(("", ()))
+        for name in names if roles else ():
+            pairs = tuple(dict.fromkeys((sign.role, tag) for sign in roles if (tag := tag_of_role(site, sign.role, name))))
+            own = {role for role, tag in pairs if equipment_of(tag) == name}
+            if sum(sign.weight for sign in roles if sign.role in own) >= OWN_SHARE_MIN * total > 0:
+                fits.append((name, pairs))
+        for name, pairs in fits:
+            found.append(Bound(id=mode.id if len(fits) == 1 else f"{mode.id}@{name}", mode=mode, equipment=name, tags=pairs))
+    return tuple(found)

@@ -1,0 +1,153 @@
+"""What changed, tag by tag: the rows of now against the statistics of a quiet stretch.
+
+Arrays are (rows, tags) float64 in the tags' units with NaN for what was not Good, and (rows,) int64 UTC ns. A block is
+a minute's worth of rows or so: slow wander shows in the scatter of block means, so a shift is measured against that and
+not against the far smaller standard error of white noise (Montgomery, Introduction to Statistical Quality Control, on
+autocorrelated data).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.terms import Word
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+BLOCK_ROWS = 60
+STILL_FACTOR = 6  # frozen: still for this many times the longest stillness of the quiet stretch …
+STILL_ROWS_MIN = 30  # … and at least this long
+Z_MAX = 50.0
+
+
+class Quiet(Word, eq=False):
+    """Statistics of the quiet stretch; arrays (tags,). NaN where the tag was never Good."""
+
+    tags: tuple[str, ...]
+    rows: int
+    mean: Floats
+    wander: Floats  # standard deviation of block means
+    spread: Floats  # RMS within blocks, trend removed
+    still_rows: Ints  # longest run without a change
+
+
+class Features(Word, eq=False):
+    """Now against quiet; arrays (tags,). Tags without data now have z 0, ratio 1 and `seen` False."""
+
+    tags: tuple[str, ...]
+    from_ns: int
+    to_ns: int
+    mean: Floats  # of the last block, in the tag's unit
+    quiet: Floats  # mean of the quiet stretch
+    z: Floats  # shift in quiet wanders, -50..50
+    ratio: Floats  # spread now over spread then
+    onset_ns: Ints  # since when it has been away; 0 where it is not
+    frozen: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
+    share: Floats  # of the detector's score; sums to at most 1
+
+    def index(self, tag: str) -> int:
+        return self.tags.index(tag)
+
+
+def longest_still(values: Floats) -> Ints:
+    """(tags,): the longest run of rows in which a tag's value stayed exactly the same."""
+    longest = np.zeros(values.shape[1], dtype=np.int64)
+    run = np.zeros(values.shape[1], dtype=np.int64)
+    for row in range(1, len(values)):
+        run = np.where(values[row] == values[row - 1], run + 1, 0)
+        np.maximum(longest, run, out=longest)
+    return longest
+
+
+def _moments(block: Floats) -> tuple[Floats, Floats]:
+    """Mean and RMS around a straight line, per tag, of the finite values; NaN with fewer than half of them."""
+    good = np.isfinite(block)
+    count = good.sum(axis=0)
+    enough = count * 2 >= len(block)
+    safe = np.where(enough, np.maximum(count, 1), 1)
+    filled = np.where(good, block, 0.0)
+    mean = filled.sum(axis=0) / safe
+    time = np.arange(len(block), dtype=np.float64)[:, None]
+    when = np.where(good, time, 0.0).sum(axis=0) / safe
+    lag = np.where(good, time - when, 0.0)
+    away = np.where(good, block - mean, 0.0)
+    steep = (lag * away).sum(axis=0) / np.maximum((lag * lag).sum(axis=0), 1e-12)
+    rest = np.where(good, away - steep * lag, 0.0)
+    rms = np.sqrt((rest * rest).sum(axis=0) / safe)
+    return np.where(enough, mean, np.nan), np.where(enough, rms, np.nan)
+
+
+def learn_quiet(values: Floats, tags: tuple[str, ...]) -> Quiet:
+    """Statistics of (rows, tags). Raises ValueError with fewer than five blocks of rows."""
+    rows = len(values)
+    if rows < 5 * BLOCK_ROWS:
+        raise ValueError(f"a quiet stretch of {rows} rows is too short: at least {5 * BLOCK_ROWS} are needed")
+    blocks = rows // BLOCK_ROWS
+    moments = [_moments(values[i * BLOCK_ROWS : (i + 1) * BLOCK_ROWS]) for i in range(blocks)]
+    means = np.stack([m for m, _ in moments])
+    spreads = np.stack([s for _, s in moments])
+    good = np.isfinite(means)
+    count = np.maximum(good.sum(axis=0), 1)
+    mean = np.where(good, means, 0.0).sum(axis=0) / count
+    spread = np.sqrt((np.where(good, spreads, 0.0) ** 2).sum(axis=0) / count)
+    wander = np.sqrt((np.where(good, means - mean, 0.0) ** 2).sum(axis=0) / np.maximum(count - 1, 1))
+    # A tag that stood exactly still has no scatter to measure a shift in: a ten-thousandth of its value is one unit then.
+    wander = np.maximum(np.maximum(wander, spread / np.sqrt(BLOCK_ROWS)), 1e-4 * np.abs(mean) + 1e-9)
+    known = good.any(axis=0)
+    return Quiet(
+        tags=tags,
+        rows=rows,
+        mean=np.where(known, mean, np.nan),
+        wander=np.where(known, wander, np.nan),
+        spread=np.where(known, np.maximum(spread, 1e-9), np.nan),
+        still_rows=longest_still(values),
+    )
+
+
+def frozen_after_rows(quiet: Quiet) -> Ints:
+    """(tags,): rows without any change after which a tag counts as frozen; tags that often stand still never do."""
+    after = np.maximum(STILL_FACTOR * quiet.still_rows, STILL_ROWS_MIN)
+    lively = quiet.still_rows * 20 < quiet.rows
+    return np.where(lively & np.isfinite(quiet.mean), after, np.iinfo(np.int64).max)
+
+
+def onsets(times_ns: Ints, values: Floats, quiet: Quiet, window_rows: int = 15) -> Ints:
+    """(tags,): the time since which a short mean has stayed more than 2.5 deviations away on one side; 0 where it is not."""
+    rows = len(values)
+    window = min(window_rows, rows)
+    if window == 0:
+        return np.zeros(values.shape[1], dtype=np.int64)
+    away = np.where(np.isfinite(values), values - quiet.mean, 0.0)
+    total = np.vstack([np.zeros((1, away.shape[1])), np.cumsum(away, axis=0)])
+    short = (total[window:] - total[:-window]) / window
+    scale = np.sqrt(quiet.wander**2 + quiet.spread**2 / window)
+    side = np.sign(short[-1])
+    outside = (short * side) > 2.5 * np.where(np.isfinite(scale), scale, np.inf)
+    inside_from_end = np.argmax(~outside[::-1], axis=0)  # rows since it was last inside
+    always = outside.all(axis=0)
+    first = np.where(always, 0, len(short) - inside_from_end)
+    at = np.clip(first, 0, rows - 1)
+    return np.where(outside[-1], times_ns[at], 0).astype(np.int64)
+
+
+def features(times_ns: Ints, values: Floats, quiet: Quiet, shares: Floats, still_rows: Ints) -> Features:
+    """Compare the last block of (rows, tags) with quiet. `shares` (tags,), `still_rows` (tags,): rows since each changed."""
+    block = values[-BLOCK_ROWS:]
+    mean, spread = _moments(block)
+    seen = np.isfinite(mean) & np.isfinite(quiet.mean)
+    z = np.where(seen, np.clip((mean - quiet.mean) / quiet.wander, -Z_MAX, Z_MAX), 0.0)
+    ratio = np.where(seen, spread / quiet.spread, 1.0)
+    return Features(
+        tags=quiet.tags,
+        from_ns=int(times_ns[-len(block)]) if len(block) else 0,
+        to_ns=int(times_ns[-1]) if len(block) else 0,
+        mean=mean,
+        quiet=quiet.mean,
+        z=z,
+        ratio=ratio,
+        onset_ns=np.where(seen, onsets(times_ns, values, quiet), 0),
+        frozen=still_rows >= frozen_after_rows(quiet),
+        seen=seen,
+        share=shares,
+    )

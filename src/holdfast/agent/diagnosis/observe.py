@@ -1,0 +1,104 @@
+"""What is seen of one sign, and how much more likely that is under a mode than under "none of these".
+
+Each observation is soft: how far up, down, steady, more variable a tag is, from 0 to 1, so nothing flips at a threshold.
+The likelihoods are written below, one row a sign; they are judgements of how reliably such a sign shows, not fits.
+"""
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from holdfast.agent.diagnosis.features import Features
+from holdfast.agent.knowledge.modes import Shows
+from holdfast.terms import Word
+
+Seen = Literal["up", "down", "steady", "more_variable", "same_spread", "frozen", "lively", "alone", "together", "unseen"]
+
+Z_FROM, Z_FULL = 2.5, 5.0  # quiet wanders: no shift … surely shifted
+RATIO_FROM, RATIO_FULL = 1.4, 2.5  # spread now over spread then
+
+# P(up), P(down), P(steady): when nothing is known, and under each sign.
+_ANYTHING = (0.2, 0.2, 0.6)
+_DIRECTION: dict[Shows, tuple[float, float, float]] = {
+    "up": (0.60, 0.05, 0.35),
+    "down": (0.05, 0.60, 0.35),
+    "moved": (0.33, 0.33, 0.34),
+    "steady": (0.06, 0.06, 0.88),
+}
+# P(yes) when nothing is known, and under the sign.
+_YES: dict[Shows, tuple[float, float]] = {"more_variable": (0.15, 0.60), "frozen": (0.02, 0.95), "alone": (0.15, 0.80)}
+
+
+class Observation(Word):
+    """One sign looked for: what was seen, and the log-odds it gives the mode (natural, before weights)."""
+
+    seen: Seen
+    strength: float  # 0..1 of what was seen
+    odds: float
+
+
+def moved(z: float) -> float:
+    """0..1: how surely a shift of z quiet wanders is a shift."""
+    return min(max((abs(z) - Z_FROM) / (Z_FULL - Z_FROM), 0.0), 1.0)
+
+
+def more_variable(ratio: float) -> float:
+    return min(max((ratio - RATIO_FROM) / (RATIO_FULL - RATIO_FROM), 0.0), 1.0)
+
+
+def alone(features: Features, place: int) -> float:
+    """0..1: the tag has moved and no other has."""
+    others = [moved(float(z)) for i, z in enumerate(features.z) if i != place]
+    return moved(float(features.z[place])) * (1.0 - max(others, default=0.0))
+
+
+def observe(features: Features, place: int, shows: Shows) -> Observation:
+    """Look for one sign on the tag in column `place`. A frozen or unseen tag says nothing of directions."""
+    frozen = bool(features.frozen[place])
+    if shows == "frozen":
+        return _yes(shows, 1.0 if frozen else 0.0, "frozen", "lively")
+    if frozen or not bool(features.seen[place]):
+        return Observation(seen="frozen" if frozen else "unseen", strength=1.0, odds=0.0)
+    if shows == "alone":
+        return _yes(shows, alone(features, place), "alone", "together")
+    if shows == "more_variable":
+        return _yes(shows, more_variable(float(features.ratio[place])), "more_variable", "same_spread")
+    z = float(features.z[place])
+    far = moved(z)
+    up, down = (far, 0.0) if z > 0 else (0.0, far)
+    expected = _DIRECTION[shows]
+    likely = up * expected[0] + down * expected[1] + (1 - far) * expected[2]
+    anyway = up * _ANYTHING[0] + down * _ANYTHING[1] + (1 - far) * _ANYTHING[2]
+    seen: Seen = "steady" if far < 0.5 else "up" if z > 0 else "down"
+    return Observation(seen=seen, strength=far if seen != "steady" else 1 - far, odds=math.log(likely / anyway))
+
+
+def _yes(shows: Shows, how: float, yes: Seen, no: Seen) -> Observation:
+    anyway, expected = _YES[shows]
+    likely = how * expected + (1 - how) * (1 - expected)
+    base = how * anyway + (1 - how) * (1 - anyway)
+    return Observation(seen=yes if how >= 0.5 else no, strength=how if how >= 0.5 else 1 - how, odds=math.log(likely / base))
+
+
+def agrees(features: Features, place: int, shows: Shows) -> float:
+    """0..1: how fully a moving sign shows now; what a mode's presence is made of."""
+    if not bool(features.seen[place]) or bool(features.frozen[place]):
+        return 1.0 if shows == "frozen" and bool(features.frozen[place]) else 0.0
+    z = float(features.z[place])
+    match shows:
+        case "up":
+            return moved(z) if z > 0 else 0.0
+        case "down":
+            return moved(z) if z < 0 else 0.0
+        case "moved" | "alone":
+            return moved(z)
+        case "more_variable":
+            return more_variable(float(features.ratio[place]))
+        case "steady" | "frozen":
+            return 0.0
+
+
+def top_place(features: Features) -> int:
+    """The column that contributes most; the farthest from quiet where nothing contributes."""
+    return int(np.argmax(features.share)) if float(np.sum(features.share)) > 0 else int(np.argmax(np.abs(features.z)))

@@ -1,0 +1,313 @@
+"""Rank causes: add up what each sign's log-odds say against "none of these", and keep every term as evidence.
+
+Naive Bayes with the usual cure for signs that are not independent: the sum is tempered (Bennett, Assessing the
+calibration of naive Bayes posterior estimates, CMU-CS-00-155, 2000). Terms of a mode: its signs (direction, variance,
+frozen), how much of the detector's score its moving tags carry, tags that moved though the mode does not speak of them,
+and whether onsets came in its order. A setpoint that someone moved explains its own loop, and is a cause of its own.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from holdfast.agent.diagnosis.bind import Bound, equipment_of
+from holdfast.agent.diagnosis.features import Features
+from holdfast.agent.diagnosis.observe import Observation, agrees, moved, observe, top_place
+from holdfast.agent.diagnosis.wording import Language, minutes, quote
+from holdfast.agent.knowledge.modes import ANY, Sign
+from holdfast.site.model import Site
+from holdfast.terms import SECOND_NS, Alarm, Cause, Diagnosis, Evidence, Finding, Move, Word
+
+NONE = "none of these"
+SETPOINT = "setpoint_change"
+
+TEMPER = 0.8
+PRIOR_NONE = 1.5  # in units of a mode's prior
+PRIOR_SETPOINT = 1.0
+CAUSES_MAX = 9  # named in one diagnosis; the probability of the rest goes to "none of these"
+EVIDENCE_MAX = 24  # of one cause
+SPEAKS = 0.1  # log-odds from which a term is evidence
+ORDER_SLACK_NS = 30 * SECOND_NS
+MOVES_BEFORE_NS = 1800 * SECOND_NS  # a setpoint moved so long before the onset may still explain it
+
+
+class Match(Word):
+    """One cause as ranked, with what the next step needs. `bound` is None for "none of these" and a setpoint change."""
+
+    id: str
+    probability: float
+    bound: Bound | None
+    presence: float  # 0..1: how much of the mode's moving signature shows now
+
+
+class Ranking(Word):
+    diagnosis: Diagnosis
+    matches: tuple[Match, ...]  # best first, as the diagnosis' causes
+
+
+class _Case(Word):
+    """What every mode is weighed against."""
+
+    site: Site
+    features: Features
+    finding: Finding
+    moves: tuple[Move, ...]
+    alarms: tuple[Alarm, ...]
+    language: Language
+    explained: tuple[str, ...]  # tags whose shift a setpoint move explains
+
+
+class _Weighed(Word):
+    id: str
+    bound: Bound | None
+    odds: float
+    supporting: tuple[Evidence, ...]
+    opposing: tuple[Evidence, ...]
+    carried: float
+
+
+def rank(
+    site: Site,
+    bounds: Sequence[Bound],
+    features: Features,
+    finding: Finding,
+    *,
+    moves: Sequence[Move] = (),
+    alarms: Sequence[Alarm] = (),
+    id: str,
+    at_ns: int,
+    language: Language | None = None,
+) -> Ranking:
+    """Every bound mode, a setpoint change where there was one, and "none of these", best first; sums to 1."""
+    relevant = tuple(m for m in moves if not m.shadow and m.at_ns >= finding.onset_ns - MOVES_BEFORE_NS)
+    words: Language = site.language if language is None else language
+    case = _Case(
+        site=site,
+        features=features,
+        finding=finding,
+        moves=relevant,
+        alarms=tuple(a for a in alarms if a.active),
+        language=words,
+        explained=_explained(site, features, relevant),
+    )
+    weighed = [_weigh(case, bound) for bound in bounds]
+    if relevant:
+        weighed.append(_setpoint(case))
+    weighed.append(_none(case, weighed))
+    weighed.sort(key=lambda w: (-w.odds, w.id))
+    top = weighed[0].odds
+    mass = [math.exp(w.odds - top) for w in weighed]
+    total = sum(mass)
+    named = [w for w in weighed if w.id != NONE][:CAUSES_MAX]
+    kept = {w.id for w in named} | {NONE}
+    chances = {w.id: m / total for w, m in zip(weighed, mass, strict=True) if w.id in kept}
+    chances[NONE] += 1.0 - sum(chances.values())
+    order = sorted((w for w in weighed if w.id in kept), key=lambda w: (-chances[w.id], w.id))
+    causes = tuple(Cause(mode=w.id, probability=chances[w.id], supporting=w.supporting, opposing=w.opposing) for w in order)
+    return Ranking(
+        diagnosis=Diagnosis(id=id, incident=finding.incident, at_ns=at_ns, causes=causes),
+        matches=tuple(
+            Match(id=w.id, probability=chances[w.id], bound=w.bound, presence=0.0 if w.bound is None else presence(w.bound, features))
+            for w in order
+        ),
+    )
+
+
+def presence(bound: Bound, features: Features, without: Sequence[str] = ()) -> float:
+    """0..1: the weighted share of the mode's moving signs that show now; `without`: tags that we moved ourselves."""
+    total = seen = 0.0
+    for sign in bound.mode.signature:
+        tag = _tag_of(bound, sign, features)
+        if sign.shows == "steady" or not tag or tag in without or tag not in features.tags:
+            continue
+        total += sign.weight
+        seen += sign.weight * agrees(features, features.index(tag), sign.shows)
+    return seen / total if total else 0.0
+
+
+def _tag_of(bound: Bound, sign: Sign, features: Features) -> str:
+    if sign.role != ANY:
+        return bound.tag(sign.role)
+    frozen = np.flatnonzero(features.frozen)
+    return features.tags[int(frozen[0]) if sign.shows == "frozen" and len(frozen) else top_place(features)]
+
+
+def _explained(site: Site, features: Features, moves: Sequence[Move]) -> tuple[str, ...]:
+    """Tags of loops that moved the way their setpoint was moved."""
+    found: list[str] = []
+    for loop in site.loops:
+        parts = (loop.sp, loop.sp_now, loop.pv)
+        travel = sum(m.after - m.before for m in moves if m.tag in parts)
+        for tag in parts:
+            if tag in features.tags and travel * float(features.z[features.index(tag)]) > 0:
+                found.append(tag)
+    return tuple(found)
+
+
+def _emphasis(features: Features, place: int, strength: float) -> float:
+    """Signs on tags that carry the detector's score count more: from 0.7 to 1.3 of their weight."""
+    carried = min(float(features.share[place]) * len(features.tags) / 3.0, 1.0)
+    return 0.7 + 0.6 * carried if strength > 0 else 1.0
+
+
+def _weigh(case: _Case, bound: Bound) -> _Weighed:
+    features = case.features
+    odds = 0.0
+    supporting: list[tuple[float, Evidence]] = []
+    opposing: list[tuple[float, Evidence]] = []
+    unseen: list[Evidence] = []
+    for sign in bound.mode.signature:
+        tag = _tag_of(bound, sign, features)
+        if not tag or tag not in features.tags:
+            unseen.append(Evidence(kind="mode", ref=f"{bound.id}#{sign.role}", quote=quote("no_tag", case.language, role=sign.role)))
+            continue
+        place = features.index(tag)
+        seen = observe(features, place, sign.shows)
+        moving = sign.shows not in ("steady", "frozen")
+        if tag in case.explained and moving:
+            opposing.append((SPEAKS, _cite(case, place, seen, "explained_by_setpoint")))
+            continue
+        term = seen.odds * sign.weight * (_emphasis(features, place, term_strength(seen)) if moving else 1.0)
+        odds += term
+        if term > SPEAKS:
+            supporting.append((term, _cite(case, place, seen, seen.seen)))
+        elif term < -SPEAKS:
+            opposing.append((-term, _cite(case, place, seen, seen.seen)))
+        elif seen.seen == "unseen":
+            unseen.append(_cite(case, place, seen, "unseen"))
+    carried, term, cited = _carried(case, bound)
+    odds += term
+    (supporting if term > 0 else opposing).append((abs(term), cited))
+    for term, cited in (*_strangers(case, bound), *_order(case, bound), *_alarmed(case, bound)):
+        odds += term
+        (supporting if term > 0 else opposing).append((abs(term), cited))
+    source = Evidence(kind="mode", ref=bound.id, quote=bound.mode.sources[0])
+    return _Weighed(
+        id=bound.id,
+        bound=bound,
+        odds=TEMPER * odds + math.log(bound.mode.prior),
+        supporting=(*_heaviest(supporting), source),
+        opposing=(*_heaviest(opposing), *unseen[:3]),
+        carried=carried,
+    )
+
+
+def term_strength(seen: Observation) -> float:
+    return seen.strength if seen.seen in ("up", "down", "more_variable", "alone") else 0.0
+
+
+def _heaviest(terms: list[tuple[float, Evidence]]) -> tuple[Evidence, ...]:
+    return tuple(cited for _, cited in sorted(terms, key=lambda t: (-t[0], t[1].ref))[:EVIDENCE_MAX])
+
+
+def _cite(case: _Case, place: int, seen: Observation, code: str) -> Evidence:
+    features = case.features
+    facts = {
+        "tag": features.tags[place],
+        "before": float(features.quiet[place]),
+        "now": float(features.mean[place]),
+        "z": abs(float(features.z[place])),
+        "ratio": float(features.ratio[place]),
+    }
+    tag = case.site.tag(features.tags[place])
+    ref = f"{features.tags[place]}@{features.from_ns}..{features.to_ns}"
+    return Evidence(kind="history", ref=ref, quote=quote(code, case.language, unit=tag.unit if tag else "", **facts))
+
+
+def _carried(case: _Case, bound: Bound) -> tuple[float, float, Evidence]:
+    """How much of the finding's score the mode's moving tags carry, as log-odds between -0.9 and 0.7."""
+    mine = {_tag_of(bound, sign, case.features) for sign in bound.mode.signature if sign.shows != "steady"}
+    share = sum(share for tag, share in case.finding.shares if tag in mine)
+    percent = round(100 * share)
+    return share, math.log((0.2 + 0.8 * share) / 0.5), _of_finding(case, quote("carried", case.language, percent=percent))
+
+
+def _of_finding(case: _Case, text: str) -> Evidence:
+    return Evidence(kind="finding", ref=case.finding.id, quote=text)
+
+
+def _strangers(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
+    """Tags of this equipment that moved though the mode does not speak of them; no more than five count."""
+    features, spoken = case.features, {tag for _, tag in bound.tags}
+    wide = any(sign.role == ANY for sign in bound.mode.signature)
+    found: list[tuple[float, Evidence]] = []
+    for place, tag in enumerate(features.tags):
+        if tag in spoken or tag in case.explained or bool(features.frozen[place]) or (wide and place == top_place(features)):
+            continue
+        near = not bound.equipment or equipment_of(tag) == bound.equipment
+        far = moved(float(features.z[place])) * (1.0 if near else 0.5)
+        if far > 0.5:
+            seen = Observation(seen="up" if features.z[place] > 0 else "down", strength=far, odds=0.0)
+            found.append((math.log(0.6) * far, _cite(case, place, seen, "stranger")))
+    return sorted(found, key=lambda t: t[0])[:5]
+
+
+def _order(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
+    """Onsets in the mode's order speak for it, the other way round against it; all pairs together at most one."""
+    features = case.features
+    onset: list[tuple[int, int, str]] = []
+    for sign in bound.mode.signature:
+        tag = _tag_of(bound, sign, features)
+        if sign.order and tag in features.tags and features.onset_ns[features.index(tag)] and agrees(features, features.index(tag), sign.shows) > 0.5:
+            onset.append((sign.order, int(features.onset_ns[features.index(tag)]), tag))
+    terms: list[tuple[float, Evidence]] = []
+    for first, first_ns, a in onset:
+        for then, then_ns, b in onset:
+            lead = then_ns - first_ns
+            if first < then and abs(lead) > ORDER_SLACK_NS:
+                code = "order_right" if lead > 0 else "order_wrong"
+                text = quote(code, case.language, first=a, then=b, minutes=abs(minutes(lead)))
+                low, high = min(first_ns, then_ns), max(first_ns, then_ns)
+                terms.append((math.log(1.4) if lead > 0 else math.log(0.6), Evidence(kind="history", ref=f"{a}@{low}..{high}", quote=text)))
+    scale = min(1.0, 1.0 / max(sum(abs(term) for term, _ in terms), 1e-9))
+    return [(term * scale, cited) for term, cited in terms]
+
+
+def _alarmed(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
+    """A standing alarm on a tag that the mode moves that way; it adds little, the shift itself was counted."""
+    found: list[tuple[float, Evidence]] = []
+    for alarm in case.alarms[:20]:
+        sign = bound.sign(alarm.tag)
+        if sign is not None and sign.shows == ("up" if alarm.limit.startswith("hi") else "down"):
+            text = quote("alarm", case.language, tag=alarm.tag, limit=alarm.limit, value=alarm.value, threshold=alarm.threshold)
+            found.append((0.2, Evidence(kind="alarm", ref=f"{alarm.tag}#{alarm.limit}@{alarm.since_ns}", quote=text)))
+    return found
+
+
+def _setpoint(case: _Case) -> _Weighed:
+    """Someone moved a setpoint: the score is carried by what follows it, and began soon after it."""
+    share = sum(share for tag, share in case.finding.shares if tag in case.explained)
+    strange = sum(
+        moved(float(z)) for tag, z in zip(case.features.tags, case.features.z, strict=True) if tag not in case.explained
+    )
+    last = max(case.moves, key=lambda m: m.at_ns)
+    lag_min = abs(minutes(case.finding.onset_ns - last.at_ns))
+    odds = 2.0 * (share - 0.5) - 0.4 * min(strange, 5.0) + (0.8 if lag_min <= 5 else 0.0)
+    cited = tuple(
+        Evidence(
+            kind="history",
+            ref=f"{m.tag}@{m.at_ns}..{m.at_ns}",
+            quote=quote("setpoint_moved", case.language, tag=m.tag, by=m.by, before=m.before, after=m.after),
+        )
+        for m in case.moves[-EVIDENCE_MAX:]
+    )
+    covers = _of_finding(case, quote("carried", case.language, percent=round(100 * share)))
+    return _Weighed(
+        id=SETPOINT,
+        bound=None,
+        odds=TEMPER * odds + math.log(PRIOR_SETPOINT),
+        supporting=(*cited, covers) if share >= 0.5 else cited,
+        opposing=() if share >= 0.5 else (covers,),
+        carried=share,
+    )
+
+
+def _none(case: _Case, weighed: Sequence[_Weighed]) -> _Weighed:
+    """What speaks for an unknown cause is what the best known one leaves unexplained."""
+    best = max(weighed, key=lambda w: w.odds, default=None)
+    share = 0.0 if best is None else best.carried
+    name = "-" if best is None else best.id
+    left = _of_finding(case, quote("unexplained", case.language, percent=round(100 * (1 - share)), mode=name))
+    told = _of_finding(case, quote("explained", case.language, percent=round(100 * share), mode=name))
+    return _Weighed(id=NONE, bound=None, odds=math.log(PRIOR_NONE), supporting=(left,), opposing=(told,), carried=0.0)
