@@ -4,6 +4,8 @@ from holdfast.gate.ledger.store import State
 from holdfast.site.model import Site
 from holdfast.terms import AUTONOMIES, Autonomy
 
+_LEVELS: dict[str, Autonomy] = {level: level for level in AUTONOMIES}
+
 
 class AutonomyLevels:
     """Levels by scope: "*" for the plant or the name of a writable tag. A scope without one is at its ceiling."""
@@ -33,4 +35,4 @@ class AutonomyLevels:
         self._levels: dict[str, Autonomy] = {}
         for scope, level in self._state.db.execute("SELECT scope, level FROM autonomy"):
             # A level that is not one of ours can only have come from outside: the lowest counts.
-            self._levels[str(scope)] = next((known for known in AUTONOMIES if known == level), "observe")
+            self._levels[str(scope)] = _LEVELS.get(str(level), "observe")

@@ -23,8 +23,10 @@ class Moves:
             "CREATE TABLE IF NOT EXISTS moves(id INTEGER PRIMARY KEY, tag TEXT, before REAL, after REAL, at_ns INTEGER, by TEXT,"
             " ours INTEGER, shadow INTEGER)"
         )
+        state.ensure("CREATE TABLE IF NOT EXISTS yielding(tag TEXT PRIMARY KEY, until_ns INTEGER)")
         state.ensure("CREATE TABLE IF NOT EXISTS alive(one INTEGER PRIMARY KEY CHECK(one=1), at_ns INTEGER)")
         self._by_tag: dict[str, deque[Move]] = {}
+        self.yields: dict[str, int] = {}
         self._alive_ns = now_ns
         self._shift_over_downtime(now_ns)
         self._load()
@@ -32,6 +34,7 @@ class Moves:
 
     def _load(self) -> None:
         self._by_tag.clear()
+        self.yields = {str(tag): int(str(until)) for tag, until in self._state.db.execute("SELECT tag, until_ns FROM yielding")}
         for tag, before, after, at_ns, by, ours, shadow in self._state.db.execute(
             "SELECT tag, before, after, at_ns, by, ours, shadow FROM moves ORDER BY id"
         ):
@@ -63,6 +66,11 @@ class Moves:
         wanted = self._by_tag if tags is None else tags
         return tuple(sorted((m for tag in wanted for m in self._by_tag.get(tag, ()) if m.at_ns > since_ns), key=lambda m: (m.at_ns, m.tag)))
 
+    def yield_until(self, tag: str, until_ns: int) -> None:
+        """No writes to this setpoint until then; in the caller's transaction."""
+        self._state.db.execute("INSERT OR REPLACE INTO yielding VALUES(?, ?)", (tag, until_ns))
+        self.yields[tag] = until_ns
+
     def alive(self, now_ns: int) -> None:
         """Note that the gate runs, so that the next start knows how long it did not."""
         if now_ns - self._alive_ns >= ALIVE_EVERY_NS:
@@ -74,7 +82,9 @@ class Moves:
         row = next(iter(self._state.db.execute("SELECT at_ns FROM alive")), None)
         with self._state.transaction():
             if row is not None:
-                self._state.db.execute("UPDATE moves SET at_ns = at_ns + ?", (max(now_ns - int(str(row[0])), 0),))
+                down_ns = max(now_ns - int(str(row[0])), 0)
+                self._state.db.execute("UPDATE moves SET at_ns = at_ns + ?", (down_ns,))
+                self._state.db.execute("UPDATE yielding SET until_ns = until_ns + ?", (down_ns,))
             self._state.db.execute("INSERT OR REPLACE INTO alive VALUES(1, ?)", (now_ns,))
 
     def _remember(self, move: Move) -> None:

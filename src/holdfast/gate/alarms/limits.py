@@ -33,10 +33,11 @@ class Limit(Word):
 
 
 def limits_of(alarms: Sequence[AlarmLimits]) -> tuple[Limit, ...]:
+    sides: tuple[Side, ...] = ("hihi", "hi", "lo", "lolo")
     return tuple(
         Limit(tag=a.tag, side=side, threshold=threshold, deadband=a.deadband, delay_ns=round(a.delay_s * SECOND_NS), priority=a.priority)
         for a in alarms
-        for side, threshold in (("hihi", a.hihi), ("hi", a.hi), ("lo", a.lo), ("lolo", a.lolo))
+        for side, threshold in zip(sides, (a.hihi, a.hi, a.lo, a.lolo), strict=True)
         if threshold is not None
     )
 
