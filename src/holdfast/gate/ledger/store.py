@@ -7,6 +7,7 @@ A State belongs to one thread at a time.
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ APPLICATION_ID = 0x484F4C44  # "HOLD"
 USER_VERSION = 1
 BUSY_TIMEOUT_MS = 5_000
 RESERVE_BYTES = 4 << 20  # some thousand people's actions, WAL included
+LOCK_TRIES, LOCK_PAUSE_S = 5, 0.02
 FILE, LOCK, RESERVE = "state.db", "state.lock", "reserve"
 
 
@@ -79,6 +81,7 @@ class State:
         refuse_old_sqlite(apsw.sqlite_lib_version())
         self.folder = folder
         self.path = folder / FILE
+        self.durable = durable
         self._reserve_bytes = reserve_bytes
         self._depth = 0
         self._doomed: BaseException | None = None
@@ -229,9 +232,13 @@ def _open(path: Path, *, durable: bool) -> apsw.Connection:
 def _hold(path: Path) -> int:
     """Take the folder's lock and write our process id into it, for whoever is refused."""
     lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    for _ in range(LOCK_TRIES):  # who verifies a record looks at the lock for a moment
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            time.sleep(LOCK_PAUSE_S)
+    else:
         holder = os.read(lock, 64).decode(errors="replace").strip() or "unknown"
         os.close(lock)
         raise StateError(
