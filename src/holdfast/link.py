@@ -4,10 +4,13 @@ Identity is the caller's token (HTTP) or the name the link was made with (direct
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
 
 from holdfast.site.model import Site
-from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Word
+from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Word, canonical, unpack
 
 State = Literal[
     "proposed",
@@ -65,3 +68,141 @@ class Link(Protocol):
     async def propose(self, proposal: Proposal) -> Decision: ...
 
     async def progress(self, proposal: str) -> Progress | None: ...
+
+
+class Gate(Protocol):
+    """The gate's side of the direct form."""
+
+    def site_view(self) -> Site: ...
+    def frames(self, table: str, after: int) -> Frame | None: ...
+    def history(self, table: str, from_ns: int, to_ns: int, rows_max: int) -> Frame: ...
+    def alarm_states(self) -> Sequence[Alarm]: ...
+    def moves_since(self, since_ns: int) -> Sequence[Move]: ...
+    def find(self, author: str, finding: Finding) -> None: ...
+    def diagnose(self, author: str, diagnosis: Diagnosis) -> None: ...
+    def propose(self, author: str, proposal: Proposal) -> Decision: ...
+    def progress(self, proposal: str) -> Progress | None: ...
+
+
+class DirectLink:
+    """In one process, for replay and evaluation: the same calls, stepped, with nothing to wait for."""
+
+    def __init__(self, gate: Gate, author: str) -> None:
+        self._gate = gate
+        self._author = author
+
+    async def site(self) -> Site:
+        return self._gate.site_view()
+
+    async def frames(self, table: str, after: int, *, wait_s: float = 0.0) -> Frame | None:
+        return self._gate.frames(table, after)
+
+    async def history(self, table: str, from_ns: int, to_ns: int, *, rows_max: int = 3600) -> Frame:
+        return self._gate.history(table, from_ns, to_ns, rows_max)
+
+    async def alarms(self) -> Sequence[Alarm]:
+        return self._gate.alarm_states()
+
+    async def moves(self, since_ns: int) -> Sequence[Move]:
+        return self._gate.moves_since(since_ns)
+
+    async def find(self, finding: Finding) -> None:
+        self._gate.find(self._author, finding)
+
+    async def diagnose(self, diagnosis: Diagnosis) -> None:
+        self._gate.diagnose(self._author, diagnosis)
+
+    async def propose(self, proposal: Proposal) -> Decision:
+        return self._gate.propose(self._author, proposal)
+
+    async def progress(self, proposal: str) -> Progress | None:
+        return self._gate.progress(proposal)
+
+
+T = TypeVar("T")
+REQUEST_TIMEOUT_S = 10.0
+_SITE = TypeAdapter(Site)
+_ALARMS = TypeAdapter(tuple[Alarm, ...])
+_MOVES = TypeAdapter(tuple[Move, ...])
+_DECISION = TypeAdapter(Decision)
+_PROGRESS = TypeAdapter(Progress)
+
+
+class HttpLink:
+    """Over a Unix socket (`unix:/path`) or `https://host:port`. Raises LinkError; a request is never sent twice."""
+
+    def __init__(self, address: str, token: str) -> None:
+        unix = address.removeprefix("unix:") if address.startswith("unix:") else None
+        self.address = address
+        self._http = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=unix, retries=0),
+            base_url="http://gate" if unix else address,
+            headers={"authorization": f"Bearer {token}"},
+            timeout=REQUEST_TIMEOUT_S,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def site(self) -> Site:
+        return _read(_SITE, await self._ask("GET", "/v1/site"))
+
+    async def frames(self, table: str, after: int, *, wait_s: float = 0.0) -> Frame | None:
+        body = await self._ask("GET", "/v1/frames", {"table": table, "after": after, "wait_ms": round(wait_s * 1000)}, wait_s=wait_s)
+        return unpack(body) if body else None
+
+    async def history(self, table: str, from_ns: int, to_ns: int, *, rows_max: int = 3600) -> Frame:
+        return unpack(await self._ask("GET", "/v1/history", {"table": table, "from_ns": from_ns, "to_ns": to_ns, "rows_max": rows_max}))
+
+    async def alarms(self) -> Sequence[Alarm]:
+        return _read(_ALARMS, await self._ask("GET", "/v1/alarms"))
+
+    async def moves(self, since_ns: int) -> Sequence[Move]:
+        return _read(_MOVES, await self._ask("GET", "/v1/moves", {"since_ns": since_ns}))
+
+    async def find(self, finding: Finding) -> None:
+        await self._ask("POST", "/v1/findings", body=finding)
+
+    async def diagnose(self, diagnosis: Diagnosis) -> None:
+        await self._ask("POST", "/v1/diagnoses", body=diagnosis)
+
+    async def propose(self, proposal: Proposal) -> Decision:
+        return _read(_DECISION, await self._ask("POST", "/v1/proposals", body=proposal))
+
+    async def progress(self, proposal: str) -> Progress | None:
+        body = await self._ask("GET", f"/v1/proposals/{proposal}", missing_ok=True)
+        return _read(_PROGRESS, body) if body else None
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        *,
+        body: Word | None = None,
+        wait_s: float = 0.0,
+        missing_ok: bool = False,
+    ) -> bytes:
+        try:
+            answer = await self._http.request(
+                method,
+                path,
+                params=query,
+                content=None if body is None else canonical(body),
+                timeout=REQUEST_TIMEOUT_S + wait_s,
+            )
+        except httpx.HTTPError as error:
+            raise LinkError(f"no answer from the gate at {self.address} ({type(error).__name__}); is `holdfast run` up?") from error
+        if answer.status_code == 404 and missing_ok:
+            return b""
+        if answer.status_code >= 400:
+            raise LinkError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
+        return answer.content
+
+
+def _read(adapter: TypeAdapter[T], body: bytes) -> T:
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        raise LinkError(f"the gate's answer can't be read: {error.errors()[0]['msg']}; do both sides run the same release?") from error

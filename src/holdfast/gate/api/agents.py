@@ -1,0 +1,125 @@
+"""The agents' door: what link.Link offers, over a socket. Who speaks is told by the token, never by the message."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from litestar import Litestar, Response, get, post
+from litestar.exceptions import HTTPException
+from pydantic import TypeAdapter
+
+from holdfast.gate.api.limits import Bucket
+from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
+from holdfast.gate.gatekeeper import Gatekeeper
+from holdfast.gate.identity.agents import Agents
+from holdfast.terms import Diagnosis, Finding, Frame, Proposal, Word, pack
+
+WAIT_MS_MAX = 30_000
+
+
+class StopPressed(Word):
+    scope: str = "*"
+
+
+FINDING = TypeAdapter(Finding)
+DIAGNOSIS = TypeAdapter(Diagnosis)
+PROPOSAL = TypeAdapter(Proposal)
+STOP = TypeAdapter(StopPressed)
+
+
+def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: float = 60.0) -> Litestar:
+    """`per_s` and `burst` bound what one agent may post; reading is bounded by the size of each answer."""
+    bucket = Bucket(gate.clock, per_s=per_s, burst=burst)
+
+    def author(request: Req) -> str:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        name = agents.verify(token.strip()) if scheme.lower() == "bearer" else None
+        if name is None:
+            raise HTTPException(status_code=401, detail="no known token: give this agent the one that `holdfast agents add` wrote")
+        return name
+
+    def writer(request: Req) -> str:
+        name = author(request)
+        if not bucket.take(name):
+            raise HTTPException(status_code=429, detail=f"more than {per_s:g} messages a second; slow down")
+        return name
+
+    def table_of(request: Req) -> str:
+        table = request.query_params.get("table", "")
+        if table not in gate.rings:
+            raise HTTPException(status_code=404, detail=f"no table {table!r}; there are {', '.join(gate.rings)}")
+        return table
+
+    @get("/v1/site")
+    async def site(request: Req) -> Response[bytes]:
+        author(request)
+        return json(gate.site_view())
+
+    @get("/v1/frames")
+    async def frames(request: Req) -> Response[bytes]:
+        author(request)
+        table, after = table_of(request), number(request, "after", -1)
+        wait_s = min(number(request, "wait_ms", 0), WAIT_MS_MAX) / 1000
+        frame = gate.frames(table, after)
+        if frame is None and wait_s > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(gate.rings[table].wait(after), wait_s)
+            frame = gate.frames(table, after)
+        return _frame(frame)
+
+    @get("/v1/history")
+    async def history(request: Req) -> Response[bytes]:
+        author(request)
+        return _frame(
+            gate.history(table_of(request), number(request, "from_ns"), number(request, "to_ns"), number(request, "rows_max", 3600))
+        )
+
+    @get("/v1/alarms")
+    async def alarms(request: Req) -> Response[bytes]:
+        author(request)
+        return json(gate.alarm_states())
+
+    @get("/v1/moves")
+    async def moves(request: Req) -> Response[bytes]:
+        author(request)
+        return json(gate.moves_since(number(request, "since_ns")))
+
+    @post("/v1/findings", status_code=204)
+    async def findings(request: Req) -> None:
+        gate.find(writer(request), await read(request, FINDING))
+
+    @post("/v1/diagnoses", status_code=204)
+    async def diagnoses(request: Req) -> None:
+        gate.diagnose(writer(request), await read(request, DIAGNOSIS))
+
+    @post("/v1/proposals", status_code=200)
+    async def proposals(request: Req) -> Response[bytes]:
+        return json(gate.propose(writer(request), await read(request, PROPOSAL)))
+
+    @get("/v1/proposals/{proposal:str}")
+    async def progress(request: Req, proposal: str) -> Response[bytes]:
+        author(request)
+        found = gate.progress(proposal)
+        if found is None:
+            raise HTTPException(status_code=404, detail=f"no proposal {proposal!r}")
+        return json(found)
+
+    @post("/v1/stop", status_code=204)
+    async def stop(request: Req) -> None:
+        name = author(request)
+        gate.press_stop((await read(request, STOP)).scope, name)
+
+    handlers: list[Any] = [site, frames, history, alarms, moves, findings, diagnoses, proposals, progress, stop]
+    return Litestar(
+        handlers,
+        openapi_config=None,
+        exception_handlers={Exception: on_problem},
+        request_max_body_size=BODY_BYTES_MAX,
+        logging_config=None,
+    )
+
+
+def _frame(frame: Frame | None) -> Response[bytes]:
+    if frame is None:
+        return Response(b"", status_code=204, media_type="application/octet-stream")
+    return Response(pack(frame), status_code=200, media_type="application/octet-stream")
