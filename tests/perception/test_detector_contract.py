@@ -1,0 +1,53 @@
+"""Every built-in detector is held to the contract that a third party's is, and the contract can refuse."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from holdfast.agent.perception.dynamic import Dynamic
+from holdfast.agent.perception.limits import Limits
+from holdfast.testing import check_detector
+
+
+@pytest.mark.parametrize("make", [Dynamic, Limits, lambda: Limits(rule="minmax", k=1.2), lambda: Dynamic(lags=4, memories=(0.3,))])
+def test_a_built_in_detector_keeps_the_contract(make) -> None:
+    check_detector(make)
+
+
+class Forgetful(Limits):
+    """Scores depend on how rows are cut."""
+
+    def score(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return super().score(values) + 1e-13 * values.shape[0]
+
+
+class Undecided(Limits):
+    """Gives NaN for a gap."""
+
+    def score(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(np.isfinite(values).all(axis=1), super().score(values), np.nan)
+
+
+class Silent(Limits):
+    """Names the wrong tag."""
+
+    def shares(self) -> NDArray[np.float64]:
+        return np.roll(super().shares(), 1)
+
+
+class Trusting(Limits):
+    """Loads anything."""
+
+    def load(self, state: bytes) -> None:
+        try:
+            super().load(state)
+        except ValueError:
+            return
+
+
+@pytest.mark.parametrize(
+    ("make", "clause"), [(Forgetful, "the same bits"), (Undecided, "finite"), (Silent, "contributes most"), (Trusting, "load: ValueError")]
+)
+def test_the_contract_refuses_a_detector_that_breaks_a_clause(make, clause: str) -> None:
+    with pytest.raises(AssertionError, match=clause):
+        check_detector(make)
