@@ -40,6 +40,7 @@ class Word:
     no NaN, no truth value for a number."""
 
     __pydantic_config__: ClassVar[Mapping[str, bool | str]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+    apart: ClassVar[tuple[str, ...]] = ()  # fields that are not part of the canonical bytes
 
     def __init_subclass__(cls, eq: bool = True) -> None:
         dataclasses.dataclass(frozen=True, kw_only=True, eq=eq)(cls)
@@ -310,7 +311,8 @@ class Snapshot(Word):
     stopped: tuple[str, ...] = ()  # "*" or names of equipment
     autonomy: tuple[tuple[str, Autonomy], ...] = ()  # level in force by "*" or writable tag; the lowest counts
     yields: tuple[tuple[str, int], ...] = ()  # (tag, until ns)
-    facts: tuple[tuple[str, str | float | bool, int], ...] = ()  # context: name, value, its time
+    facts: tuple[tuple[str, str | float | bool, int], ...] = ()  # context: "health:NAME" and so on, value, its time
+    pending: tuple[Move, ...] = ()  # asked for or in flight and not yet among moves, other than the proposal itself
 
 
 class Reason(Word):

@@ -158,6 +158,7 @@ class Rule(Word):
     when: str = "true"  # CEL
     approvals: tuple[str, ...] = ()
     line: int = 0
+    actions: tuple[str, ...] = ()  # kinds of action; (): write for permit and ask, all for forbid
 
     apart: ClassVar[tuple[str, ...]] = ("line",)
 

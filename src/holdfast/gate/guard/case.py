@@ -1,0 +1,154 @@
+"""One proposal before the guard: what it wants, what is known, and the checks' common questions. Making one never raises."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from holdfast.gate.guard.compile import Bound, Compiled, Must, Watch
+from holdfast.gate.guard.readings import flaw
+from holdfast.terms import AUTONOMIES, Autonomy, Move, Proposal, Reading, Reason, Snapshot, Write
+
+SETS_MAX = 16  # tags in one group
+Overlay = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One tag that the proposal writes. `value` is what the wire would carry, None where that is not known."""
+
+    bound: Bound
+    asked: float
+    value: float | None
+
+
+class Case:
+    """The proposal, its author, the configuration and the snapshot, with lookups."""
+
+    def __init__(self, proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapshot) -> None:
+        self.proposal = proposal
+        self.author = author
+        self.compiled = compiled
+        self.snapshot = snapshot
+
+    @cached_property
+    def sets(self) -> tuple[tuple[str, float], ...]:
+        """(tag, asked) of a write, () for anything else. Raises on a malformed one, which fails the check that asked."""
+        action = self.proposal.action
+        return tuple((name, value) for name, value in action.sets[:SETS_MAX]) if isinstance(action, Write) else ()
+
+    @cached_property
+    def readings(self) -> dict[str, Reading | None]:
+        """By tag; None for a tag with two readings, which is none."""
+        found: dict[str, Reading | None] = {}
+        for reading in self.snapshot.readings:
+            found[reading.tag] = None if reading.tag in found else reading
+        return found
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """The bounded tags of a write, in order; tags without bounds are `addressed`'s business."""
+        found: list[Target] = []
+        for name, asked in self.sets:
+            bound = self.compiled.bounds.get(name)
+            if bound is not None:
+                found.append(Target(bound=bound, asked=asked, value=self.wire(name, asked)))
+        return tuple(found)
+
+    def wire(self, name: str, asked: float) -> float | None:
+        """What the connector would send for exactly this; None where it isn't known, once and for this very value."""
+        wires = [w for w in self.snapshot.wires if w.tag == name]
+        if len(wires) != 1 or wires[0].asked != asked or not isinstance(wires[0].value, float | int):
+            return None
+        value = wires[0].value
+        return value if abs(value) < float("inf") else None
+
+    def sound(self, watch: Watch) -> Reading | None:
+        """The reading of a tag if a decision may rest on it."""
+        reading = self.readings.get(watch.tag.name)
+        return reading if reading is not None and flaw(reading, watch) == "" else None
+
+    def present(self, bound: Bound) -> float | None:
+        """The active setpoint."""
+        reading = self.sound(bound.present)
+        return None if reading is None else reading.value
+
+    def values(self, watch: Watch) -> tuple[float, ...] | None:
+        """The value now, and those that this proposal or pending ones would give the tag; None if now is not known."""
+        reading = self.sound(watch)
+        if reading is None:
+            return None
+        name = watch.tag.name
+        later = [world[name] for world in self.worlds if name in world]
+        return (reading.value, *later)
+
+    def holds(self, must: Must) -> bool | None:
+        """Whether the tag has the value now and after every step; None if it isn't known."""
+        values = self.values(must.watch)
+        return None if values is None else all(value == must.value for value in values)
+
+    @cached_property
+    def pending(self) -> Overlay:
+        """What tags would be once everything asked for or in flight had happened."""
+        overlay: Overlay = {}
+        for move in self.snapshot.pending:
+            if self.counts(move):
+                overlay |= self._effect(move.tag, move.after)
+        return overlay
+
+    @cached_property
+    def worlds(self) -> tuple[Overlay, ...]:
+        """Tags changed after each step of the group, as things are and as if what is pending had happened."""
+        found: list[Overlay] = []
+        for start in ({}, self.pending) if self.pending else ({},):
+            world: Overlay = dict(start)
+            for target in self.targets:
+                if target.value is not None:
+                    world = world | self._effect(target.bound.tag.name, target.value)
+                    found.append(world)
+        return tuple(found)
+
+    def _effect(self, name: str, value: float) -> Overlay:
+        """A written setpoint, and the active one that follows it."""
+        bound = self.compiled.bounds.get(name)
+        return {name: value} if bound is None else {name: value, bound.present.tag.name: value}
+
+    @cached_property
+    def level(self) -> tuple[Autonomy, str]:
+        """The autonomy in force and who set it: the lowest of plant, equipment, envelope, agent and what faults left."""
+        levels = sorted(self._levels(), key=lambda found: AUTONOMIES.index(found[0]))
+        return levels[0]
+
+    def _levels(self) -> Iterator[tuple[Autonomy, str]]:
+        yield self.compiled.site.autonomy, "plant"
+        yield self.compiled.agents.get(self.author, "observe"), self.author
+        names = {"*"}
+        for target in self.targets:
+            yield target.bound.equipment.autonomy, target.bound.equipment.name
+            yield target.bound.envelope.autonomy, target.bound.tag.name
+            names |= {target.bound.tag.name, target.bound.equipment.name}
+        where = getattr(self.proposal.action, "target", "")
+        if where in self.compiled.equipment:
+            yield self.compiled.equipment[where].autonomy, where
+            names.add(where)
+        for name, level in self.snapshot.autonomy:
+            if name in names:
+                yield level, name
+
+    def counts(self, move: Move) -> bool:
+        """Whether a move counts for this decision: real ones always, those of the shadow only in shadow."""
+        return not move.shadow or self.level[0] == "shadow"
+
+    def moves(self, bound: Bound) -> Iterator[Move]:
+        """All moves of a tag that count, those pending too; others' moves of its active setpoint are moves of it."""
+        name = bound.tag.name
+        for move in (*self.snapshot.moves, *self.snapshot.pending):
+            if (move.tag == name or (not move.ours and move.tag in bound.others)) and self.counts(move):
+                yield move
+
+
+def passed(code: str, tag: str = "", **facts: str) -> Reason:
+    return Reason(code=code, passed=True, tag=tag, facts=tuple(facts.items()))
+
+
+def failed(code: str, tag: str = "", **facts: str) -> Reason:
+    return Reason(code=code, passed=False, tag=tag, facts=tuple(facts.items()))

@@ -1,0 +1,147 @@
+"""The envelope's numbers: range, step, rate, budget, dwell, and leaving alone what others move or nothing would change.
+
+At a limit passes, the next number above fails. Range compares the wire's doubles; step and rate compare exact decimals.
+"""
+
+from holdfast.gate.guard.case import Case, Target, failed, passed
+from holdfast.gate.guard.exact import gap, shown, total
+from holdfast.gate.guard.readings import state
+from holdfast.terms import SECOND_NS, Reason
+
+
+def in_range(case: Case) -> tuple[Reason, ...]:
+    return tuple(_range(case, target) for target in case.targets)
+
+
+def _range(case: Case, target: Target) -> Reason:
+    bound, name, unit = target.bound, target.bound.tag.name, target.bound.tag.unit
+    if bound.rows is None:
+        return passed("envelope.range.none", name)
+    if target.value is None:
+        return failed("envelope.range.unknown", name, of=name)
+    wanted: tuple[str, ...] = ("",)
+    if bound.range_by is not None:
+        watch = bound.range_by
+        values = case.values(watch)
+        if values is None:
+            return failed("envelope.range.unknown", name, of=watch.tag.name)
+        states = [state(value, watch) for value in values]
+        if any(found is None for found in states):
+            return failed("envelope.range.unlisted", name, of=watch.tag.name, state=", ".join(shown(v) for v in values))
+        wanted = tuple(dict.fromkeys(found for found in states if found is not None))
+    # A state given twice, or not at all, selects nothing.
+    rows = [(row, [limits for of, limits in bound.rows if of == row]) for row in wanted]
+    for row, limits in rows:
+        if len(limits) != 1:
+            return failed("envelope.range.unlisted", name, of=bound.range_by.tag.name if bound.range_by else name, state=row)
+    low, high = max(limits[0][0] for _, limits in rows), min(limits[0][1] for _, limits in rows)
+    facts = {"value": shown(target.value), "low": shown(low), "high": shown(high), "unit": unit, "state": ", ".join(wanted)}
+    if low <= target.value <= high:
+        return passed("envelope.range", name, **facts)
+    side = "above" if target.value > high else "below"
+    return failed(f"envelope.range.{side}" + (".state" if wanted != ("",) else ""), name, **facts)
+
+
+def step(case: Case) -> tuple[Reason, ...]:
+    return tuple(_step(case, target) for target in case.targets)
+
+
+def _step(case: Case, target: Target) -> Reason:
+    bound, name = target.bound, target.bound.tag.name
+    if bound.step is None:
+        return passed("envelope.step.none", name)
+    present = case.present(bound)
+    if present is None or target.value is None:
+        return failed("envelope.step.unknown", name, of=bound.present.tag.name)
+    wide = gap(target.value, present)
+    facts = {"step": shown(wide), "max": shown(bound.step), "present": shown(present), "unit": bound.tag.unit}
+    return passed("envelope.step", name, **facts) if wide <= bound.step else failed("envelope.step.over", name, **facts)
+
+
+def rate(case: Case) -> tuple[Reason, ...]:
+    return tuple(_rate(case, target) for target in case.targets)
+
+
+def _rate(case: Case, target: Target) -> Reason:
+    bound, name = target.bound, target.bound.tag.name
+    if bound.rate is None:
+        return passed("envelope.rate.none", name)
+    present = case.present(bound)
+    if present is None or target.value is None:
+        return failed("envelope.rate.unknown", name, of=bound.present.tag.name)
+    # A move stamped after now (a clock that went back) is still a move.
+    since_ns = case.snapshot.at_ns - bound.rate_ns
+    travel = total([gap(m.after, m.before) for m in case.moves(bound) if m.at_ns > since_ns] + [gap(target.value, present)])
+    facts = {"travel": shown(travel), "max": shown(bound.rate), "per_s": shown(bound.rate_ns / SECOND_NS), "unit": bound.tag.unit}
+    return passed("envelope.rate", name, **facts) if travel <= bound.rate else failed("envelope.rate.over", name, **facts)
+
+
+def writes(case: Case) -> tuple[Reason, ...]:
+    return tuple(_writes(case, target) for target in case.targets)
+
+
+def _writes(case: Case, target: Target) -> Reason:
+    bound, name, budget = target.bound, target.bound.tag.name, target.bound.envelope.writes
+    if budget is None:
+        return passed("envelope.writes.none", name)
+    since_ns = case.snapshot.at_ns - bound.writes_ns
+    count = 1 + sum(1 for m in case.moves(bound) if m.ours and m.at_ns > since_ns)
+    facts = {"count": str(count), "max": str(budget.max), "per_s": shown(budget.per_s)}
+    return passed("envelope.writes", name, **facts) if count <= budget.max else failed("envelope.writes.over", name, **facts)
+
+
+def dwell(case: Case) -> tuple[Reason, ...]:
+    return tuple(_dwell(case, target) for target in case.targets)
+
+
+def _dwell(case: Case, target: Target) -> Reason:
+    bound, name = target.bound, target.bound.tag.name
+    if bound.envelope.dwell_s is None:
+        return passed("envelope.dwell.none", name)
+    last_ns = max((m.at_ns for m in case.moves(bound)), default=None)
+    if last_ns is None:
+        return passed("envelope.dwell.first", name)
+    since_ns = case.snapshot.at_ns - last_ns
+    facts = {"since_s": shown(since_ns / SECOND_NS), "dwell_s": shown(bound.envelope.dwell_s)}
+    return passed("envelope.dwell", name, **facts) if since_ns >= bound.dwell_ns else failed("envelope.dwell.early", name, **facts)
+
+
+def yields(case: Case) -> tuple[Reason, ...]:
+    return tuple(_yield(case, target) for target in case.targets)
+
+
+def _yield(case: Case, target: Target) -> Reason:
+    bound, name, now_ns = target.bound, target.bound.tag.name, case.snapshot.at_ns
+    until_ns = max((until for tag, until in case.snapshot.yields if tag in ("*", name)), default=now_ns)
+    others = [m.at_ns + bound.yield_ns for m in case.moves(bound) if not m.ours]
+    until_ns = max([until_ns, *others])
+    if now_ns >= until_ns:
+        return passed("yield", name)
+    return failed("yield.operator", name, left_s=shown((until_ns - now_ns) / SECOND_NS), yield_s=shown(bound.envelope.yield_s))
+
+
+def busy(case: Case) -> tuple[Reason, ...]:
+    return tuple(_busy(case, target) for target in case.targets)
+
+
+def _busy(case: Case, target: Target) -> Reason:
+    name = target.bound.tag.name
+    why = [reason for tag, reason in case.snapshot.busy if tag in ("*", name)]
+    pending = any(m.tag == name and m.ours for m in case.snapshot.pending if case.counts(m))
+    if why or pending:
+        return failed("busy.busy", name, why=", ".join(why) or "pending")
+    return passed("busy", name)
+
+
+def unchanged(case: Case) -> tuple[Reason, ...]:
+    return tuple(_unchanged(case, target) for target in case.targets)
+
+
+def _unchanged(case: Case, target: Target) -> Reason:
+    name = target.bound.tag.name
+    present = case.present(target.bound)
+    if present is None or target.value is None:
+        return failed("unchanged.unknown", name, of=target.bound.present.tag.name)
+    if target.value == present:
+        return failed("unchanged.same", name, value=shown(present), unit=target.bound.tag.unit)
+    return passed("unchanged", name, value=shown(target.value), present=shown(present), unit=target.bound.tag.unit)
