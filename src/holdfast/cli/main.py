@@ -13,7 +13,12 @@ app = typer.Typer(
 )
 
 # Each file registers its own commands on `app`.
-GROUPS: tuple[str, ...] = ()
+GROUPS: tuple[str, ...] = ("detect",)
+
+
+@app.callback()
+def door() -> None:
+    """Let an AI agent run your line without ever letting it out of bounds."""  # keeps one command alone a subcommand
 
 
 def main() -> None:
