@@ -1,0 +1,260 @@
+"""Every key of the site file, the tag template and the policy file, declared once: the loader and `holdfast schema` read this."""
+
+from typing import Any
+
+from holdfast.site.shapes import (
+    ByKind,
+    Duration,
+    Field,
+    Flag,
+    Listing,
+    Number,
+    OrNone,
+    Record,
+    Scalar,
+    Shape,
+    Span,
+    Table,
+    Text,
+    UnitCode,
+)
+from holdfast.terms import AUTONOMIES, LABELS
+
+PARTS = ("sp", "sp_now", "pv", "mode", "permit", "heartbeat")  # of plc/HF_Loop.st
+FILE_NAME = Text(pattern=r"[^\x00-\x1f]+", wanted="write the name of a file beside the site file")
+AUTONOMY = Text(choices=AUTONOMIES)
+REFERENCE = Text(wanted="write a tag: `tension.pv` in this equipment, `line/state` elsewhere")
+VALUE = Scalar()
+IS = Record({"tag": Field(REFERENCE, "the tag", True), "is": Field(VALUE, "the number or state name that it must have", True)})
+
+SCALE = Record({"raw": Field(Span(), "[low, high] on the wire", True), "eng": Field(Span(), "[low, high] in the unit", True)})
+STATES = Table(Text(wanted="write the state's name"))
+
+_TAG: dict[str, Field] = {
+    "on": Field(Text(), "the connection; may be left out where there is one"),
+    "address": Field(Text(), "where it is on that connection", True),
+    "unit": Field(UnitCode(), "UCUM code or usual spelling; 1 for none"),
+    "type": Field(Text(choices=("float", "integer", "bool", "state")), "float unless states are given"),
+    "states": Field(STATES, "names of a state's numbers: {0: stopped, 1: running}"),
+    "eu_range": Field(Span(), "[low, high] that the instrument can show (OPC UA EURange)"),
+    "every": Field(Duration(most_s=86400.0), "how often it is sampled; 1s if left out"),
+    "scale": Field(SCALE, "linear scaling of the raw number"),
+    "access": Field(Text(choices=("read", "write")), "write only with an envelope; read if left out"),
+    "sis": Field(Flag(), "belongs to the safety system: never written"),
+    "role": Field(Text(), "what it measures, for diagnosis: vibration, lubrication_flow"),
+    "label": Field(Text(choices=LABELS), "the highest place its data may go; site if left out"),
+    "accept": Field(Listing(Text()), "status codes beside exactly Good that a decision may rest on: [GoodLocalOverride]"),
+    "tag_no": Field(Text(), "the number in the P&ID"),
+    "description": Field(Text(), "what it is, in the plant's words"),
+}
+TAG = Record(_TAG)
+# In a template every value may hold {placeholders}, so it is read again, strictly, for each loop that uses it.
+TEMPLATE_PART = Record(
+    {k: Field(ByKind(lists=Listing(Scalar()), maps=f.shape, texts=Scalar()), f.doc, k == "address") for k, f in _TAG.items() if k != "on"}
+)
+LOOP = Record(
+    {
+        "template": Field(Text(), "one of `templates`", True),
+        "on": Field(Text(), "the connection; may be left out where there is one"),
+        "at": Field(Text(), "what {at} stands for in the template's addresses"),
+        "unit": Field(UnitCode(), "what {unit} stands for"),
+        "tag_no": Field(Text(), "the number in the P&ID, of every part"),
+        "description": Field(Text(), "what it controls"),
+        "label": Field(Text(choices=LABELS), "of every part that has none"),
+        "roles": Field(Table(Text()), "roles of its parts: {pv: tension}"),
+    },
+    rest=Scalar(),
+)
+
+ALARM = Record(
+    {
+        "hihi": Field(Number(), "the upper limit that is urgent"),
+        "hi": Field(Number(), "the upper limit"),
+        "lo": Field(Number(), "the lower limit"),
+        "lolo": Field(Number(), "the lower limit that is urgent"),
+        "deadband": Field(Number(least=0), "how far it must come back before the alarm ends"),
+        "delay": Field(Duration(zero=True, most_s=86400.0), "how long it must last before the alarm sounds"),
+        "priority": Field(Text(choices=("low", "medium", "high", "urgent")), "medium if left out"),
+        "source": Field(Text(), "who says so: a standard, a manual, a person"),
+    }
+)
+
+RANGE = OrNone(ByKind(lists=Span(), maps=Record({"by": Field(REFERENCE, "the state tag that selects the row", True)}, rest=Span())))
+_NONE = " Or none."
+BOUNDS = ("range", "step", "rate", "writes", "dwell", "rests_on", "readback")  # must be there, or say `none`
+ENVELOPE = Record(
+    {
+        "autonomy": Field(AUTONOMY, "the loop's ceiling; observe if left out"),
+        "enable": Field(IS, "the operator's switch in the PLC: {tag: tension.permit, is: 1}", True),
+        "range": Field(RANGE, "[low, high], or one row for each state: {by: line/grade, DC01: [90, 115]}." + _NONE, True),
+        "step": Field(OrNone(Number(above=0)), "the largest single move, in the unit." + _NONE, True),
+        "rate": Field(
+            OrNone(Record({"max": Field(Number(above=0), "sum of moves, in the unit", True), "per": Field(Duration(), "a time", True)})),
+            "the most that all moves together may make in a time: {max: 5.0, per: 10min}." + _NONE,
+            True,
+        ),
+        "writes": Field(
+            OrNone(Record({"max": Field(Number(least=1, whole=True), "how many", True), "per": Field(Duration(), "a time", True)})),
+            "how many writes in a time: {max: 6, per: 1h}." + _NONE,
+            True,
+        ),
+        "dwell": Field(OrNone(Duration()), "the shortest time between two writes: 60s." + _NONE, True),
+        "rests_on": Field(
+            OrNone(
+                Record(
+                    {
+                        "tags": Field(Listing(REFERENCE, least=1), "tags that must be Good, fresh and moving", True),
+                        "newer_than": Field(Duration(), "a time: older is stale", True),
+                        "moves_within": Field(OrNone(Duration()), "a time: unchanged for longer is stuck." + _NONE, True),
+                    }
+                )
+            ),
+            "what a decision rests on: {tags: [tension.pv], newer_than: 2s, moves_within: 5min}." + _NONE,
+            True,
+        ),
+        "readback": Field(
+            OrNone(
+                Record(
+                    {
+                        "tag": Field(REFERENCE, "what shows that the write arrived", True),
+                        "within": Field(Number(above=0), "how near", True),
+                        "after": Field(Duration(), "when", True),
+                    }
+                )
+            ),
+            "how a write is verified: {tag: tension.sp_now, within: 0.05, after: 1s}." + _NONE,
+            True,
+        ),
+        "settles": Field(
+            Record(
+                {
+                    "tag": Field(REFERENCE, "the process value", True),
+                    "within": Field(Number(above=0), "how near to the setpoint", True),
+                    "after": Field(Duration(), "when", True),
+                }
+            ),
+            "the process follows: {tag: tension.pv, within: 1.0, after: 5s}",
+        ),
+        "expect": Field(
+            Record(
+                {
+                    "tag": Field(REFERENCE, "the tag that gets better", True),
+                    "falls_by": Field(Number(above=0), "how much it falls at least"),
+                    "rises_by": Field(Number(above=0), "how much it rises at least"),
+                    "within": Field(Duration(), "in which time", True),
+                }
+            ),
+            "the effect: {tag: vibration, falls_by: 0.3, within: 60s}",
+        ),
+        "requires": Field(Table(VALUE), "what must hold: {tension.mode: external, line/state: running}"),
+        "yield": Field(Duration(zero=True), "no writes for this long after anyone else's move; 30min if left out"),
+        "on_loss": Field(Text(choices=("plc_holds", "plc_falls_back")), "what the PLC's block does without us"),
+        "restore": Field(Flag(), "a wrong effect restores the former value"),
+    }
+)
+
+EQUIPMENT = Record(
+    {
+        "autonomy": Field(AUTONOMY, "ceiling for all of it; act if left out"),
+        "maintenance": Field(IS, "people are at it: {tag: line/key_switch, is: 1}"),
+        "loops": Field(Table(LOOP), "control loops made from a template"),
+        "tags": Field(ByKind(maps=Table(TAG), texts=FILE_NAME, lists=Listing(FILE_NAME)), "single tags, or CSV lists of tags"),
+        "alarms": Field(Table(ALARM), "the plant's own limits, by tag"),
+        "envelopes": Field(Table(ENVELOPE), "the bounds of each writable tag"),
+    }
+)
+
+CONNECTION = Record(
+    {
+        "type": Field(Text(), "the connector: opcua, modbus, replay …", True),
+        "writes": Field(Flag(), "false unless something is written here"),
+        "security": Field(Text(), "the security policy (opcua: Basic256Sha256), or none"),
+        "server": Field(Text(), "file: of the server's certificate, so that no other server is believed"),
+        "login": Field(Text(), "file: or env: with user and password"),
+    },
+    rest=Scalar(),
+)
+
+DETECTOR = Record(
+    {
+        "name": Field(Text(), "what people call it", True),
+        "detector": Field(Text(), "the plug-in: dynamic …", True),
+        "tags": Field(Listing(REFERENCE, least=1), "tags and globs: [stand-4/*]", True),
+        "quiet_rows": Field(Number(least=10, most=10_000_000, whole=True), "rows to learn from"),
+        "limit": Field(Number(above=0), "score above which a row is abnormal"),
+        "confirm_rows": Field(Number(least=1, most=1_000_000, whole=True), "rows above the limit that make a finding"),
+    },
+    rest=Scalar(),
+)
+
+AGENT = Record(
+    {
+        "autonomy": Field(AUTONOMY, "the most that this agent may do", True),
+        "diagnoser": Field(Text(), "how it finds causes; rank if left out"),
+    }
+)
+
+KEEP = Text(
+    pattern=r"(>=|<=)\s*[0-9.]+\s*(%\s*of\s+\S.*)?",
+    wanted='write ">= 98% of line/speed_ref" or "<= 12.5"',
+)
+SITE = Record(
+    {
+        "holdfast": Field(Number(least=1, most=1, whole=True), "version of this format: 1", True),
+        "site": Field(
+            Record(
+                {
+                    "name": Field(Text(), "short name of the plant", True),
+                    "language": Field(Text(choices=("en", "zh")), "of messages; en if left out"),
+                    "timezone": Field(Text(), "IANA name: Asia/Shanghai; UTC if left out"),
+                    "autonomy": Field(AUTONOMY, "ceiling for the whole plant; act if left out"),
+                }
+            ),
+            "which plant: {name: wuxi-mill-2}",
+            True,
+        ),
+        "objective": Field(
+            Record({"minimise": Field(REFERENCE, "a tag"), "keep": Field(Table(KEEP), "what must not suffer")}),
+            "what better means",
+        ),
+        "connections": Field(
+            Table(CONNECTION), "servers and devices", True, "write connections: {plc: {type: opcua, url: opc.tcp://HOST:4840}}"
+        ),
+        "templates": Field(Table(Table(TEMPLATE_PART)), "tags that come together, with {placeholders}"),
+        "equipment": Field(Table(EQUIPMENT), "the plant's equipment with its tags", True, "write equipment: {line: {tags: {…}}}"),
+        "perception": Field(Listing(DETECTOR), "what watches the data"),
+        "agents": Field(Table(AGENT), "who may propose"),
+        "default_approvals": Field(Listing(Text(), least=1), "roles asked where a rule names none; [operator] if left out"),
+        "policy": Field(FILE_NAME, "the file with the rules"),
+        "modes": Field(FILE_NAME, "a file with the site's own failure modes"),
+        "stop": Field(IS, "a hard-wired stop switch: {tag: line/stop, is: 1}"),
+    }
+)
+
+RULE = Record(
+    {
+        "id": Field(Text(), "a short name, used in the record", True),
+        "effect": Field(Text(choices=("permit", "ask", "forbid")), "permit, ask or forbid", True),
+        "agents": Field(Listing(Text(), least=1), 'names, or ["*"]; all if left out'),
+        "tags": Field(Listing(Text(), least=1), "tags and globs it is about", True),
+        "when": Field(Text(), "a CEL condition; always if left out"),
+        "approvals": Field(Listing(Text(), least=1), "roles, one person each (of ask)"),
+    }
+)
+POLICY = Record(
+    {"revision": Field(Number(least=0, whole=True), "counts up with each change", True), "rules": Field(Listing(RULE), "the rules", True)}
+)
+
+
+def site_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of the site file."""
+    return _titled(SITE, "Holdfast site file")
+
+
+def policy_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of the policy file."""
+    return _titled(POLICY, "Holdfast policy file")
+
+
+def _titled(shape: Shape, title: str) -> dict[str, Any]:
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | shape.schema()
