@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.clock import Clock, RealClock
-from holdfast.gate.connectors import registers
+from holdfast.gate.connectors import registers, writable
 from holdfast.gate.connectors.mbap import Mbap, NotSent, Refused
 from holdfast.gate.connectors.pace import Budget, Pace
 from holdfast.gate.connectors.registers import Area, Order, Register, Span
@@ -152,13 +152,13 @@ class Modbus:
     # ---- writer --------------------------------------------------------------------------------------------------
 
     def wire_value(self, tag: Tag, value: float) -> float:
-        return registers.wire_value(self._writable(tag), tag.scale, value)
+        return registers.wire_value(self._writable(tag), tag.scale, writable.demand(tag, value))
 
     async def write(self, tag: Tag, value: float, *, timeout_s: float) -> Sent:
         """`rejected` also where nothing was sent: not connected, no value the register can hold, no turn in time."""
         try:
             register = self._writable(tag)
-            words = registers.encode(register, registers.to_raw(tag.scale, value))
+            words = registers.encode(register, registers.to_raw(tag.scale, writable.demand(tag, value)))
         except ValueError:
             return "rejected"
         pdu, echo = _write_pdu(register, words)
