@@ -8,6 +8,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from holdfast.clock import Clock
 from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.jobs import Job, Jobs
@@ -20,8 +22,8 @@ from holdfast.gate.alarms.limits import AlarmWatch
 from holdfast.gate.approval.inbox import Inbox
 from holdfast.gate.context.live import Live
 from holdfast.gate.guard.compile import compile_site
-from holdfast.gate.guard.decide import decide
-from holdfast.gate.guard.stands import stands
+from holdfast.gate.guard.binds import snapshot_digest
+from holdfast.gate.guard.decide import decide, stands
 from holdfast.gate.history.ring import Ring
 from holdfast.gate.history.store import History
 from holdfast.gate.identity.people import People
@@ -51,6 +53,10 @@ from holdfast.terms import (
 CHECKPOINT_EVERY_S = 60.0
 HISTORY_ROWS_MAX = 86_400
 MOVES_TOLD_MAX = 1_000
+
+
+def _nothing() -> None:
+    """For who waits for nothing."""
 
 
 class Gatekeeper:
@@ -88,6 +94,7 @@ class Gatekeeper:
         self.watch = OperatorWatch(site)
         self.watchdog = Watchdog(site, clock, self.stop, connectors)
         self.listeners: list[Callable[[Record], None]] = []
+        self.on_proposal: Callable[[], None] = _nothing
         self._state = state
         self._history = history
         self._tag = {tag.name: tag for tag in site.tags}
@@ -202,6 +209,7 @@ class Gatekeeper:
                     job = job.on("permit", expires_ns=expires_ns)
             self.jobs.put(job)
         self._tell()
+        self.on_proposal()
         return decision
 
     def _shadow(self, job: Job, now_ns: int) -> None:
@@ -275,7 +283,7 @@ class Gatekeeper:
             present=tuple((tag, present[self.compiled.bounds[tag].present.tag.name]) for tag in written if tag in self.compiled.bounds),
             wanted=tuple((wire.tag, wire.value) for wire in snapshot.wires),
             reasons=tuple(r for r in (*second.reasons, reason) if not r.passed) or (reason,),
-            snapshot=digest(snapshot),
+            snapshot=snapshot_digest(snapshot),
         )
 
     def mean(self, tag: str, seconds: float) -> float | None:
@@ -294,11 +302,11 @@ class Gatekeeper:
 
     # ---- people ------------------------------------------------------------------------------------------------------
 
-    def sign(self, proposal: str, person: str, role: str, password: str, *, yes: bool, reason: str) -> Progress:
-        """A person's yes or no. Raises what Inbox.sign and People raise."""
+    def sign(self, proposal: str, person: str, role: str, key: Ed25519PrivateKey, *, yes: bool, reason: str) -> Progress:
+        """A person's yes or no, signed with the key that their password opened. Raises InboxError, KeyError."""
         job = self.jobs.get(proposal)
         with self._state.transaction():
-            self.inbox.sign(proposal, person, role, password, yes=yes, reason=reason)
+            self.inbox.sign(proposal, person, role, key, yes=yes, reason=reason)
             if job is not None and job.state == "asked":
                 match self.inbox.state(proposal):
                     case "approved":
@@ -317,10 +325,10 @@ class Gatekeeper:
         self.stop.press(scope, by)
         self._append("stop", {"scope": scope, "by": by})
 
-    def resume(self, scope: str, person: str) -> None:
+    def resume(self, scope: str, person: str, signature: bytes) -> None:
         """The caller has checked the person's password."""
         with self._state.transaction():
-            self.log.append("resume", {"scope": scope, "by": person})
+            self.log.append("resume", {"scope": scope, "by": person, "signature": signature})
             self.stop.release(scope)
         self._tell()
 
@@ -362,6 +370,23 @@ class Gatekeeper:
     def progress(self, proposal: str) -> Progress | None:
         job = self.jobs.get(proposal)
         return None if job is None else job.progress
+
+    def status(self) -> Mapping[str, Any]:
+        """What runs, what is stopped and what waits: for the terminal and the console."""
+        return {
+            "site": self.site.name,
+            "configuration": self.compiled.digest,
+            "at_ns": self.clock.now_ns(),
+            "stopped": self.stop.stopped(),
+            "autonomy": self.autonomy.all(),
+            "agent_lost": self.watchdog.agent_lost,
+            "heartbeat": self.watchdog.beating,
+            "alarms": self.alarm_states(),
+            "yields": sorted(self.moves.yields.items()),
+            "jobs": [{"proposal": job.proposal.id, "state": job.state, "tags": job.tags} for job in self.jobs.open()],
+            "connections": {name: dict(connector.health()) for name, connector in self.connectors.items()},
+            "records": self.log.size,
+        }
 
     # ---- record ------------------------------------------------------------------------------------------------------
 

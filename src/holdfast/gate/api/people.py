@@ -1,0 +1,167 @@
+"""The people's door: approvals, stop and resume, autonomy, status and the stream of records.
+
+It is a socket of its own, in a folder that no agent can see. Whatever needs a name needs that person's password with
+it, which opens the key that signs the act.
+"""
+
+import asyncio
+import json as jsonlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from litestar import Litestar, Response, get, post
+from litestar.exceptions import HTTPException
+from litestar.response import Stream
+from pydantic import TypeAdapter
+
+from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
+from holdfast.gate.approval.inbox import InboxError
+from holdfast.gate.gatekeeper import Gatekeeper
+from holdfast.gate.identity.names import IdentityError
+from holdfast.gate.identity.seal import opened
+from holdfast.terms import Autonomy, Record, Word, canonical
+
+EVENTS_WAITING_MAX = 1_000
+RECORDS_MAX = 1_000
+
+
+class Vote(Word):
+    proposal: str
+    person: str
+    role: str = ""  # "": the first role of the person's that is asked for
+    password: str
+    yes: bool
+    reason: str = ""
+
+
+class StopPressed(Word):
+    scope: str = "*"
+    by: str = "someone at the gate"
+
+
+class Resumed(Word):
+    scope: str = "*"
+    person: str
+    password: str
+
+
+class AutonomySet(Word):
+    scope: str = "*"
+    level: Autonomy
+    person: str
+    password: str
+
+
+VOTE, STOP, RESUME, AUTONOMY = TypeAdapter(Vote), TypeAdapter(StopPressed), TypeAdapter(Resumed), TypeAdapter(AutonomySet)
+
+
+def people_app(gate: Gatekeeper) -> Litestar:
+    async def unlock(person: str, password: str) -> Ed25519PrivateKey:
+        """The person's key. The slow part runs beside the gate, never in its way."""
+        try:
+            attempt = gate.people.begin(person)
+            key = await asyncio.to_thread(opened, attempt.seal, password)
+            return gate.people.finish(attempt, key)
+        except IdentityError as error:
+            raise HTTPException(status_code=403, detail=str(error)) from None
+
+    @get("/health")
+    async def health() -> Response[bytes]:
+        return json({"ok": gate.watchdog.well, "records": gate.log.size})
+
+    @get("/v1/status")
+    async def status() -> Response[bytes]:
+        return json(gate.status())
+
+    @get("/v1/approvals")
+    async def approvals() -> Response[bytes]:
+        return json([job.progress for job in gate.jobs.open() if job.state == "asked"])
+
+    @get("/v1/proposals/{proposal:str}")
+    async def proposal(proposal: str) -> Response[bytes]:
+        job = gate.jobs.get(proposal)
+        if job is None:
+            raise HTTPException(status_code=404, detail=f"no proposal {proposal!r}")
+        return json(job)
+
+    @post("/v1/approvals", status_code=200)
+    async def approve(request: Req) -> Response[bytes]:
+        vote = await read(request, VOTE)
+        key = await unlock(vote.person, vote.password)
+        try:
+            return json(gate.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason))
+        except (InboxError, IdentityError) as error:
+            raise HTTPException(status_code=409, detail=str(error)) from None
+        except KeyError:
+            raise HTTPException(status_code=404, detail=f"no proposal {vote.proposal!r} waits for an answer") from None
+
+    @post("/v1/stop", status_code=204)
+    async def stop(request: Req) -> None:
+        pressed = await read(request, STOP)
+        gate.press_stop(pressed.scope, pressed.by)
+
+    @post("/v1/resume", status_code=204)
+    async def resume(request: Req) -> None:
+        wanted = await read(request, RESUME)
+        key = await unlock(wanted.person, wanted.password)
+        act = {"act": "resume", "scope": wanted.scope, "at_ns": gate.clock.now_ns()}
+        gate.resume(wanted.scope, wanted.person, key.sign(canonical(act)))
+
+    @post("/v1/autonomy", status_code=204)
+    async def autonomy(request: Req) -> None:
+        wanted = await read(request, AUTONOMY)
+        await unlock(wanted.person, wanted.password)
+        try:
+            gate.set_autonomy(wanted.scope, wanted.level, wanted.person, "person")
+        except ValueError as error:
+            raise HTTPException(status_code=400, detail=str(error)) from None
+
+    @get("/v1/records")
+    async def records(request: Req) -> Response[bytes]:
+        return json(gate.log.read(number(request, "after", 0), min(number(request, "limit", 100), RECORDS_MAX)))
+
+    @get("/v1/events")
+    async def events(request: Req) -> Stream:
+        return Stream(_events(gate, number(request, "after", gate.log.size)), media_type="text/event-stream")
+
+    handlers: list[Any] = [health, status, approvals, proposal, approve, stop, resume, autonomy, records, events]
+    return Litestar(
+        handlers,
+        openapi_config=None,
+        exception_handlers={Exception: on_problem},
+        request_max_body_size=BODY_BYTES_MAX,
+        logging_config=None,
+    )
+
+
+async def _events(gate: Gatekeeper, after: int) -> AsyncIterator[bytes]:
+    """Records as server-sent events, old ones first. A reader that is too slow is cut off and may come back with `after`."""
+    queue: asyncio.Queue[Record | None] = asyncio.Queue(EVENTS_WAITING_MAX)
+
+    def listen(record: Record) -> None:
+        if queue.full():
+            gate.listeners.remove(listen)
+            return
+        queue.put_nowait(record)
+
+    gate.listeners.append(listen)
+    try:
+        while after < gate.log.size:
+            for record in gate.log.read(after, RECORDS_MAX):
+                after = record.seq
+                yield _event(record)
+        while listen in gate.listeners or not queue.empty():
+            record = await queue.get()
+            if record is not None and record.seq > after:
+                after = record.seq
+                yield _event(record)
+    finally:
+        if listen in gate.listeners:
+            gate.listeners.remove(listen)
+
+
+def _event(record: Record) -> bytes:
+    return (
+        f"id: {record.seq}\nevent: {record.kind}\ndata: {jsonlib.dumps(jsonlib.loads(canonical(record)), ensure_ascii=False)}\n\n".encode()
+    )

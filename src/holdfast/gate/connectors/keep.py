@@ -1,0 +1,65 @@
+"""Keeps one connection up: connect, subscribe to its tables, and start over with jittered back-off when it is lost."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+
+from holdfast.clock import Clock
+from holdfast.ports import ConnectionLost, Connector
+from holdfast.terms import Frame, TagTable
+
+BACKOFF_S_MIN = 0.5
+BACKOFF_S_MAX = 30.0
+
+
+async def keep(
+    connector: Connector,
+    tables: Sequence[TagTable],
+    *,
+    clock: Clock,
+    random: Random,
+    ingest: Callable[[Frame], object],
+    lost: Callable[[str], object],
+    found: Callable[[], object],
+) -> None:
+    """Runs until cancelled. `lost` is told why, once for each loss; waiting is on the wall clock: a server is real."""
+    backoff_s = BACKOFF_S_MIN
+    said = ""
+    while True:
+        try:
+            await connector.connect()
+            found()
+            said = ""
+            backoff_s = BACKOFF_S_MIN
+            why = await _until_lost(connector, tables, ingest)
+        except (ConnectionLost, OSError, TimeoutError) as error:
+            why = str(error) or type(error).__name__
+        if why != said:
+            lost(why)
+            said = why
+        await connector.close()
+        await asyncio.sleep(backoff_s * (0.5 + random.random()))
+        backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
+
+
+async def _until_lost(connector: Connector, tables: Sequence[TagTable], ingest: Callable[[Frame], object]) -> str:
+    """All tables of the connection at once; the first that ends takes the others with it."""
+
+    async def one(table: TagTable) -> None:
+        async for frame in connector.subscribe(table):
+            ingest(frame)
+
+    tasks = [asyncio.create_task(one(table)) for table in tables]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        error = task.exception()
+        if error is not None and not isinstance(error, ConnectionLost | OSError | TimeoutError):
+            raise error
+        if error is not None:
+            return str(error) or type(error).__name__
+    return "the server fell silent"

@@ -1,0 +1,188 @@
+"""Constructs the gate and runs it until told to end: connections, two doors, one pulse. No plant logic here."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import uvicorn
+
+from holdfast import plugins
+from holdfast.clock import Clock, RealClock, ScaledClock
+from holdfast.gate.api.agents import agents_app
+from holdfast.gate.api.people import people_app
+from holdfast.gate.approval.inbox import Inbox
+from holdfast.gate.connectors.keep import keep
+from holdfast.gate.gatekeeper import Gatekeeper
+from holdfast.gate.history.store import History
+from holdfast.gate.identity.agents import Agents
+from holdfast.gate.identity.people import Cost, People
+from holdfast.gate.ledger.checkpoint import PRIVATE, Checkpoints, make_key
+from holdfast.gate.ledger.log import Log
+from holdfast.gate.ledger.store import State
+from holdfast.ports import Connector
+from holdfast.site.load import load
+from holdfast.site.model import Site
+from holdfast.site.secrets import resolve
+from holdfast.terms import SECOND_NS
+
+PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
+SOCKET_MODE = 0o660
+
+
+def open_gate(
+    site: Site,
+    folder: Path,
+    clock: Clock,
+    connectors: Mapping[str, Connector],
+    *,
+    durable: bool = True,
+    cost: Cost | None = None,
+) -> tuple[Gatekeeper, Agents]:
+    """A gate over its state folder. Raises StateError, SiteError, HistoryError, KeyFileError."""
+    state = State(folder, durable=durable)
+    log = Log(state, clock)
+    if not (folder / PRIVATE).exists():
+        make_key(folder, site.name, secrets.token_bytes)
+    people = People(state, log, clock, secrets.token_bytes, cost=cost)
+    gate = Gatekeeper(
+        site=site,
+        clock=clock,
+        state=state,
+        log=log,
+        people=people,
+        inbox=Inbox(state, log, people, clock),
+        checkpoints=Checkpoints.of(state, log),
+        connectors=connectors,
+        history=History(folder / "history.db", durable=durable),
+    )
+    return gate, Agents(state, log, secrets.token_bytes)
+
+
+def connectors_of(site: Site, site_folder: Path, clock: Clock, state_dir: Path, environ: Mapping[str, str]) -> dict[str, Connector]:
+    """One connector a connection, its secrets resolved now and kept nowhere else. Raises PluginError, SecretError."""
+    made: dict[str, Connector] = {}
+    for connection in site.connections:
+        kind = plugins.find("holdfast.connectors", connection.type)
+        options = {name: resolve(value, site_folder, environ) for name, value in connection.options}
+        made[connection.name] = kind(name=connection.name, clock=clock, state_dir=state_dir, **options)
+    return made
+
+
+class Doors:
+    """Two servers on Unix sockets that we bind ourselves, so that their mode is ours and not the server's."""
+
+    def __init__(self, apps: Mapping[Path, Any]) -> None:
+        self._servers: list[tuple[uvicorn.Server, socket.socket, Path]] = []
+        for path, app in apps.items():
+            config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+            self._servers.append((_Server(config), _bind(path), path))
+
+    async def serve(self) -> None:
+        await asyncio.gather(*(server.serve(sockets=[sock]) for server, sock, _ in self._servers))
+
+    def close(self) -> None:
+        for server, _, path in self._servers:
+            server.should_exit = True
+            path.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self):  # signals are the process's, not one server's
+        yield
+
+
+def _bind(path: Path) -> socket.socket:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o777 & ~SOCKET_MODE)
+    try:
+        bound.bind(str(path))
+    finally:
+        os.umask(before)
+    bound.setblocking(False)
+    return bound
+
+
+async def pulse(gate: Gatekeeper, wake: asyncio.Event) -> None:
+    """Advance whenever something is due, a proposal came, or PULSE_S_MAX has passed."""
+    while True:
+        await gate.advance()
+        due_ns = gate.saga.next_due_ns()
+        wait_s = PULSE_S_MAX
+        if due_ns is not None:
+            wait_s = min(max((due_ns - gate.clock.monotonic_ns()) / SECOND_NS, 0.0), PULSE_S_MAX)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), max(gate.clock.real_s(wait_s), 0.001))
+        wake.clear()
+
+
+async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, ready: str) -> None:
+    wake, end = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end.set)
+    gate.on_proposal = wake.set
+    gate.start(clock=clock_name)
+    doors = Doors({home / "link" / "link.sock": agents_app(gate, agents), home / "gate" / "people.sock": people_app(gate)})
+    tasks = [asyncio.create_task(doors.serve()), asyncio.create_task(pulse(gate, wake))]
+    for connection in gate.site.connections:
+        name = connection.name
+        tables = [t for t in gate.tables.values() if t.connection == name]
+        tasks.append(
+            asyncio.create_task(
+                keep(
+                    gate.connectors[name],
+                    tables,
+                    clock=gate.clock,
+                    random=Random(name),  # noqa: S311 - jitter
+                    ingest=gate.ingest,
+                    lost=lambda why, name=name: gate.lost(name, why),
+                    found=lambda name=name: gate.found(name),
+                )
+            )
+        )
+    sys.stdout.write(ready + "\n")
+    sys.stdout.flush()
+    ended = asyncio.create_task(end.wait())
+    done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
+    doors.close()
+    for task in (*tasks, ended):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for connector in gate.connectors.values():
+        await connector.close()
+    gate.checkpoint()
+    for task in done - {ended}:
+        await task  # a task that ended by itself failed: say why
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="holdfast-gate", description=__doc__)
+    parser.add_argument("--site", type=Path, required=True)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--epoch-ns", type=int)
+    parser.add_argument("--factor", type=float, default=1.0, help="of the demo's clock")
+    given = parser.parse_args(argv)
+    clock: Clock = RealClock() if given.epoch_ns is None else ScaledClock(given.epoch_ns, given.factor)
+    loaded = load(given.site)
+    folder = given.home / "gate"
+    connectors = connectors_of(loaded.site, given.site.parent, clock, folder, os.environ)
+    gate, agents = open_gate(loaded.site, folder, clock, connectors)
+    clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"
+    asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=json.dumps({"configuration": loaded.digest})))
+
+
+if __name__ == "__main__":
+    main()
