@@ -19,10 +19,11 @@ from holdfast.gate.actuation.snapshot import Snapshots
 from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.actuation.watchdog import Watchdog
 from holdfast.gate.alarms.limits import AlarmWatch
-from holdfast.gate.approval.inbox import Inbox
+from holdfast.gate.approval.inbox import ApprovalError, Inbox
+from holdfast.gate.approval.signatures import signed_bytes
 from holdfast.gate.context.live import Live
-from holdfast.gate.guard.compile import compile_site
 from holdfast.gate.guard.binds import snapshot_digest
+from holdfast.gate.guard.compile import compile_site
 from holdfast.gate.guard.decide import decide, stands
 from holdfast.gate.history.ring import Ring
 from holdfast.gate.history.store import History
@@ -37,6 +38,7 @@ from holdfast.site.tables import tables
 from holdfast.terms import (
     SECOND_NS,
     Alarm,
+    Approval,
     Autonomy,
     Decision,
     Diagnosis,
@@ -204,7 +206,7 @@ class Gatekeeper:
                     self._shadow(job, snapshot.at_ns)
                 case (False, "ask"):
                     job = job.on("ask", expires_ns=expires_ns)
-                    self.inbox.open(decision, proposal.valid_s)
+                    self.inbox.open(decision, proposal.valid_s, tags=job.tags)
                 case (False, "permit"):
                     job = job.on("permit", expires_ns=expires_ns)
             self.jobs.put(job)
@@ -275,7 +277,8 @@ class Gatekeeper:
         current = self.jobs.get(job.proposal.id)
         snapshot = self._snapshots.take(job.proposal, self.clock.now_ns())
         second = decide(job.proposal, job.author, self.compiled, snapshot)
-        reason = stands(job.decision, second, self.inbox.signed_roles(job.proposal.id))
+        signed = tuple(approval.role for approval in self.inbox.signed(job.proposal.id) if approval.yes)
+        reason = stands(job.decision, second, signed)
         written = [wire.tag for wire in snapshot.wires]
         present = {r.tag: r.value for r in snapshot.readings}
         return Second(
@@ -284,6 +287,8 @@ class Gatekeeper:
             wanted=tuple((wire.tag, wire.value) for wire in snapshot.wires),
             reasons=tuple(r for r in (*second.reasons, reason) if not r.passed) or (reason,),
             snapshot=snapshot_digest(snapshot),
+            binds=second.binds,
+            roles=second.roles,
         )
 
     def mean(self, tag: str, seconds: float) -> float | None:
@@ -295,29 +300,46 @@ class Gatekeeper:
         good = frame.status[:, column] == 0
         return float(frame.values[good, column].mean()) if good.any() else None
 
-    def consume_approval(self, proposal: str) -> None:
-        job = self.jobs.get(proposal)
-        if job is not None and job.decision.verdict == "ask":
-            self.inbox.consume(proposal)
+    def consume_approval(self, job: Job, second: Second) -> None:
+        if job.decision.verdict == "ask":
+            self.inbox.consume(job.proposal.id, binds=second.binds, roles=second.roles)
 
     # ---- people ------------------------------------------------------------------------------------------------------
 
     def sign(self, proposal: str, person: str, role: str, key: Ed25519PrivateKey, *, yes: bool, reason: str) -> Progress:
-        """A person's yes or no, signed with the key that their password opened. Raises InboxError, KeyError."""
-        job = self.jobs.get(proposal)
+        """A person's yes or no, signed with the key that their password opened. Raises ApprovalError.
+
+        `role` "" takes the first that is asked for and that the person has. What is signed binds the world as it is
+        now: if the setpoint or the mode has changed since it was asked, the answer is refused.
+        """
+        job, ask = self.jobs.get(proposal), self.inbox.ask(proposal)
+        if job is None or ask is None:
+            raise ApprovalError("approval.unknown", proposal)
+        person = self.inbox.named(person)
+        role = role or next((r for r in ask.roles if r in self.people.roles(person)), "")
+        now = decide(job.proposal, job.author, self.compiled, self._snapshots.take(job.proposal, self.clock.now_ns()))
+        message = signed_bytes(binds=now.binds, person=person, role=role, yes=yes, reason=reason)
+        approval = Approval(
+            proposal=proposal,
+            binds=now.binds,
+            person=person,
+            role=role,
+            yes=yes,
+            reason=reason,
+            at_ns=self.clock.now_ns(),
+            signature=key.sign(message),
+        )
         with self._state.transaction():
-            self.inbox.sign(proposal, person, role, key, yes=yes, reason=reason)
-            if job is not None and job.state == "asked":
-                match self.inbox.state(proposal):
-                    case "approved":
-                        job = self.jobs.put(job.on("signed"))
-                    case "refused":
-                        job = self.jobs.put(job.on("declined"))
-                    case _:
-                        pass
+            self.inbox.record(approval)
+            match self.inbox.state(proposal):
+                case "approved" if job.state == "asked":
+                    job = self.jobs.put(job.on("signed"))
+                case "refused" if job.state == "asked":
+                    job = self.jobs.put(job.on("declined"))
+                case _:
+                    pass
         self._tell()
-        if job is None:
-            raise KeyError(proposal)
+        self.on_proposal()
         return job.progress
 
     def press_stop(self, scope: str, by: str) -> None:

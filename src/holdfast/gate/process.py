@@ -20,7 +20,7 @@ from holdfast import plugins
 from holdfast.clock import Clock, RealClock, ScaledClock
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
-from holdfast.gate.approval.inbox import Inbox
+from holdfast.gate.approval.inbox import Inbox, boot_id
 from holdfast.gate.connectors.keep import keep
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.history.store import History
@@ -32,7 +32,7 @@ from holdfast.gate.ledger.store import State
 from holdfast.ports import Connector
 from holdfast.site.load import load
 from holdfast.site.model import Site
-from holdfast.site.secrets import resolve
+from holdfast.site.secrets import options as secrets_of
 from holdfast.terms import SECOND_NS
 
 PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
@@ -47,6 +47,7 @@ def open_gate(
     *,
     durable: bool = True,
     cost: Cost | None = None,
+    boot: str = "",
 ) -> tuple[Gatekeeper, Agents]:
     """A gate over its state folder. Raises StateError, SiteError, HistoryError, KeyFileError."""
     state = State(folder, durable=durable)
@@ -60,7 +61,7 @@ def open_gate(
         state=state,
         log=log,
         people=people,
-        inbox=Inbox(state, log, people, clock),
+        inbox=Inbox(state, log, people, clock, boot=boot or boot_id()),
         checkpoints=Checkpoints.of(state, log),
         connectors=connectors,
         history=History(folder / "history.db", durable=durable),
@@ -73,8 +74,7 @@ def connectors_of(site: Site, site_folder: Path, clock: Clock, state_dir: Path, 
     made: dict[str, Connector] = {}
     for connection in site.connections:
         kind = plugins.find("holdfast.connectors", connection.type)
-        options = {name: resolve(value, site_folder, environ) for name, value in connection.options}
-        made[connection.name] = kind(name=connection.name, clock=clock, state_dir=state_dir, **options)
+        made[connection.name] = kind(name=connection.name, clock=clock, state_dir=state_dir, **secrets_of(connection, site_folder, environ))
     return made
 
 
@@ -146,7 +146,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
                     gate.connectors[name],
                     tables,
                     clock=gate.clock,
-                    random=Random(name),  # noqa: S311 - jitter
+                    random=Random(name),
                     ingest=gate.ingest,
                     lost=lambda why, name=name: gate.lost(name, why),
                     found=lambda name=name: gate.found(name),

@@ -35,6 +35,8 @@ class Second(Word):
     wanted: tuple[tuple[str, float], ...]  # as it will be on the wire
     reasons: tuple[Reason, ...]
     snapshot: str  # digest
+    binds: str
+    roles: tuple[str, ...]
 
 
 class Eyes(Protocol):
@@ -50,7 +52,7 @@ class Eyes(Protocol):
         """Of the Good values of the last seconds."""
         ...
 
-    def consume_approval(self, proposal: str) -> None:
+    def consume_approval(self, job: Job, second: Second) -> None:
         """In the caller's transaction."""
         ...
 
@@ -148,7 +150,7 @@ class Saga:
         before = self._eyes.mean(expect.tag, EFFECT_MEAN_S) if expect else None
         with self._log.state.transaction():
             job = self._jobs.put(job.on("stands", steps=steps, before=before, due_ns=self._clock.monotonic_ns()))
-            self._eyes.consume_approval(job.proposal.id)
+            self._eyes.consume_approval(job, second)
             for step in steps:
                 self._moves.add(
                     Move(tag=step.tag, before=step.former, after=step.wanted, at_ns=now_ns, by=job.author, ours=True, shadow=False)

@@ -16,7 +16,7 @@ from litestar.response import Stream
 from pydantic import TypeAdapter
 
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
-from holdfast.gate.approval.inbox import InboxError
+from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.names import IdentityError
 from holdfast.gate.identity.seal import opened
@@ -91,10 +91,8 @@ def people_app(gate: Gatekeeper) -> Litestar:
         key = await unlock(vote.person, vote.password)
         try:
             return json(gate.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason))
-        except (InboxError, IdentityError) as error:
+        except ApprovalError as error:
             raise HTTPException(status_code=409, detail=str(error)) from None
-        except KeyError:
-            raise HTTPException(status_code=404, detail=f"no proposal {vote.proposal!r} waits for an answer") from None
 
     @post("/v1/stop", status_code=204)
     async def stop(request: Req) -> None:
