@@ -59,6 +59,21 @@ def bind(site: Site, modes: Sequence[Mode]) -> tuple[Bound, ...]:
             own = {role for role, tag in pairs if equipment_of(tag) == name}
             if sum(sign.weight for sign in roles if sign.role in own) >= OWN_SHARE_MIN * total > 0:
                 fits.append((name, pairs))
-        for name, pairs in fits:
-            found.append(Bound(id=mode.id if len(fits) == 1 else f"{mode.id}@{name}", mode=mode, equipment=name, tags=pairs))
+        kept = _distinct(site, fits)
+        for name, pairs in kept:
+            found.append(Bound(id=mode.id if len(kept) == 1 else f"{mode.id}@{name}", mode=mode, equipment=name, tags=pairs))
     return tuple(found)
+
+
+def _distinct(site: Site, fits: list[tuple[str, tuple[tuple[str, str], ...]]]) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """The same tags reached from two pieces of equipment are one case: it belongs to the one with more roles of its own."""
+    best: dict[frozenset[tuple[str, str]], tuple[str, tuple[tuple[str, str], ...]]] = {}
+    for name, pairs in fits:
+        rival = best.get(frozenset(pairs))
+        if rival is None or _roles_on(site, name) > _roles_on(site, rival[0]):
+            best[frozenset(pairs)] = (name, pairs)
+    return list(best.values())
+
+
+def _roles_on(site: Site, equipment: str) -> int:
+    return sum(1 for tag in site.tags if tag.role and equipment_of(tag.name) == equipment)

@@ -139,9 +139,7 @@ def _explained(site: Site, features: Features, moves: Sequence[Move]) -> tuple[s
     for loop in site.loops:
         parts = (loop.sp, loop.sp_now, loop.pv)
         travel = sum(m.after - m.before for m in moves if m.tag in parts)
-        for tag in parts:
-            if tag in features.tags and travel * float(features.z[features.index(tag)]) > 0:
-                found.append(tag)
+        found.extend(tag for tag in parts if tag in features.tags and travel * float(features.z[features.index(tag)]) > 0)
     return tuple(found)
 
 
@@ -249,7 +247,12 @@ def _order(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
     onset: list[tuple[int, int, str]] = []
     for sign in bound.mode.signature:
         tag = _tag_of(bound, sign, features)
-        if sign.order and tag in features.tags and features.onset_ns[features.index(tag)] and agrees(features, features.index(tag), sign.shows) > 0.5:
+        if (
+            sign.order
+            and tag in features.tags
+            and features.onset_ns[features.index(tag)]
+            and agrees(features, features.index(tag), sign.shows) > 0.5
+        ):
             onset.append((sign.order, int(features.onset_ns[features.index(tag)]), tag))
     terms: list[tuple[float, Evidence]] = []
     for first, first_ns, a in onset:
@@ -278,9 +281,7 @@ def _alarmed(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
 def _setpoint(case: _Case) -> _Weighed:
     """Someone moved a setpoint: the score is carried by what follows it, and began soon after it."""
     share = sum(share for tag, share in case.finding.shares if tag in case.explained)
-    strange = sum(
-        moved(float(z)) for tag, z in zip(case.features.tags, case.features.z, strict=True) if tag not in case.explained
-    )
+    strange = sum(moved(float(z)) for tag, z in zip(case.features.tags, case.features.z, strict=True) if tag not in case.explained)
     last = max(case.moves, key=lambda m: m.at_ns)
     lag_min = abs(minutes(case.finding.onset_ns - last.at_ns))
     odds = 2.0 * (share - 0.5) - 0.4 * min(strange, 5.0) + (0.8 if lag_min <= 5 else 0.0)

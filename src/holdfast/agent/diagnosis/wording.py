@@ -1,5 +1,6 @@
 """Codes and numbers become quotes here, and only by the words files: nothing else in diagnosis holds prose."""
 
+import math
 from typing import Literal
 
 from holdfast.language import say
@@ -9,12 +10,18 @@ Language = Literal["en", "zh"]
 
 
 def quote(code: str, language: Language, **facts: str | float | int) -> str:
-    """`diagnosis.<code>` with its facts; numbers to three significant digits."""
+    """`diagnosis.<code>` with its facts; numbers to four significant digits."""
     return say(f"diagnosis.{code}", {name: number(value) for name, value in facts.items()}, language)
 
 
 def number(value: str | float | int) -> str:
-    return value if isinstance(value, str) else f"{value:.3g}" if isinstance(value, float) else str(value)
+    """Text as it is; a real number to four significant digits, without an exponent where a person would write none."""
+    if isinstance(value, str) or isinstance(value, int):
+        return str(value)
+    if 1e-3 <= abs(value) < 1e6:
+        decimals = max(3 - math.floor(math.log10(abs(value))), 0)
+        return f"{value:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{value:.0f}"
+    return f"{value:.4g}"
 
 
 def minutes(ns: int) -> float:
