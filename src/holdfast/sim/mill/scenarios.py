@@ -73,11 +73,11 @@ def schedule(seed: int, scenario: str, physics: Physics) -> Schedule:
     if scenario not in NAMES:
         raise ValueError(f"no scenario {scenario!r}; there are {', '.join(NAMES)}")
     rng = np.random.default_rng([seed, 0x5C01])
-    start = float(rng.integers(900, 1201))
-    over = float(rng.integers(2100, 2701))
+    start = float(rng.integers(600, 841))
+    over = float(rng.integers(1800, 2401))
     if scenario == "bearing":
-        return Schedule(scenario=scenario, duration_s=7200.0, wear_from_s=start, wear_per_s=0.85 / (over * 1.6))
-    lost = Schedule(scenario=scenario, duration_s=7200.0, clog_from_s=start, clog_over_s=over, clog=clog_beyond(physics))
+        return Schedule(scenario=scenario, duration_s=9000.0, wear_from_s=start, wear_per_s=0.85 / (over * 1.6))
+    lost = Schedule(scenario=scenario, duration_s=9000.0, clog_from_s=start, clog_over_s=over, clog=clog_beyond(physics))
     if scenario == "frozen-sensor":
         return replace(lost, vibration_frozen_from_s=start - 360.0)
     if scenario == "lost-link":
