@@ -9,6 +9,8 @@ import functools
 import importlib.metadata
 import types
 import typing
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from holdfast.terms import Word
@@ -26,7 +28,7 @@ class Option(Word):
     """One field of a plug-in: what the site file may say."""
 
     name: str
-    types: tuple[str, ...]  # "str", "int", "float", "bool", "None"; empty where it takes something else
+    types: tuple[str, ...]  # "str", "int", "float", "bool", "Path", "None"; empty where it takes something else
     required: bool
     choices: tuple[str, ...] = ()
 
@@ -50,7 +52,7 @@ def find(group: str, name: str) -> type[Any]:
         raise PluginError(f'more than one {kind} is called "{name}" ({owners}): uninstall all but one')
     try:
         found = points[0].load()
-    except Exception as error:  # noqa: BLE001  a plug-in may fail in any way while it is imported
+    except Exception as error:  # a plug-in may fail in any way while it is imported
         cause = f"{type(error).__name__}: {error}"
         raise PluginError(f'{kind} "{name}" ({points[0].value}) can\'t be loaded: {cause}. Reinstall it, or what it needs') from error
     if not isinstance(found, type):
@@ -76,9 +78,15 @@ def options(cls: type[Any]) -> tuple[Option, ...]:
     return tuple(found)
 
 
+def given(cls: type[Any], offered: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what the gate offers to every plug-in, what this one has a field for."""
+    names = {field.name for field in dataclasses.fields(cls) if field.init}
+    return {name: value for name, value in offered.items() if name in names}
+
+
 def _kinds(hint: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(plain types, choices) that a field's annotation allows; ((), ()) where it is none of these."""
-    if hint in (str, int, float, bool):
+    if hint in (str, int, float, bool, Path):
         return (hint.__name__,), ()
     if hint is type(None):
         return ("None",), ()

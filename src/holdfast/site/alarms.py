@@ -1,5 +1,6 @@
 """The plant's own alarm limits, in the order lolo < lo < hi < hihi, each on a tag that is a number."""
 
+import itertools
 from collections.abc import Mapping
 
 from holdfast.site.log import Log
@@ -41,7 +42,7 @@ def make_alarms(entries: Mapping[str, At], equipment: str, tags: Directory, log:
 def _order(limits: Mapping[str, float], deadband: float, block: Block, eu_range: tuple[float, float] | None, log: Log) -> None:
     file = block.node.file
     names = [n for n in ORDER if n in limits]
-    for lower, upper in zip(names, names[1:], strict=False):
+    for lower, upper in itertools.pairwise(names):
         if not limits[lower] < limits[upper]:
             what = f"{lower} ({limits[lower]:g}) is not below {upper} ({limits[upper]:g})"
             log.error(file, block.line(upper), what, "the order is lolo < lo < hi < hihi")

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from holdfast.site.log import Log, nearest, one_of
 from holdfast.site.model import Connection
 from holdfast.site.names import Register, clean
-from holdfast.site.shapes import At, Block
 from holdfast.site.secrets import fault
+from holdfast.site.shapes import At, Block
 
 UNSECURED = "writes without security"
 

@@ -195,7 +195,7 @@ AGENT = Record(
 )
 
 KEEP = Text(
-    pattern=r"(>=|<=)\s*[0-9.]+\s*(%\s*of\s+\S.*)?",
+    pattern=r"\s*(>=|<=)\s*[0-9]+(\.[0-9]+)?\s*(%\s*of\s+\S.*)?",
     wanted='write ">= 98% of line/speed_ref" or "<= 12.5"',
 )
 SITE = Record(
@@ -237,6 +237,10 @@ RULE = Record(
         "effect": Field(Text(choices=("permit", "ask", "forbid")), "permit, ask or forbid", True),
         "agents": Field(Listing(Text(), least=1), 'names, or ["*"]; all if left out'),
         "tags": Field(Listing(Text(), least=1), "tags and globs it is about", True),
+        "actions": Field(
+            Listing(Text(choices=("write", "hold_batch", "work_order", "notify", "adopt")), least=1),
+            "kinds of action; if left out: write for permit and ask, all for forbid",
+        ),
         "when": Field(Text(), "a CEL condition; always if left out"),
         "approvals": Field(Listing(Text(), least=1), "roles, one person each (of ask)"),
     }

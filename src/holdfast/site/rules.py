@@ -44,15 +44,13 @@ def _rule(item: At, tags: Sequence[Tag], agents: Collection[str], log: Log) -> R
             cure = nearest(at.value, agents, f'write "*" or {one_of(agents)}')
             log.error(file, at.line, f'unknown agent "{at.value}"', cure)
     patterns = tuple(clean(at.value) for at in block.listed("tags"))
-    names = [t.name for t in tags]
+    # A piece of equipment is named as the target of an order, such as a batch to hold.
+    names = [t.name for t in tags] + list(dict.fromkeys(t.name.partition("/")[0] for t in tags))
     for at in block.listed("tags"):
         pattern = clean(at.value)
-        fitting = [t for t in tags if matches(pattern, t.name)]
-        if not fitting:
+        if not any(matches(pattern, name) for name in names):
             kind = "no tag fits" if is_glob(pattern) else "unknown tag"
             log.error(file, at.line, f'{kind} "{pattern}"', nearest(pattern, names, "write equipment/tag, or a glob such as stand-4/*"))
-        elif not any(t.writable for t in fitting):
-            log.warn(file, at.line, f'"{pattern}" fits no writable tag', "the rule can never apply: rules are about what is written")
     effect = block.get("effect")
     approvals = tuple(dict.fromkeys(clean(at.value) for at in block.listed("approvals")))
     if approvals and effect in ("permit", "forbid"):
@@ -60,5 +58,12 @@ def _rule(item: At, tags: Sequence[Tag], agents: Collection[str], log: Log) -> R
     if block.get("id") is None or effect is None or not patterns:
         return None
     return Rule(
-        id=block.get("id"), effect=effect, agents=wanted, tags=patterns, when=block.get("when", "true"), approvals=approvals, line=item.line
+        id=block.get("id"),
+        effect=effect,
+        agents=wanted,
+        tags=patterns,
+        actions=tuple(dict.fromkeys(at.value for at in block.listed("actions"))),
+        when=block.get("when", "true"),
+        approvals=approvals,
+        line=item.line,
     )

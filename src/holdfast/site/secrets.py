@@ -1,7 +1,7 @@
 """Secrets: `env:NAME` and `file:PATH` are looked up when a connection opens, and never stand in the Site or its digest."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from holdfast.site.model import Connection
@@ -64,14 +64,19 @@ def text(reference: str, folder: Path, environ: Mapping[str, str] | None = None)
         raise SecretError(f"{reference} is not text in UTF-8") from None
 
 
-def options(connection: Connection, folder: Path, environ: Mapping[str, str] | None = None) -> dict[str, str | float | bool | None]:
-    """A connector's options: `env:` replaced by its text, `file:` by the file's absolute path. Raises SecretError."""
+def options(
+    connection: Connection, folder: Path, paths: Collection[str], environ: Mapping[str, str] | None = None
+) -> dict[str, str | float | bool | None]:
+    """A connector's options with what their references stand for; those named in `paths` get the file's path instead.
+
+    Raises SecretError.
+    """
     found: dict[str, str | float | bool | None] = {}
     for name, value in connection.options:
-        if isinstance(value, str) and value.startswith("env:"):
-            found[name] = text(value, folder, environ)
-        elif isinstance(value, str) and value.startswith("file:"):
+        if isinstance(value, str) and value.startswith("file:") and name in paths:
             found[name] = str(path_of(value, folder))
+        elif isinstance(value, str) and is_reference(value):
+            found[name] = text(value, folder, environ)
         else:
             found[name] = value
     return found

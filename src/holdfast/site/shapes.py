@@ -154,6 +154,10 @@ class Flag(Shape):
         return {"type": "boolean"}
 
 
+_DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|min|h|d)"
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
 @dataclass(frozen=True)
 class Duration(Shape):
     """`200ms`, `3s`, `10min`, `1h`, `7d`: read as seconds."""
@@ -161,22 +165,19 @@ class Duration(Shape):
     zero: bool = False
     most_s: float = 400 * 86400.0
 
-    _PATTERN = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|min|h|d)"
-    _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-
     def read(self, node: Node, log: Log, name: str) -> At | None:
-        match = re.fullmatch(self._PATTERN, node.text.strip()) if node.kind in ("text", "number") else None
+        match = re.fullmatch(_DURATION, node.text.strip()) if node.kind in ("text", "number") else None
         if match is None:
             example = f"{node.text}s" if node.kind == "number" else "200ms, 3s, 10min or 1h"
             return self.refuse(node, log, name, f"write a duration with its unit, such as {example}")
         # Parts of a second as a quotient: 200ms is then exactly 0.2, which is part of a table's name.
-        seconds = float(match[1]) / 1000 if match[2] == "ms" else float(match[1]) * self._SECONDS[match[2]]
-        if not (0 <= seconds if self.zero else 0 < seconds) or seconds > self.most_s:
+        seconds = float(match[1]) / 1000 if match[2] == "ms" else float(match[1]) * _SECONDS[match[2]]
+        if seconds < 0 or (seconds == 0 and not self.zero) or seconds > self.most_s:
             return self.refuse(node, log, name, f"write a duration {'from' if self.zero else 'above'} 0s and up to {self.most_s:g}s")
         return At(seconds, node)
 
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": f"^{self._PATTERN}$", "examples": ["200ms", "3s", "10min", "1h"]}
+        return {"type": "string", "pattern": f"^{_DURATION}$", "examples": ["200ms", "3s", "10min", "1h"]}
 
 
 @dataclass(frozen=True)
