@@ -5,7 +5,7 @@ three in turn; the gate process calls them as frames, messages and due times com
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -125,6 +125,16 @@ class Gatekeeper:
         self._told = log.size
         for ring in self.rings.values():
             ring.next_seq = history.next_seq(ring.table)
+
+    def remember(self, frames: Iterable[Frame]) -> None:
+        """Take in what an older historian kept, before the first frame of its own."""
+        for frame in frames:
+            self._history.append(frame)
+            self.rings[frame.table].next_seq = frame.seq + frame.rows
+
+    def close(self) -> None:
+        self._history.close()
+        self._state.close()
 
     def start(self, *, clock: str) -> None:
         """Put on record what this run stands on."""

@@ -1,0 +1,160 @@
+"""One whole run of the demo mill on a virtual clock, as fast as it goes, and what came of it."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from holdfast.agent.process import Agent
+from holdfast.clock import VirtualClock
+from holdfast.gate.identity.seal import Cost
+from holdfast.gate.ledger.checkpoint import PUBLIC, read_public
+from holdfast.gate.ledger.verify import verify
+from holdfast.gate.process import open_gate
+from holdfast.link import DirectLink
+from holdfast.run.lockstep import Lockstep
+from holdfast.run.mill import SteppedMill, in_process, mill_site, past
+from holdfast.sim.mill import EPOCH_NS
+from holdfast.sim.mill.judge import judge
+from holdfast.sim.mill.plant import Mill
+from holdfast.terms import SECOND_NS, Autonomy, Record, Word
+
+AGENT = "mill-agent"
+CHEAP = Cost(passes=1, memory_kib=8, lanes=1)  # nobody signs in a headless run
+
+
+class Ledgered(Word):
+    records: int
+    root: str
+    verified: bool
+    path: str
+    key: str
+
+
+class Ran(Word):
+    """What a run was and did. Times in plant seconds, None where a thing never happened."""
+
+    scenario: str
+    seed: int
+    seconds: float
+    frames: int
+    first_finding_s: float | None
+    alarm_s: float | None
+    lead_s: float | None
+    findings: int
+    proposals: int
+    permitted: int
+    asked: int
+    refused: int
+    writes_sent: int
+    writes_verified: int
+    writes_outside: int
+    indeterminate: int
+    defect_rate: float  # per km of strip within the thickness tolerance
+    tonnes: float
+    ledger: Ledgered
+    refusals: tuple[tuple[str, int], ...]  # code of each failed check, how often
+    decisions: tuple[str, ...]  # verdicts in order, for comparing forms of one run
+
+
+class Tally:
+    """Counts what the ledger says as it says it."""
+
+    def __init__(self, start_ns: int) -> None:
+        self._start_ns = start_ns
+        self.first_finding_s: float | None = None
+        self.findings = 0
+        self.decisions: list[str] = []
+        self.refusals: dict[str, int] = {}
+        self.outcomes: dict[str, int] = {}
+
+    def __call__(self, record: Record) -> None:
+        body: Any = record.body
+        match record.kind:
+            case "finding":
+                self.findings += 1
+                if self.first_finding_s is None:
+                    self.first_finding_s = (body["finding"]["found_ns"] - self._start_ns) / SECOND_NS
+            case "decision":
+                decision = body["decision"]
+                self.decisions.append(("would " if decision["would"] else "") + decision["verdict"])
+                if decision["verdict"] == "refuse":
+                    for code in dict.fromkeys(r["code"] for r in decision["reasons"] if not r["passed"]):
+                        self.refusals[code] = self.refusals.get(code, 0) + 1
+            case "outcome":
+                result = body["outcome"]["result"]
+                self.outcomes[result] = self.outcomes.get(result, 0) + 1
+            case _:
+                pass
+
+
+async def run_headless(
+    scenario: str,
+    seed: int,
+    *,
+    seconds: float | None = None,
+    autonomy: Autonomy = "act",
+    with_agent: bool = True,
+    home: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Ran:
+    """`seconds` of plant time, the scenario's own length by default; `home` a folder of its own by default, which goes."""
+    if home is None:
+        with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+            return await run_headless(
+                scenario, seed, seconds=seconds, autonomy=autonomy, with_agent=with_agent, home=Path(folder), progress=progress
+            )
+    site = mill_site(autonomy).site
+    clock = VirtualClock(EPOCH_NS)
+    mill = Mill(seed, scenario)
+    connectors = in_process(mill, site, clock)
+    gate, _ = open_gate(site, home / "gate", clock, connectors, durable=False, cost=CHEAP, boot="virtual")
+    tally = Tally(EPOCH_NS)
+    gate.listeners.append(tally)
+    gate.remember(past(site, seed, EPOCH_NS))
+    gate.start(clock="virtual")
+    agent = None
+    if with_agent:
+        link = DirectLink(gate, AGENT)
+        agent = Agent(link, await link.site(), clock, name=AGENT)
+        await agent.start()
+    driver = Lockstep(SteppedMill(mill), gate, agent, clock)
+    total = int(mill.schedule.duration_s if seconds is None else seconds)
+    for second in range(total):
+        await driver.tick()
+        if progress is not None and second % 60 == 0:
+            progress(second / total)
+    gate.checkpoint()
+    gate.close()
+    judged = judge(mill, site)
+    return _ran(scenario, seed, total, driver, mill, tally, judged, home)
+
+
+def _ran(scenario: str, seed: int, total: int, driver: Lockstep, mill: Mill, tally: Tally, judged: Any, home: Path) -> Ran:
+    path, key = home / "gate" / "state.db", home / "gate" / PUBLIC
+    verdict = verify(path, read_public(key))
+    alarm_s = mill.operator.alarm.first_s
+    lead_s = None if alarm_s is None or tally.first_finding_s is None else alarm_s - tally.first_finding_s
+    return Ran(
+        scenario=scenario,
+        seed=seed,
+        seconds=float(total),
+        frames=driver.frames,
+        first_finding_s=tally.first_finding_s,
+        alarm_s=alarm_s,
+        lead_s=lead_s,
+        findings=tally.findings,
+        proposals=len(tally.decisions),
+        permitted=sum(d == "permit" for d in tally.decisions),
+        asked=sum(d == "ask" for d in tally.decisions),
+        refused=sum(d == "refuse" for d in tally.decisions),
+        writes_sent=judged.writes_sent,
+        writes_verified=tally.outcomes.get("verified", 0),
+        writes_outside=judged.writes_outside,
+        indeterminate=tally.outcomes.get("indeterminate", 0),
+        defect_rate=mill.defect_rate_per_km,
+        tonnes=mill.tonnes,
+        ledger=Ledgered(records=verdict.records, root=verdict.root, verified=verdict.ok, path=str(path), key=str(key)),
+        refusals=tuple(sorted(tally.refusals.items())),
+        decisions=tuple(tally.decisions),
+    )
