@@ -1,17 +1,22 @@
 """A yes is one person's, for one role, for exactly this, for a while, and once."""
 
 import random
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from holdfast.clock import VirtualClock
-from holdfast.gate.approval.inbox import CURES, WAITING_MAX, ApprovalError, Inbox
+from holdfast.gate.approval.inbox import WAITING_MAX, ApprovalError, Inbox
+from holdfast.gate.approval.inbox import __file__ as inbox_file
 from holdfast.gate.approval.signatures import genuine, signed_bytes
+from holdfast.gate.approval.standing import Standing
 from holdfast.gate.identity.people import People, WrongPassword
 from holdfast.gate.identity.seal import Cost
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
+from holdfast.language import say
 from holdfast.terms import Approval, Decision
 
 GOOD = "brass kettle orchard"
@@ -244,5 +249,10 @@ def test_what_was_never_asked_can_not_be_answered_or_used(desk: Desk):
     assert desk.unused("nothing") == "approval.unknown"
 
 
-def test_every_refusal_says_what_to_do():
-    assert all(cure.endswith(".") and len(cure) > 20 for cure in CURES.values())
+def test_every_refusal_says_what_is_the_matter_in_both_languages():
+    source = "".join(p.read_text() for p in Path(inbox_file).parent.glob("*.py"))
+    codes = set(re.findall(r"\"(approval\.[a-z_]+)\"", source)) | {f"approval.{s}" for s in get_args(Standing) if s != "waiting"}
+    assert len(codes) == 15
+    for code in codes:
+        assert say(code, {}, "en").endswith(".")
+        assert say(code, {}, "zh").endswith("。")

@@ -1,7 +1,7 @@
 """Decisions that wait for people: opened once, signed by one person a role, used once, void when the world changed.
 
 Everything joins the caller's transaction and is in the ledger: "ask", "approval", "void". What can't be is refused with
-an ApprovalError whose code says why.
+an ApprovalError.
 """
 
 import json
@@ -16,6 +16,7 @@ from holdfast.gate.identity.names import folded
 from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
+from holdfast.language import say
 from holdfast.terms import SECOND_NS, Approval, Decision, Word
 
 WAITING_MAX = 256  # more than people can answer; the rest is refused, so that a flood can't bury what matters
@@ -34,30 +35,12 @@ CREATE TABLE IF NOT EXISTS approval (
 ) STRICT;
 """
 
-CURES = {
-    "approval.unknown": "There is no such question. `holdfast approvals list` shows what waits.",
-    "approval.approved": "It has all its signatures already; nothing is left to do.",
-    "approval.refused": "It was refused. If the action is still wanted, it must be proposed anew.",
-    "approval.expired": "Its time is over. If the action is still wanted, it must be proposed anew.",
-    "approval.voided": "The plant changed since it was asked. If the action is still wanted, it must be proposed anew.",
-    "approval.consumed": "It was used already; a yes is good for one action.",
-    "approval.changed": "What would be signed is not what was asked: look at it again, then answer.",
-    "approval.self": "Who proposed an action can't approve it. Ask another person.",
-    "approval.role": "You don't have this role. `holdfast people list` shows who does.",
-    "approval.not_asked": "This role was not asked. `holdfast approvals show ID` says which were.",
-    "approval.twice": "You signed already in another role; four eyes are two people.",
-    "approval.signed": "Another person signed in this role already.",
-    "approval.signature": "The signature is not this person's. Sign again with your own password.",
-    "approval.missing": "A role that is asked for now has not signed.",
-    "approval.flood": f"{WAITING_MAX} questions wait already. Answer or refuse some first.",
-}
-
 
 class ApprovalError(Exception):
-    """An answer or a use that can't be; `code` is a key of CURES."""
+    """An answer or a use that can't be; `code` says why, in people's words in words/approval.*.toml."""
 
     def __init__(self, code: str, proposal: str) -> None:
-        super().__init__(f"{proposal}: {CURES[code]}")
+        super().__init__(f"{proposal}: {say(code, {}, 'en')}")
         self.code = code
         self.proposal = proposal
 

@@ -4,7 +4,7 @@ A leaf is canonical({"seq", "at_ns", "kind", "label", "body"}), stored as hashed
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from holdfast.clock import Clock
@@ -30,6 +30,25 @@ def record_of(leaf: bytes) -> Record:
         return Record(seq=value["seq"], at_ns=value["at_ns"], kind=value["kind"], label=value["label"], body=value["body"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError("these bytes are no record") from error
+
+
+def subtree(rows: Callable[[str, tuple[int, ...]], list[Any]], level: int, index: int) -> bytes:
+    """The hash of a complete subtree, from at most 2**(TILE_LEVELS - 1) stored hashes; `rows` runs a query.
+
+    Raises ValueError where some of them are missing.
+    """
+    stored = level - level % TILE_LEVELS
+    first, count = index << (level - stored), 1 << (level - stored)
+    if stored == 0:
+        found = rows("SELECT hash FROM leaf WHERE seq > ? AND seq <= ? ORDER BY seq", (first, first + count))
+    else:
+        found = rows("SELECT hash FROM node WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx", (stored, first, first + count))
+    hashes = [bytes(row[0]) for row in found]
+    if len(hashes) != count:
+        raise ValueError("records are missing")
+    while len(hashes) > 1:
+        hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
+    return hashes[0]
 
 
 class Log:
@@ -101,21 +120,11 @@ class Log:
         return frontier_of(size, self.perfect).root()
 
     def perfect(self, level: int, index: int) -> bytes:
-        """The hash of a complete subtree, from at most 2**(TILE_LEVELS - 1) stored hashes."""
-        stored = level - level % TILE_LEVELS
-        first, count = index << (level - stored), 1 << (level - stored)
-        if stored == 0:
-            rows = self.state.rows("SELECT hash FROM leaf WHERE seq > ? AND seq <= ? ORDER BY seq", (first, first + count))
-        else:
-            rows = self.state.rows(
-                "SELECT hash FROM node WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx", (stored, first, first + count)
-            )
-        hashes = [bytes(row[0]) for row in rows]
-        if len(hashes) != count:
-            raise StateError("state.corrupt", f"{self.state.path}: records are missing. Keep the file and restore a backup.")
-        while len(hashes) > 1:
-            hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
-        return hashes[0]
+        """The hash of a complete subtree. Raises StateError where records are missing."""
+        try:
+            return subtree(self.state.rows, level, index)
+        except ValueError as error:
+            raise StateError("state.corrupt", f"{self.state.path}: {error}. Keep the file and restore a backup.") from error
 
     @property
     def _frontier(self) -> Frontier:

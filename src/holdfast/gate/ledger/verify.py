@@ -19,9 +19,10 @@ from urllib.parse import quote
 import apsw
 
 from holdfast.gate.ledger.checkpoint import CHECKPOINTS, Checkpoint, PublicKey, notes_in, parse, signed_by
+from holdfast.gate.ledger.log import record_of
 from holdfast.gate.ledger.merkle import Frontier
 from holdfast.gate.ledger.store import APPLICATION_ID, FILE, LOCK, StateError, cured
-from holdfast.terms import Word
+from holdfast.terms import Record, Word
 
 FIELDS = {"seq", "at_ns", "kind", "label", "body"}
 NOTES_BYTES_MAX = 256 << 20
@@ -191,6 +192,18 @@ def read_notes(path: Path) -> list[str]:
     """The notes of a checkpoints or witness file. Raises OSError; what can't be decoded becomes a note that won't verify."""
     with path.open("rb") as file:
         return list(notes_in(file.read(NOTES_BYTES_MAX).decode(errors="replace")))
+
+
+def selected(db: apsw.Connection, *, after: int, kind: str, limit: int) -> tuple[Record, ...]:
+    """Up to `limit` records with seq > after, of one kind or ("") of all, oldest first. Raises ValueError for a bad one."""
+    found: list[Record] = []
+    for (leaf,) in db.execute("SELECT bytes FROM leaf WHERE seq > ? ORDER BY seq", (after,)):
+        record = record_of(leaf)
+        if not kind or record.kind == kind:
+            found.append(record)
+        if len(found) >= limit:
+            break
+    return tuple(found)
 
 
 @contextlib.contextmanager
