@@ -126,21 +126,25 @@ WELL: dict[str, float] = {
 }  # fmt: skip
 
 
-def readings(**_: Any) -> dict[str, Reading]:
+def readings() -> dict[str, Reading]:
     return {name: reading(name, value) for name, value in WELL.items()}
 
 
-def snapshot(*changed: Reading, without: tuple[str, ...] = (), sets: tuple[tuple[str, float], ...] = ((SP, 101.0),), **more: Any) -> Snapshot:
+def snapshot(
+    *changed: Reading, without: tuple[str, ...] = (), sets: tuple[tuple[str, float], ...] = ((SP, 101.0),), **more: Any
+) -> Snapshot:
     """All is well, but for the `changed` readings and those `without`; the wire carries exactly what was asked."""
     found = {**readings(), **{r.tag: r for r in changed}}
     wires = tuple(Wire(tag=name, asked=value, value=value) for name, value in sets)
     kept = tuple(r for name, r in found.items() if name not in without)
-    return Snapshot(**{"at_ns": NOW_NS, "readings": kept, "wires": wires, **more})
+    fields: dict[str, Any] = {"at_ns": NOW_NS, "readings": kept, "wires": wires, **more}
+    return Snapshot(**fields)
 
 
 def proposal(*sets: tuple[str, float], **more: Any) -> Proposal:
     action = Write(sets=sets or ((SP, 101.0),), unit=more.pop("unit", ""))
-    return Proposal(**{"id": "p-1", "incident": "i-1", "action": action, "reason": "chatter is growing", **more})
+    fields: dict[str, Any] = {"id": "p-1", "incident": "i-1", "action": action, "reason": "chatter is growing", **more}
+    return Proposal(**fields)
 
 
 def move(after: float, ago_s: float, *, before: float = 100.0, tag: str = SP, by: str = "mill-agent", shadow: bool = False) -> Move:

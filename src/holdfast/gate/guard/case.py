@@ -29,6 +29,7 @@ class Case:
         self.author = author
         self.compiled = compiled
         self.snapshot = snapshot
+        self._flaws: dict[int, str] = {}  # by identity of the watch, which the configuration keeps alive
 
     @cached_property
     def sets(self) -> tuple[tuple[str, float], ...]:
@@ -57,15 +58,21 @@ class Case:
     def wire(self, name: str, asked: float) -> float | None:
         """What the connector would send for exactly this; None where it isn't known, once and for this very value."""
         wires = [w for w in self.snapshot.wires if w.tag == name]
-        if len(wires) != 1 or wires[0].asked != asked or not isinstance(wires[0].value, float | int):
+        if len(wires) != 1 or wires[0].asked != asked:
             return None
         value = wires[0].value
         return value if abs(value) < float("inf") else None
 
+    def flaw(self, watch: Watch) -> str:
+        """What is wrong with the reading of a tag, "" if a decision may rest on it."""
+        found = self._flaws.get(id(watch))
+        if found is None:
+            found = self._flaws[id(watch)] = flaw(self.readings.get(watch.tag.name), watch)
+        return found
+
     def sound(self, watch: Watch) -> Reading | None:
         """The reading of a tag if a decision may rest on it."""
-        reading = self.readings.get(watch.tag.name)
-        return reading if reading is not None and flaw(reading, watch) == "" else None
+        return self.readings.get(watch.tag.name) if self.flaw(watch) == "" else None
 
     def present(self, bound: Bound) -> float | None:
         """The active setpoint."""

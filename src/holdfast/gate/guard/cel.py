@@ -5,6 +5,7 @@ So: the type of a program must be BOOL when it is loaded, the type of a result m
 value must be `True` itself, and every value that goes in has been checked for its declared type before.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NoReturn
 
@@ -70,7 +71,7 @@ class Language:
         self._variables = variables
         declared = {v.name: _TYPES[v.type] for v in variables.values()}
         declared |= {"proposed": cel.Type.DOUBLE, "present": cel.Type.DOUBLE}
-        functions = [_function("abs", 1, abs), _function("min", 2, min), _function("max", 2, max)]
+        functions = [_function("abs", 1, math.fabs), _function("min", 2, min), _function("max", 2, max)]
         self._env = cel.NewEnv(variables=declared, functions=functions)
 
     def compile(self, condition: Condition) -> Program:
@@ -93,7 +94,7 @@ class Language:
     def _typed(self, tokens: tuple[Token, ...], by_name: Mapping[str, Variable]) -> Any:
         try:
             return self._env.compile(" ".join(token.text for token in tokens))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  CEL's errors are plain RuntimeErrors; whatever it is, it is no condition
             _explain(error, by_name)
 
     def _states(self, tokens: tuple[Token, ...], by_name: Mapping[str, Variable]) -> None:

@@ -8,7 +8,7 @@ Source: CEL language definition, "Syntax" and "Lexis".
 
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NoReturn
 
 from holdfast.terms import Word
 
@@ -100,7 +100,7 @@ def tokens(source: str) -> list[Token]:
     return found
 
 
-def _refuse_character(character: str) -> None:
+def _refuse_character(character: str) -> NoReturn:
     if character in "\"'":
         raise Flaw("a string does not end, or has an escape other than \\\\, \\\" and \\'", "close the quotes on the same line")
     what = f"{character!r} is not part of conditions"

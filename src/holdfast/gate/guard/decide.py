@@ -52,10 +52,9 @@ def decide(proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapsh
     level = _level(case)
     outcome: Outcome = ruling.outcome
     roles = ruling.roles if outcome == "ask" else compiled.site.default_approvals
-    if outcome == "ask" or (outcome == "permit" and level == "ask"):
-        # An ask that names nobody would wait for nobody.
-        if not roles:
-            reasons.append(failed("policy.no_role"))
+    asks = outcome == "ask" or (outcome == "permit" and level == "ask")
+    if asks and not roles:  # an ask that names nobody would wait for nobody
+        reasons.append(failed("policy.no_role"))
     if not all(reason.passed for reason in reasons if not _only_observe(reason)):
         outcome = "failed"
     answer, would = verdict(level, outcome)

@@ -35,11 +35,13 @@ def _range(case: Case, target: Target) -> Reason:
         if len(limits) != 1:
             return failed("envelope.range.unlisted", name, of=bound.range_by.tag.name if bound.range_by else name, state=row)
     low, high = max(limits[0][0] for _, limits in rows), min(limits[0][1] for _, limits in rows)
-    facts = {"value": shown(target.value), "low": shown(low), "high": shown(high), "unit": unit, "state": ", ".join(wanted)}
+    facts = {"value": shown(target.value), "low": shown(low), "high": shown(high), "unit": unit}
+    if bound.range_by is not None:
+        facts["state"] = ", ".join(f"{bound.range_by.tag.name.rsplit('/', 1)[-1]} {row}" for row in wanted)
     if low <= target.value <= high:
         return passed("envelope.range", name, **facts)
     side = "above" if target.value > high else "below"
-    return failed(f"envelope.range.{side}" + (".state" if wanted != ("",) else ""), name, **facts)
+    return failed(f"envelope.range.{side}" + (".state" if bound.range_by is not None else ""), name, **facts)
 
 
 def step(case: Case) -> tuple[Reason, ...]:

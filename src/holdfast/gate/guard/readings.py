@@ -18,7 +18,7 @@ def flaw(reading: Reading | None, watch: Watch) -> str:
     """What is wrong with a reading: "", "missing", "number", "status", "age" or "skew"."""
     if reading is None:
         return "missing"
-    if not isinstance(reading.value, float | int) or not abs(reading.value) <= VALUE_MAX:
+    if not abs(reading.value) <= VALUE_MAX:
         return "number"
     if reading.status != GOOD and reading.status not in watch.tag.accept:
         return "status"

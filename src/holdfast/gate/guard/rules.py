@@ -6,12 +6,12 @@ an ask need hold once.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from holdfast.gate.guard.case import Case, Overlay, Target, failed, passed
 from holdfast.gate.guard.cel import Unclear, Value, Values, Variable
 from holdfast.gate.guard.compile import CompiledRule, Watch, applies
-from holdfast.gate.guard.readings import SKEW_S_MAX, VALUE_MAX, flaw, state
+from holdfast.gate.guard.readings import SKEW_S_MAX, VALUE_MAX, state
+from holdfast.gate.guard.verdict import Outcome
 from holdfast.site.model import Rule
 from holdfast.terms import SECOND_NS, Adopt, Order, Reason, Write
 
@@ -19,11 +19,14 @@ from holdfast.terms import SECOND_NS, Adopt, Order, Reason, Write
 FACT_AGE_S_MAX = 300.0
 
 
+_WORST_FIRST: tuple[Outcome, ...] = ("failed", "none", "ask", "permit")
+
+
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """What the policy makes of the proposal; `failed` where it could not tell."""
 
-    outcome: Literal["failed", "none", "ask", "permit"]
+    outcome: Outcome
     roles: tuple[str, ...]
     reasons: tuple[Reason, ...]
 
@@ -41,7 +44,7 @@ def rule_on(case: Case) -> Ruling:
         rulings = []
     if not rulings:
         return Ruling("none", (), (failed("policy.none"),))
-    outcome = next((o for o in ("failed", "none", "ask") if any(r.outcome == o for r in rulings)), "permit")
+    outcome = next(outcome for outcome in _WORST_FIRST if any(r.outcome == outcome for r in rulings))
     roles = tuple(dict.fromkeys(role for ruling in rulings for role in ruling.roles))
     return Ruling(outcome, roles, tuple(reason for ruling in rulings for reason in ruling.reasons))
 
@@ -54,7 +57,9 @@ def _target(case: Case, target: Target) -> Ruling:
     if target.value is None or present is None:
         missing["present", name] = failed("policy.missing", name, input=target.bound.present.tag.name, why="unknown", rules="")
     resting = {watch.tag.name: watch for watch in target.bound.watched}
-    numbers: dict[str, Value] = {} if target.value is None or present is None else {"proposed": float(target.value), "present": float(present)}
+    numbers: dict[str, Value] = (
+        {} if target.value is None or present is None else {"proposed": float(target.value), "present": float(present)}
+    )
     for world in case.worlds:
         values, wrong = _inputs(case, name, rules, resting, world)
         missing |= wrong
@@ -151,7 +156,7 @@ def _tag(case: Case, variable: Variable, watch: Watch, world: Overlay) -> tuple[
     value = world.get(watch.tag.name)
     if value is None:
         reading = case.readings.get(watch.tag.name)
-        why = flaw(reading, watch)
+        why = case.flaw(watch)
         if why or reading is None:
             return None, why
         value = reading.value

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from holdfast.gate.guard.case import Case, Target, failed, passed
 from holdfast.gate.guard.compile import Must
 from holdfast.gate.guard.exact import shown
-from holdfast.gate.guard.readings import SKEW_S_MAX, flaw, stuck
+from holdfast.gate.guard.readings import SKEW_S_MAX, stuck
 from holdfast.gate.guard.wellformed import number
 from holdfast.terms import Adopt, Call, Order, Reason, Write
 
@@ -137,7 +137,7 @@ def _fresh(case: Case, target: Target) -> Iterator[Reason]:
     for watch in target.bound.watched:
         of = watch.tag.name
         reading = case.readings.get(of)
-        wrong = flaw(reading, watch)
+        wrong = case.flaw(watch)
         if wrong or reading is None:
             good = False
             status = f"0x{reading.status:08X}" if reading else ""

@@ -1,5 +1,8 @@
 """Is it a proposal at all: types, finite numbers, units, lengths. What is refused here is refused whatever the policy says."""
 
+# What came from outside is of the declared type only by its sender's word, so that is checked here and not believed.
+# pyright: reportUnnecessaryIsInstance=false, reportUnnecessaryComparison=false
+
 import math
 
 from holdfast.gate.guard.case import SETS_MAX, Case, failed, passed
