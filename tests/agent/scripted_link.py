@@ -42,6 +42,7 @@ class ScriptedLink:
         self.would = False
         self.effect: str = "expected"
         self.cut = False
+        self.finds_lost = 0
         self.seen_moves: list[Move] = []
         self.findings: list[Finding] = []
         self.diagnoses: list[Diagnosis] = []
@@ -91,6 +92,10 @@ class ScriptedLink:
         return tuple(m for m in self.seen_moves if m.at_ns > since_ns)
 
     async def find(self, finding: Finding) -> None:
+        self._reach()
+        if self.finds_lost:
+            self.finds_lost -= 1
+            raise LinkError("the gate is away")
         self.findings.append(finding)
 
     async def diagnose(self, diagnosis: Diagnosis) -> None:

@@ -51,6 +51,7 @@ class _Incident:
     watch: Watch
     course: Course
     ranking: Ranking | None = None
+    told: bool = False  # the gate has the finding
     diagnoses: int = 0
     ranked_ns: int = 0
     asked_ns: int = 0
@@ -90,7 +91,7 @@ class Agent:
             learning=tuple((watch.spec.name, share) for watch in self._watches if (share := watch.learning) is not None),
             score=max((watch.score / watch.spec.limit for watch in self._watches), default=0.0),
             incidents=tuple(self._incidents),
-            holding="" if newest is None or newest.course.last is None else newest.course.last,
+            holding="" if newest is None else "waiting" if newest.course.open is not None else newest.course.last or "",
             gaps=self._gaps,
             late=self._join.late,
         )
@@ -135,24 +136,25 @@ class Agent:
                     break
                 self._gaps += int(self._after[table] >= 0 and frame.seq > self._after[table] + 1)
                 self._after[table] = frame.seq + frame.rows - 1
-                taken += await self._take(self._join.push(frame))
+                taken += self._take(self._join.push(frame))
                 if frame.rows < 600:
                     break
         for incident in tuple(self._incidents.values()):
             await self._pursue(incident)
         return taken
 
-    async def _take(self, rows: Rows) -> int:
+    def _take(self, rows: Rows) -> int:
         for at_ns, row in zip(rows.at_ns.tolist(), rows.values, strict=True):
             if at_ns <= self._now_ns:
                 continue
             self._now_ns, self._latest = at_ns, row
             for watch in self._watches:
                 for event in watch.feed(at_ns, row):
-                    await self._event(watch, event)
+                    self._event(watch, event)
         return len(rows.at_ns)
 
-    async def _event(self, watch: Watch, event: Event | Stuck) -> None:
+    def _event(self, watch: Watch, event: Event | Stuck) -> None:
+        """Open or refresh an incident. Nothing is posted here, so a gate that is away loses no finding."""
         if isinstance(event, Stuck):
             finding = _stuck_finding(event)
         elif event.kind == "found":
@@ -166,9 +168,7 @@ class Agent:
                 del self._incidents[next(iter(self._incidents))]
             known = _Incident(finding, watch, Course(self.site, self.name, finding.incident))
             self._incidents[finding.incident] = known
-        known.finding, known.ranked_ns = finding, 0
-        await self._link.find(finding)
-        await self._rank(known, await self._moves())
+        known.finding, known.told, known.asked_ns = finding, False, 0
 
     async def _moves(self) -> Sequence[Move]:
         return await self._link.moves(self._now_ns - MOVES_NS)
@@ -206,6 +206,10 @@ class Agent:
     async def _pursue(self, incident: _Incident) -> None:
         """One look at an incident: follow the open action, rank anew when due, propose when there is something to."""
         course, watch = incident.course, incident.watch
+        if not incident.told:
+            await self._link.find(incident.finding)
+            incident.told = True
+            await self._rank(incident, await self._moves())
         if course.open is not None and self._now_ns > course.open.at_ns:
             course.progressed(await self._link.progress(course.open.proposal), self._now_ns)
         active = watch.active is not None or incident.finding.detector == STILLNESS

@@ -45,7 +45,7 @@ def bounds_of(site: Site, envelope: Envelope, value_of: ValueOf) -> tuple[float,
 
 def ceiling(site: Site, envelope: Envelope, agent: str) -> Autonomy:
     """The lowest of plant, equipment, loop and agent as written; the gate may have lowered it further."""
-    levels = [site.autonomy, envelope.autonomy]
+    levels: list[Autonomy] = [site.autonomy, envelope.autonomy]
     levels += [e.autonomy for e in site.equipment if e.name == envelope.equipment]
     levels += [a.autonomy for a in site.agents if a.name == agent]
     return min(levels, key=AUTONOMIES.index)

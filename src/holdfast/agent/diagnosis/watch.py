@@ -2,11 +2,13 @@
 
 Two things keep deliberate acts and broken sensors out of the score. A loop's process value is taken relative to its
 active setpoint, so a setpoint that someone moves is no anomaly; while it settles, and while a tag is frozen or Bad, the
-detector gets NaN there and its score is a claim about the other tags.
+detector gets the tag's recent mean, so its score is a claim about the other tags. (A last good value would do for a row or
+two; held for minutes, its noise looks like a shift.) With most tags gone there is nothing to claim: no score, no finding.
 """
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Sequence
 from typing import cast
 
@@ -25,6 +27,8 @@ Ints = NDArray[np.int64]
 
 KEPT_ROWS = 1800  # behind now, for features and onsets
 SETTLE_S = 30.0  # a loop without `settles` in its envelope is given so long
+RECENT = 1.0 / 30.0  # weight of the newest row in the mean that stands in for a missing value
+MISSING_MAX = 0.5  # of the detector's tags
 FROZEN_TOGETHER_MAX = 2  # more tags still at once: the plant stands, no sensor is broken
 FORMAT = 1
 
@@ -76,6 +80,8 @@ class Watch:
         self._rows = np.zeros((2 * KEPT_ROWS, len(self.tags)))
         self._filled = 0
         self._shares = np.zeros(len(self.tags))
+        self._recent = np.zeros(len(self.tags))
+        self._blind = False
         self.score = 0.0
         self._confirm = Confirmation(spec.name)
 
@@ -128,6 +134,8 @@ class Watch:
 
     def load(self, state: bytes) -> None:
         """Take over what an earlier run learned. Raises ValueError where it belongs to other tags or another format."""
+        if not zipfile.is_zipfile(io.BytesIO(state)):
+            raise ValueError(f"the learned state of '{self.spec.name}' can't be read: learn again")
         try:
             with np.load(io.BytesIO(state), allow_pickle=False) as found:
                 if int(found["format"]) != FORMAT or tuple(str(tag) for tag in found["tags"]) != self.tags:
@@ -151,6 +159,7 @@ class Watch:
         self.identity = f"{self.spec.detector}@{hashlib.sha256(state).hexdigest()[:16]}"
         self._frozen_after = frozen_after_rows(quiet)
         self._confirm = Confirmation(self.identity, Rule(limit=self.spec.limit, rows=self.spec.confirm_rows, window=self.spec.confirm_rows))
+        self._recent = np.where(np.isfinite(quiet.mean), quiet.mean, 0.0)
         self.detector.reset()
 
     # ---- on duty
@@ -164,8 +173,15 @@ class Watch:
         stuck = self._stillness(at_ns, row)
         quiet_tags = self._still >= self._frozen_after
         self._keep(at_ns, values)
-        if quiet_tags.any():
-            values = np.where(quiet_tags, np.nan, values)
+        missing = ~np.isfinite(values) | quiet_tags
+        if missing[: self._detected].mean() > MISSING_MAX:
+            self._blind, self.score = True, 0.0
+            return stuck
+        if self._blind:
+            self._blind = False
+            self.detector.reset()
+        values = np.where(missing, self._recent, values)
+        self._recent += RECENT * (values - self._recent)
         self.score = float(self.detector.score(values[None, : self._detected])[0])
         event = self._confirm.step(self.score, at_ns)
         return stuck if event is None else (*stuck, event)

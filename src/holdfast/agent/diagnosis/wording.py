@@ -16,7 +16,7 @@ def quote(code: str, language: Language, **facts: str | float | int) -> str:
 
 def number(value: str | float | int) -> str:
     """Text as it is; a real number to four significant digits, without an exponent where a person would write none."""
-    if isinstance(value, str) or isinstance(value, int):
+    if isinstance(value, str | int):
         return str(value)
     if 1e-3 <= abs(value) < 1e6:
         decimals = max(3 - math.floor(math.log10(abs(value))), 0)
