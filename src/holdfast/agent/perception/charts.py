@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 BLOCK = 8  # rows; one product of 8 rows costs little more than one of 1
-PART_ROWS = 2048  # rows worked on at once, so memory stays bounded for any block length
+PART_ROWS = 64  # rows worked on at once: what is held of them fits the processor's cache
 CLIP = 50.0  # standard deviations: one broken sensor must not drown the charts in rounding
-KINDS = 5  # u, v, r, s, z
+KINDS = 5  # u, v, r, s, z, in this order; the last three are by tag
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,13 +59,15 @@ class Charts:
         self._before: Matrix | None = None  # (lags, d): the rows before the open block, oldest first
         self._carry = np.zeros((self._n, self._width))  # averages at the end of the last full block
         self._carry[:, -2:] = 1.0
+        self._f = np.zeros((BLOCK, self._width))  # features of the open block, zero where no row has come
 
     def run(self, rows: Matrix) -> Matrix:
-        """(rows, d) in, (rows, memories, 5d + 2) out: [u, r, v, s, z, |u|²/d, |v|²/d] averaged at every memory."""
-        parts = [self._part(rows[i : i + PART_ROWS]) for i in range(0, rows.shape[0], PART_ROWS)]
-        return np.concatenate(parts) if parts else np.zeros((0, self._n, self._width))
+        """(rows, d) in, (rows, memories, 5d + 2) out: [u, v, r, s, z, |u|²/d, |v|²/d] averaged at every memory.
 
-    def _part(self, rows: Matrix) -> Matrix:
+        At least one row; many are better given as parts of PART_ROWS.
+        """
+        if rows.shape[0] == 1:
+            return self._one(rows[0])
         n, at, d = rows.shape[0], self._at, self._d
         z = np.clip((rows - self._core.centre) / self._core.scale, -CLIP, CLIP)
         if self._before is None:
@@ -84,7 +86,37 @@ class Charts:
             self._before = joined[joined.shape[0] - self._lags :]
             self._carry = averages[end - 1].copy()
         self._z[: self._at] = grid[full * BLOCK : full * BLOCK + self._at]
+        self._f[:] = 0.0
+        self._f[: self._at] = features.reshape(-1, self._width)[full * BLOCK : full * BLOCK + self._at]
         return averages[at : at + n]
+
+    def _one(self, row: Matrix) -> Matrix:
+        """`run` for one row: the products are those of its whole block, everything else is done for the row alone."""
+        at, d, core = self._at, self._d, self._core
+        z = np.clip((row - core.centre) / core.scale, -CLIP, CLIP)
+        if self._before is None:
+            self._before = np.tile(z, (self._lags, 1))
+        past = np.concatenate([self._before, self._z[:at]])
+        block = np.zeros((BLOCK, self._lags * d))
+        block[at] = past[: -self._lags - 1 : -1].reshape(-1)
+        e = z - np.matmul(block, core.step)[at]
+        block = np.zeros((2, BLOCK, d))
+        block[0, at], block[1, at] = z, e
+        level, residual = np.matmul(block[0], core.level)[at], np.matmul(block[1], core.residual)[at]
+        f = self._f[at]
+        f[:d], f[2 * d : 3 * d], f[4 * d : 5 * d] = level[:d], level[d:], z
+        f[d : 2 * d], f[3 * d : 4 * d] = residual[:d], residual[d:]
+        f[-2] = np.square(f[:d]).sum() / d
+        f[-1] = np.square(f[d : 2 * d]).sum() / d
+        averages = self._fade[:, at, None] * self._carry
+        averages += np.matmul(self._mix, self._f).reshape(self._n, BLOCK, self._width)[:, at]
+        self._z[at] = z
+        self._at = at + 1
+        if self._at == BLOCK:
+            self._at, self._carry = 0, averages
+            self._before = np.concatenate([past, z[None]])[-self._lags :]
+            self._f = np.zeros((BLOCK, self._width))
+        return averages[None].copy()
 
     def _features(self, past: Matrix, blocks: int, upto: int) -> Matrix:
         """(blocks, BLOCK, 5d + 2) of rows (lags + blocks·BLOCK, d), of which `upto` after the first `lags` have come."""
@@ -98,11 +130,12 @@ class Charts:
         shaped = grid.reshape(blocks, BLOCK, d)
         e = shaped - np.matmul(history.reshape(blocks, BLOCK, -1), core.step)
         out = np.empty((blocks, BLOCK, self._width))
-        out[..., : 2 * d] = np.matmul(shaped, core.level)
-        out[..., 2 * d : 4 * d] = np.matmul(e, core.residual)
+        level, residual = np.matmul(shaped, core.level), np.matmul(e, core.residual)
+        out[..., :d], out[..., 2 * d : 3 * d] = level[..., :d], level[..., d:]
+        out[..., d : 2 * d], out[..., 3 * d : 4 * d] = residual[..., :d], residual[..., d:]
         out[..., 4 * d : 5 * d] = shaped
         out[..., -2] = np.square(out[..., :d]).sum(-1) / d
-        out[..., -1] = np.square(out[..., 2 * d : 3 * d]).sum(-1) / d
+        out[..., -1] = np.square(out[..., d : 2 * d]).sum(-1) / d
         return out
 
     def _averages(self, features: Matrix, blocks: int) -> Matrix:

@@ -18,19 +18,21 @@ learned without them. The score is the worst chart's, 0 at that chart's median, 
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.agent.perception.charts import CLIP, KINDS, Charts, Core
-from holdfast.agent.perception.covariance import shrunk, whitening
+from holdfast.agent.perception.charts import CLIP, KINDS, PART_ROWS, Charts, Core
 from holdfast.agent.perception.packing import pack, shares_of, unpack
+from holdfast.agent.perception.quiet import core_of, wandering
 from holdfast.agent.perception.substitute import Substitute, check_quiet, resolution
 
 Matrix = NDArray[np.float64]
 ROWS_MIN = 30
+WANDER_GAIN = 1 / 16  # a wandering tag must leave what it did in the quiet stretch by four times to count alone
 _TINY = 1e-12
 _ARRAYS = ("live", "centre_all", "floor", "centre", "scale", "level", "step", "residual", "gain", "median", "spread")
 
@@ -59,6 +61,7 @@ class Dynamic:
             raise ValueError(f"memories must be above 0 and at most 1, not {self.memories}")
         if self.lags < 1 or self.folds < 2 or not self.ridge > 0:
             raise ValueError("lags must be at least 1, folds at least 2 and ridge above 0")
+        self._theory = np.array([(2 - m) / m for m in self.memories])[:, None]  # 1 over the variance of an average of white rows
         self._learned: dict[str, Matrix] | None = None
         self._last: Matrix | None = None  # (memories, 5d + 2) of the last row, for shares
         self._jumps = np.zeros(0)
@@ -82,26 +85,46 @@ class Dynamic:
         learned = {"live": live.astype(np.float64), "centre_all": centre_all, "floor": floor}
         if not live.any():
             return learned | {key: np.zeros(0) for key in _ARRAYS[3:]}
-        edges = np.linspace(0, moving.shape[0], self.folds + 1).astype(int)
-        parts: list[Matrix] = []
-        for start, end in itertools.pairwise(edges.tolist()):
-            core = _core(np.concatenate([moving[:start], moving[end:]]), moving.std(0), self.lags, self.ridge)
-            parts.append(Charts(core, np.array(self.memories)).run(moving[start:end])[self.lags :])
-        gain = self._gain(parts, moving.shape[1])
-        charts = np.concatenate([self._charts(part, gain) for part in parts])
+        wanders, spread_all = wandering(moving), moving.std(0)
+        make = partial(core_of, spread=spread_all, wanders=wanders, lags=self.lags, ridge=self.ridge)
+        edges = list(itertools.pairwise(np.linspace(0, moving.shape[0], self.folds + 1).astype(int).tolist()))
+        cores = [make(np.concatenate([moving[:start], moving[end:]])) for start, end in edges]
+        held_out = [moving[start:end] for start, end in edges]
+        gain = self._gain(cores, held_out, wanders)
+        charts = np.concatenate([self._charts(part, gain) for part in self._averages(cores, held_out)])
         median = np.median(charts, axis=0)
         spread = np.maximum(np.quantile(charts, 0.98, axis=0) - median, 1e-3)
-        core = _core(moving, moving.std(0), self.lags, self.ridge)
+        core = make(moving)
         return (
             learned
             | {"gain": gain, "median": median, "spread": spread, "centre": core.centre, "scale": core.scale}
             | {"level": core.level, "step": core.step, "residual": core.residual}
         )
 
-    def _gain(self, parts: Sequence[Matrix], d: int) -> Matrix:
-        """(memories, 5, d): what brings the mean square of every average to 1 if rows were independent."""
-        memory = np.array(self.memories)
-        return np.broadcast_to(((2 - memory) / memory)[:, None, None], (len(memory), KINDS, d)).copy()
+    def _averages(self, cores: Sequence[Core], held_out: Sequence[Matrix]) -> Iterator[Matrix]:
+        """Averages of rows under a core learned without them, part by part; the first rows, without history, left out."""
+        for core, rows in zip(cores, held_out, strict=True):
+            charts = Charts(core, np.array(self.memories))
+            for start in range(0, rows.shape[0], PART_ROWS):
+                averages = charts.run(rows[start : start + PART_ROWS])
+                yield averages[self.lags :] if start == 0 else averages
+
+    def _gain(self, cores: Sequence[Core], held_out: Sequence[Matrix], wanders: NDArray[np.bool_]) -> Matrix:
+        """(memories, 3, d): brings the mean square of every tag's average of r, s and z to 1 on held-out rows.
+
+        Theory knows that number for independent rows only; closed loops, holds and slow drifts make it larger by far.
+        """
+        memory, d = np.array(self.memories), wanders.shape[0]
+        total, rows = np.zeros((memory.shape[0], 3 * d)), 0
+        for averages in self._averages(cores, held_out):
+            total += np.square(averages[..., 2 * d : KINDS * d]).sum(axis=0)
+            rows += averages.shape[0]
+        mean_square = (total / max(rows, 1)).reshape(-1, 3, d)
+        floor = 1e-3 * memory / (2 - memory)  # of what independent rows would give
+        gain = 1.0 / np.maximum(mean_square, floor[:, None, None])
+        gain[:, 0, wanders] = 0.0
+        gain[:, 2, wanders] *= WANDER_GAIN
+        return gain
 
     # ---- scoring
 
@@ -126,10 +149,12 @@ class Dynamic:
             return score
         with np.errstate(over="ignore"):
             if self._charts_now is not None:
-                averages = self._charts_now.run(rows[:, self._live])
-                charts = self._charts(averages, self._learned["gain"])
-                score = ((charts - self._learned["median"]) / self._learned["spread"]).max(axis=1)
-                self._last = averages[-1].copy()
+                moving = rows if self._live.all() else rows[:, self._live]
+                for start in range(0, rows.shape[0], PART_ROWS):
+                    averages = self._charts_now.run(moving[start : start + PART_ROWS])
+                    charts = self._charts(averages, self._learned["gain"])
+                    score[start : start + PART_ROWS] = ((charts - self._learned["median"]) / self._learned["spread"]).max(axis=1)
+                    self._last = averages[-1]
             if not self._live.all():
                 still = ~self._live
                 jump = np.abs(rows[:, still] - self._learned["centre_all"][still]) / self._learned["floor"][still]
@@ -143,11 +168,12 @@ class Dynamic:
         """(rows, memories, 5d + 2) in, (rows, charts) out: log of every chart's statistic."""
         rows, n, width = averages.shape
         d = (width - 2) // KINDS
-        squares = np.square(averages[..., : KINDS * d]).reshape(rows, n, KINDS, d) * gain
-        sums = squares[:, :, (0, 2)].sum(-1) / d
-        tops = squares[:, :, (1, 3, 4)].max(-1)
-        energy = np.maximum(averages[..., KINDS * d :], 0.0)
-        return np.log(np.concatenate([sums, tops, energy], axis=2).reshape(rows, n * 7) + _TINY)
+        squares = np.square(averages[..., : KINDS * d])
+        out = np.empty((rows, n, 7))
+        out[..., :2] = squares[..., : 2 * d].reshape(rows, n, 2, d).sum(-1) * (self._theory / d)
+        out[..., 2:5] = (squares[..., 2 * d :].reshape(rows, n, 3, d) * gain).max(-1)
+        out[..., 5:] = np.maximum(averages[..., KINDS * d :], 0.0)
+        return np.log(out.reshape(rows, n * 7) + _TINY)
 
     def shares(self) -> Matrix:
         """Of the chart that made the last score: squares of every tag given the others (reconstruction-based)."""
@@ -161,8 +187,10 @@ class Dynamic:
             if charts[worst] >= jump:
                 memory, kind = divmod(worst, 7)
                 d = self._learned["centre"].shape[0]
-                squares = np.square(self._last[memory, : KINDS * d]).reshape(KINDS, d)
-                weights[self._live] = squares[(1, 3, 1, 3, 4, 1, 3)[kind]]
+                by_tag = np.square(self._last[memory, 2 * d : KINDS * d]).reshape(3, d)
+                if kind in (2, 3, 4):
+                    by_tag = by_tag * self._learned["gain"][memory]
+                weights[self._live] = by_tag[(0, 1, 0, 1, 2, 0, 1)[kind]]  # (R S)² is the contribution to the joint charts
                 return shares_of(weights)
         weights[~self._live] = np.square(self._jumps) if self._jumps.size else 0.0
         return shares_of(weights)
@@ -184,29 +212,9 @@ class Dynamic:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the learned state of dynamic lacks its options: it is damaged ({error})") from error
         live = int((arrays["live"] > 0).sum())
-        if live != d or (d and arrays["step"].shape != (lags * d, d)) or (d and arrays["gain"].shape != (len(memories), KINDS, d)):
+        if live != d or (d and arrays["step"].shape != (lags * d, d)) or (d and arrays["gain"].shape != (len(memories), 3, d)):
             raise ValueError("the learned state of dynamic does not fit together: it is damaged")
         self.memories, self.lags, self.ridge, self.folds = memories, lags, ridge, folds
+        self.__post_init__()
         self._learned = arrays
         self.reset()
-
-
-def _core(rows: Matrix, scale_all: Matrix, lags: int, ridge: float) -> Core:
-    """Learn level and dynamics from rows (n, d). A scale never falls below a tenth of the whole stretch's."""
-    centre, scale = rows.mean(0), np.maximum(rows.std(0), 0.1 * scale_all)
-    z = np.clip((rows - centre) / scale, -CLIP, CLIP)
-    d = z.shape[1]
-    white, given = whitening(shrunk(z)[0])
-    history = np.concatenate([z[lags - lag : z.shape[0] - lag] for lag in range(1, lags + 1)], axis=1)
-    target = z[lags:]
-    gram = history.T @ history
-    gram[np.diag_indices(lags * d)] += ridge
-    step = np.linalg.solve(gram, history.T @ target)
-    white_e, given_e = whitening(shrunk(target - history @ step)[0])
-    return Core(
-        centre=centre,
-        scale=scale,
-        level=np.ascontiguousarray(np.concatenate([white, given]).T),
-        step=np.ascontiguousarray(step),
-        residual=np.ascontiguousarray(np.concatenate([white_e, given_e]).T),
-    )
