@@ -21,6 +21,7 @@ Sent = Literal["acked", "rejected", "unknown"]
 TagType = Literal["float", "integer", "bool", "state"]
 Priority = Literal["low", "medium", "high", "urgent"]
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 LABELS: tuple[Label, ...] = ("public", "partner", "site", "restricted")
 AUTONOMIES: tuple[Autonomy, ...] = ("observe", "shadow", "ask", "act")
 
@@ -48,6 +49,8 @@ class Word:
 
 def plain(value: Any) -> Any:
     """A word as JSON-ready Python: dicts, lists, text and numbers; numpy arrays are refused."""
+    if type(value) in _PLAIN:  # nearly all of what is recorded: first, for speed
+        return value
     if isinstance(value, Word):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in value.apart}  # type: ignore[arg-type]
     if isinstance(value, bytes):
