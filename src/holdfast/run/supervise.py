@@ -1,0 +1,179 @@
+"""Starts the gate and the agents, keeps the agents running, and ends all of them together."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from holdfast.clock import RealClock
+from holdfast.gate.identity.agents import Agents
+from holdfast.gate.ledger.log import Log
+from holdfast.gate.ledger.store import State
+from holdfast.run.isolate import Cell, available
+from holdfast.site.load import Loaded
+from holdfast.site.secrets import is_reference, path_of
+from holdfast.terms import Word
+
+READY_TIMEOUT_S = 30.0
+END_TIMEOUT_S = 5.0
+RESTART_S_MIN, RESTART_S_MAX = 1.0, 60.0
+LINE_BYTES_MAX = 1 << 16
+
+
+class StartError(Exception):
+    """A process did not come up; the text says which and what it said."""
+
+
+class Home(Word):
+    """Where everything that a run keeps goes."""
+
+    path: Path
+
+    @property
+    def gate(self) -> Path:
+        return self.path / "gate"
+
+    @property
+    def link(self) -> Path:
+        return self.path / "link" / "link.sock"
+
+    @property
+    def people(self) -> Path:
+        return self.path / "gate" / "people.sock"
+
+    def agent(self, name: str) -> Path:
+        return self.path / "agents" / name
+
+
+def enrol(home: Home, names: Sequence[str]) -> None:
+    """Give each agent that has none a token of its own. Raises StateError."""
+    state = State(home.gate)
+    try:
+        agents = Agents(state, Log(state, RealClock()), os.urandom)
+        for name in names:
+            folder = home.agent(name)
+            token = folder / "token"
+            if name in agents.list() and token.exists():
+                continue
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if name in agents.list():
+                agents.revoke(name)
+            token.unlink(missing_ok=True)
+            with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
+                file.write(agents.add(name))
+    finally:
+        state.close()
+
+
+def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
+    """What an agent of this run must not see: the gate's folder, every secret that the site file names, the other agents."""
+    secrets = {
+        path_of(str(value), site_path.parent)
+        for connection in loaded.site.connections
+        for _, value in connection.options
+        if is_reference(value) and str(value).startswith("file:")
+    }
+    others = [folder for folder in sorted((home.path / "agents").iterdir()) if folder.name != name]
+    return Cell(
+        folders=(home.gate.absolute(), *(folder.absolute() for folder in others)),
+        files=tuple(sorted(path for path in secrets if path.exists() and not path.is_relative_to(home.gate.absolute()))),
+        own=home.agent(name).absolute(),
+    )
+
+
+class Child:
+    """One process with the line that it printed when it was ready."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, first: Mapping[str, Any]) -> None:
+        self.name = name
+        self.process = process
+        self.first = first
+
+    async def end(self) -> None:
+        """Ask, then make it end. Safe to call twice."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), END_TIMEOUT_S)
+            except TimeoutError:
+                self.kill()
+                await self.process.wait()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGKILL)
+
+
+async def start(name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path, stdin: int | None = None) -> Child:
+    """Start a process and wait for its first line, a JSON object. What it says on stderr goes to `log`. Raises StartError."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            limit=LINE_BYTES_MAX,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends the others in order
+        )
+    assert process.stdout is not None  # noqa: S101
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), READY_TIMEOUT_S)
+        return Child(name, process, json.loads(line))
+    except (TimeoutError, ValueError):
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        said = log.read_text(errors="replace").strip().splitlines()[-8:]
+        raise StartError(f"{name} did not start:\n  " + "\n  ".join(said or ["it said nothing"])) from None
+
+
+def python(module: str, *arguments: str | Path) -> list[str]:
+    return [sys.executable, "-I", "-m", module, *map(str, arguments)]
+
+
+async def start_gate(home: Home, site_path: Path, *, env: Mapping[str, str], clock: Sequence[str] = ()) -> Child:
+    return await start(
+        "the gate",
+        python("holdfast.gate.process", "--site", site_path, "--home", home.path, *clock),
+        env=env,
+        log=home.path / "logs" / "gate.log",
+    )
+
+
+async def start_agent(home: Home, site_path: Path, loaded: Loaded, name: str, *, clock: Sequence[str] = ()) -> Child:
+    """In a cell where the machine allows; exec'd with an empty environment and no descriptor of ours."""
+    argv = python(
+        "holdfast.agent.process", "--link", f"unix:{home.link.absolute()}", "--token-file", home.agent(name).absolute() / "token",
+        "--name", name, *clock,
+    )  # fmt: skip
+    if not available():
+        argv = cell_of(home, site_path, loaded, name).command(argv)
+    return await start(f"agent {name}", argv, env={"PATH": os.defpath, "LANG": "C.UTF-8"}, log=home.path / "logs" / f"agent-{name}.log")
+
+
+async def keep_agent(make: Callable[[], Any], said: Callable[[str], None]) -> None:
+    """Run an agent for ever, restarting it with back-off. Until cancelled."""
+    wait_s = RESTART_S_MIN
+    child: Child | None = None
+    try:
+        while True:
+            try:
+                child = await make()
+                assert child is not None  # noqa: S101
+                code = await child.process.wait()
+                said(f"{child.name} ended with {code}; started again in {wait_s:.0f} s")
+            except StartError as error:
+                said(str(error))
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, RESTART_S_MAX)
+    finally:
+        if child is not None:
+            await child.end()
