@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from holdfast.gate.guard.case import Case
-from holdfast.terms import Proposal, Snapshot, digest, plain
+from holdfast.terms import Snapshot, digest, plain
 
 
 def binds(case: Case) -> str:
@@ -41,9 +41,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     return value
-
-
-def proposal_id(proposal: Proposal) -> str:
-    """The id as far as it can be shown: whatever came in, this is short text that can be recorded."""
-    text = str(getattr(proposal, "id", ""))[:128]
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -9,6 +9,7 @@ from holdfast.gate.guard.readings import flaw
 from holdfast.terms import AUTONOMIES, Autonomy, Move, Proposal, Reading, Reason, Snapshot, Write
 
 SETS_MAX = 16  # tags in one group
+TEXT_MAX = 200  # characters of one fact
 Overlay = dict[str, float]
 
 
@@ -158,4 +159,9 @@ def passed(code: str, tag: str = "", **facts: str) -> Reason:
 
 
 def failed(code: str, tag: str = "", **facts: str) -> Reason:
-    return Reason(code=code, passed=False, tag=tag, facts=tuple(facts.items()))
+    return Reason(code=code, passed=False, tag=clean(tag), facts=tuple((name, clean(fact)) for name, fact in facts.items()))
+
+
+def clean(text: object) -> str:
+    """Text that may come from an agent, short and fit for the record."""
+    return str(text)[:TEXT_MAX].encode("utf-8", "replace").decode("utf-8")

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from holdfast.gate.guard import physics, standing
-from holdfast.gate.guard.binds import binds, proposal_id, snapshot_digest
-from holdfast.gate.guard.case import Case, failed
+from holdfast.gate.guard.binds import binds, snapshot_digest
+from holdfast.gate.guard.case import Case, clean, failed
 from holdfast.gate.guard.compile import Compiled
 from holdfast.gate.guard.rules import Ruling, rule_on
 from holdfast.gate.guard.verdict import Outcome, verdict
@@ -59,11 +59,11 @@ def decide(proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapsh
         outcome = "failed"
     answer, would = verdict(level, outcome)
     return Decision(
-        proposal=proposal_id(proposal),
+        proposal=clean(getattr(proposal, "id", "")),
         binds=signed,
         configuration=compiled.digest,
         snapshot=of_snapshot,
-        author=str(author)[:128].encode("utf-8", "replace").decode(),
+        author=clean(author),
         at_ns=snapshot.at_ns,
         verdict=answer,
         would=would,

@@ -7,7 +7,7 @@ an ask need hold once.
 
 from dataclasses import dataclass
 
-from holdfast.gate.guard.case import Case, Overlay, Target, failed, passed
+from holdfast.gate.guard.case import Case, Overlay, Target, clean, failed, passed
 from holdfast.gate.guard.cel import Unclear, Value, Values, Variable
 from holdfast.gate.guard.compile import CompiledRule, Watch, applies
 from holdfast.gate.guard.readings import SKEW_S_MAX, VALUE_MAX, state
@@ -39,7 +39,7 @@ def rule_on(case: Case) -> Ruling:
     elif isinstance(action, Order | Adopt):
         name = action.target if isinstance(action, Order) else f"{action.what}/{action.name}"
         rules = tuple(rule for rule in case.compiled.rules if applies(rule.rule, case.author, action.kind, name))
-        rulings = [_unvalued(case, name, rules, must_ask=isinstance(action, Adopt))]
+        rulings = [_unvalued(case, clean(name), rules, must_ask=isinstance(action, Adopt))]
     else:
         rulings = []
     if not rulings:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from holdfast.gate.guard.case import Case, Target, failed, passed
+from holdfast.gate.guard.case import Case, Target, clean, failed, passed
 from holdfast.gate.guard.compile import Must
 from holdfast.gate.guard.exact import shown
 from holdfast.gate.guard.readings import SKEW_S_MAX, stuck
@@ -21,12 +21,12 @@ def addressed(case: Case) -> tuple[Reason, ...]:
             return (failed("addressed.method", method=call.method),)
         case Order() as order:
             known = order.target in case.compiled.equipment
-            return (passed("addressed", target=order.target) if known else failed("addressed.target", target=order.target),)
+            return (passed("addressed", target=clean(order.target)) if known else failed("addressed.target", target=order.target),)
         case Adopt() as adopt:
             # Autonomy is raised by people alone, with evidence and a signature, never on an agent's proposal.
             if adopt.what == "autonomy":
                 return (failed("addressed.autonomy"),)
-            return (passed("addressed", target=f"{adopt.what}/{adopt.name}"),)
+            return (passed("addressed", target=clean(f"{adopt.what}/{adopt.name}")),)
 
 
 def _address(case: Case, name: str) -> Reason:
@@ -81,7 +81,7 @@ def stop(case: Case) -> tuple[Reason, ...]:
 
 def autonomy(case: Case) -> tuple[Reason, ...]:
     if case.author not in case.compiled.agents:
-        return (failed("autonomy.author", author=str(case.author)[:128]),)
+        return (failed("autonomy.author", author=case.author),)
     level, by = case.level
     return (failed("autonomy.observe", by=by) if level == "observe" else passed("autonomy", level=level, by=by),)
 

@@ -106,11 +106,11 @@ def _write(case: Case, action: Write) -> tuple[Reason, ...]:
         tag = case.compiled.tags.get(name)
         wrong = number(value)
         if wrong:
-            reasons.append(failed(f"well_formed.{wrong}", name, value=str(value)[:NAME_MAX]))
+            reasons.append(failed(f"well_formed.{wrong}", name, value=str(value)))
         elif tag is not None and not _typed(value, tag):
             reasons.append(failed("well_formed.kind", name, value=str(value), type=tag.type))
         if tag is not None and action.unit not in ("", tag.unit):
-            reasons.append(failed("well_formed.unit", name, unit=action.unit[:NAME_MAX], wanted=tag.unit))
+            reasons.append(failed("well_formed.unit", name, unit=action.unit, wanted=tag.unit))
     return tuple(reasons)
 
 
