@@ -4,9 +4,18 @@ Pull-based: `step` does what there is to do and returns, so a lockstep harness s
 `main` steps it on the real clock. It holds no credentials of the plant and knows no connector.
 """
 
+import argparse
+import asyncio
+import contextlib
 import dataclasses
 import hashlib
+import json
+import signal
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import cast
 
 import numpy as np
 
@@ -17,11 +26,12 @@ from holdfast.agent.diagnosis.watch import Stuck, Watch, detector_of
 from holdfast.agent.knowledge.modes import modes_of
 from holdfast.agent.perception.confirm import Event, finding_of
 from holdfast.agent.perception.join import Join, Rows
-from holdfast.clock import Clock
-from holdfast.link import Link, LinkError
-from holdfast.site.model import Site
+from holdfast.clock import Clock, RealClock, ScaledClock
+from holdfast.link import HttpLink, Link, LinkError
+from holdfast.plugins import PluginError
+from holdfast.site.model import Site, SiteError
 from holdfast.site.tables import tables
-from holdfast.terms import SECOND_NS, Finding, Move, Word
+from holdfast.terms import SECOND_NS, Finding, Move, Word, digest
 
 FRAMES_MAX = 8  # of one table in one step: 4,800 rows, then others get their turn
 RERANK_NS = 60 * SECOND_NS
@@ -32,6 +42,8 @@ DIAGNOSES_MAX = 60  # of one incident
 SWITCH_FROM = 0.6  # once we have acted, only a cause as probable as this takes over
 NEWS = 0.15  # a change of the first cause's probability worth a new diagnosis
 STILLNESS = "stillness"
+TOKEN_BYTES_MAX = 4096
+RETRY_S, RETRY_S_MAX = 0.5, 30.0
 
 
 class Status(Word):
@@ -248,3 +260,96 @@ def _stuck_finding(event: Stuck) -> Finding:
         score=1.0,
         shares=((event.tag, 1.0),),
     )
+
+
+def _token(given: argparse.Namespace) -> str:
+    if given.token_fd is not None:
+        with open(given.token_fd, encoding="ascii") as opened:  # the only thing handed over, read once and closed
+            return opened.read(TOKEN_BYTES_MAX).strip()
+    return Path(given.token_file).read_text("ascii")[:TOKEN_BYTES_MAX].strip()
+
+
+def _kept(folder: Path | None, site: Site) -> dict[str, bytes]:
+    """Learned states of earlier runs, by detector name; file names are digests, since names may be Chinese."""
+    if folder is None:
+        return {}
+    paths = {spec.name: folder / f"{digest(spec)[:32]}.npz" for spec in site.perception}
+    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+
+
+def _keep(folder: Path | None, agent: Agent) -> None:
+    for spec in agent.site.perception if folder is not None else ():
+        state = agent.learned().get(spec.name)
+        path = cast(Path, folder) / f"{digest(spec)[:32]}.npz"
+        if state is not None and not path.is_file():
+            fresh = path.with_suffix(".new")
+            fresh.write_bytes(state)
+            fresh.replace(path)
+
+
+async def serve(link: HttpLink, clock: Clock, *, name: str, folder: Path | None, random: Random, stop: asyncio.Event) -> None:
+    """On duty until `stop`. A gate that is away is waited for with jittered backoff of at most RETRY_S_MAX."""
+    agent: Agent | None = None
+    failures = 0
+    while not stop.is_set():
+        try:
+            if agent is None:
+                site = await link.site()
+                made = Agent(link, site, clock, name=name, learned=_kept(folder, site))
+                await made.start()
+                agent = made
+                print(json.dumps({"agent": name, "learning": [who for who, _ in agent.status().learning]}), flush=True)  # noqa: T201
+            learning = bool(agent.status().learning)
+            await agent.step(wait_s=1.0)
+            if learning and not agent.status().learning:
+                _keep(folder, agent)
+                print(json.dumps({"agent": name, "learning": []}), flush=True)  # noqa: T201
+            failures = 0
+        except LinkError as error:
+            failures += 1
+            pause_s = min(RETRY_S * 2.0 ** min(failures - 1, 10), RETRY_S_MAX) * (0.5 + random.random())
+            print(json.dumps({"agent": name, "link": str(error), "retry_s": round(pause_s, 1)}), file=sys.stderr, flush=True)  # noqa: T201
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause_s)
+
+
+async def _run(given: argparse.Namespace, token: str) -> None:
+    clock: Clock = RealClock() if given.epoch_ns is None else ScaledClock(given.epoch_ns, given.factor)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    link = HttpLink(given.link, token)
+    try:
+        await serve(link, clock, name=given.name, folder=given.keep, random=SystemRandom(), stop=stop)
+    finally:
+        await link.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`python -m holdfast.agent.process --link unix:/path --token-file FILE --name NAME`. 2 for wrong use."""
+    parser = argparse.ArgumentParser(prog="holdfast.agent.process", description="The agent on duty.")
+    parser.add_argument("--link", required=True, help="unix:/path or https://host:port of the gate")
+    parser.add_argument("--name", required=True, help="as in the site file's `agents`")
+    token = parser.add_mutually_exclusive_group(required=True)
+    token.add_argument("--token-file", type=Path, help="mode 0400")
+    token.add_argument("--token-fd", type=int)
+    parser.add_argument("--keep", type=Path, help="folder of the agent's own for what its detectors learned")
+    parser.add_argument("--epoch-ns", type=int)
+    parser.add_argument("--factor", type=float, default=1.0, help="of the demo's clock")
+    given = parser.parse_args(argv)
+    try:
+        secret = _token(given)
+        if given.keep is not None:
+            given.keep.mkdir(parents=True, exist_ok=True)
+        asyncio.run(_run(given, secret))
+    except OSError as error:
+        print(f"{error.filename or given.token_fd}: {error.strerror}; the agent needs its token and a folder to write to", file=sys.stderr)  # noqa: T201
+        return 2
+    except (ValueError, PluginError, SiteError) as error:
+        print(str(error), file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -45,10 +45,10 @@ def bounds_of(site: Site, envelope: Envelope, value_of: ValueOf) -> tuple[float,
 
 def ceiling(site: Site, envelope: Envelope, agent: str) -> Autonomy:
     """The lowest of plant, equipment, loop and agent as written; the gate may have lowered it further."""
-    levels: list[Autonomy] = [site.autonomy, envelope.autonomy]
-    levels += [e.autonomy for e in site.equipment if e.name == envelope.equipment]
-    levels += [a.autonomy for a in site.agents if a.name == agent]
-    return min(levels, key=AUTONOMIES.index)
+    levels = [AUTONOMIES.index(site.autonomy), AUTONOMIES.index(envelope.autonomy)]
+    levels += [AUTONOMIES.index(e.autonomy) for e in site.equipment if e.name == envelope.equipment]
+    levels += [AUTONOMIES.index(a.autonomy) for a in site.agents if a.name == agent]
+    return AUTONOMIES[min(levels)]
 
 
 def keeps(site: Site, value_of: ValueOf) -> tuple[str, ...]:

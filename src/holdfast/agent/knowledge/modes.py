@@ -184,7 +184,10 @@ def roles() -> tuple[Role, ...]:
 def read_modes(text: str, file: str, more_roles: Iterable[str] = ()) -> tuple[tuple[Mode, ...], tuple[Problem, ...]]:
     """The modes of one YAML text with all its problems. `more_roles`: a site's own roles beside the shipped ones."""
     parser = Parser(file)
-    top = parser.mapping(parser.load(text), "the file", 1, ("holdfast_modes", "modes"))
+    loaded = parser.load(text)
+    if parser.problems:
+        return (), tuple(parser.problems)
+    top = parser.mapping(loaded, "the file", 1, ("holdfast_modes", "modes"))
     if top is None:
         return (), tuple(parser.problems)
     if top.get("holdfast_modes") != 1:
@@ -257,7 +260,9 @@ def _role(parser: Parser, node: CommentedMap, key: str, where: str, known: set[s
     role = parser.string(node, key, where)
     if role and role not in known:
         near = ", ".join(sorted(known, key=lambda other: (-len(set(other) & set(role)), other))[:5])
-        parser.wrong(line_of(node, key), f"{where} names an unknown role '{role}'", f"give a tag that role, or write a known one ({near} …)")
+        parser.wrong(
+            line_of(node, key), f"{where} names an unknown role '{role}'", f"give a tag that role, or write a known one ({near} …)"
+        )
     return role
 
 
