@@ -215,6 +215,21 @@ def test_an_answer_signed_elsewhere_is_taken_only_if_it_is_genuine(desk: Desk):
     assert desk.inbox.state("p1") == "refused"
 
 
+def test_one_person_under_two_spellings_is_not_two_people(desk: Desk):
+    desk.asked(roles=("operator", "process-engineer"))
+    desk.yes("bob", "operator")
+    assert desk.refused("BOB", "process-engineer") == "approval.twice"
+    message = signed_bytes(binds=BINDS, person="BOB", role="process-engineer", yes=True, reason="")
+    signature = desk.people.sign("BOB", GOOD, message)  # genuine, but the record knows no BOB
+    approval = Approval(
+        proposal="p1", binds=BINDS, person="BOB", role="process-engineer", yes=True, reason="", at_ns=0, signature=signature
+    )
+    with pytest.raises(ApprovalError) as caught:
+        desk.inbox.record(approval)
+    assert caught.value.code == "approval.signature"
+    assert desk.inbox.state("p1") == "waiting"
+
+
 def test_who_was_removed_since_no_longer_answers_for_it(desk: Desk):
     desk.asked()
     desk.yes("ann", "operator")

@@ -94,6 +94,13 @@ def test_what_has_no_canonical_form_is_refused(log: Log):
     for body in ({"x": float("nan")}, {"x": float("inf")}):
         with pytest.raises(ValueError, match=r"(?i)json|float"):
             log.append("a", body)
+    deep: dict[str, object] = {}
+    for _ in range(5000):
+        deep = {"d": deep}
+    with pytest.raises(ValueError, match="deeply"):
+        log.append("a", deep)
+    with pytest.raises(ValueError, match="surrogates"):
+        log.append("a", {"x": "\ud800"})
     with pytest.raises(ValueError, match="at most"):
         log.append("a", {"x": "y" * (1 << 20)})
     assert log.size == 0

@@ -69,7 +69,10 @@ class Log:
         frontier = self._frontier
         seq = frontier.size + 1
         at_ns = self._clock.now_ns() if at_ns is None else at_ns
-        leaf = canonical({"seq": seq, "at_ns": at_ns, "kind": kind, "label": label, "body": body})
+        try:
+            leaf = canonical({"seq": seq, "at_ns": at_ns, "kind": kind, "label": label, "body": body})
+        except RecursionError:
+            raise ValueError("a record nested too deeply to be written") from None
         if len(leaf) > LEAF_BYTES_MAX:
             raise ValueError(f"a record of {len(leaf)} bytes; at most {LEAF_BYTES_MAX} are recorded")
         hashed = leaf_hash(leaf)
