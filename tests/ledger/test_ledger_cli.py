@@ -94,6 +94,9 @@ def test_a_second_key_is_not_made(home: Path):
     assert holdfast("ledger", "key", "--home", home, "--site", "mill")[0] == 2
     assert (home / "ledger.pub").read_text() == before
     assert (home / "ledger.key").stat().st_mode & 0o777 == 0o400
+    (home / "ledger.pub").unlink()  # as a crash between the two files leaves it
+    assert holdfast("ledger", "key", "--home", home, "--site", "mill")[0] == 0
+    assert (home / "ledger.pub").read_text() == before
 
 
 def test_people_are_added_listed_and_removed(tmp_path: Path):

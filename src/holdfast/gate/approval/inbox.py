@@ -154,14 +154,7 @@ class Inbox:
 
     def signed(self, proposal: str) -> tuple[Approval, ...]:
         """The answers so far, in the order they came."""
-        rows = self._state.rows(
-            "SELECT proposal, binds, person, role, yes, reason, at_ns, signature FROM approval WHERE proposal = ? ORDER BY rowid",
-            (proposal,),
-        )
-        return tuple(
-            Approval(proposal=of, binds=binds, person=person, role=role, yes=bool(yes), reason=reason, at_ns=at_ns, signature=signature)
-            for of, binds, person, role, yes, reason, at_ns, signature in rows
-        )
+        return tuple(self._answers("WHERE proposal = ? ORDER BY rowid", (proposal,)))
 
     def state(self, proposal: str) -> Standing | None:
         """Where it stands now; None for a proposal that was never asked."""
@@ -170,9 +163,7 @@ class Inbox:
 
     def open_asks(self) -> tuple[Ask, ...]:
         """What waits or is approved and not yet used, oldest first."""
-        return tuple(
-            ask for ask, closed in self._asks("WHERE closed = '' ORDER BY opened_ns, proposal") if self._open(self._standing(ask, closed))
-        )
+        return tuple(ask for ask, stands in self._unclosed() if self._open(stands))
 
     def void(self, proposal: str, why: str) -> bool:
         """The question falls, with all answers to it. False: it was not open. why: a code, for the record."""
@@ -221,8 +212,8 @@ class Inbox:
         """Void in the record what has expired; returns those proposals. Call it now and then."""
         expired: list[str] = []
         with self._state.transaction():
-            for ask, closed in self._asks("WHERE closed = ''"):
-                if self._standing(ask, closed) == "expired":
+            for ask, stands in self._unclosed():
+                if stands == "expired":
                     expired.append(ask.proposal)
                     self._close(ask.proposal, "expired")
                     self._log.append("void", Void(proposal=ask.proposal, why="approval.expired"))
@@ -254,8 +245,20 @@ class Inbox:
         if code:
             raise ApprovalError(code, proposal)
 
+    def _unclosed(self) -> list[tuple[Ask, Standing]]:
+        """All that can still change, oldest first, in two queries however many there are."""
+        answers: dict[str, list[Approval]] = {}
+        for approval in self._answers("WHERE proposal IN (SELECT proposal FROM ask WHERE closed = '') ORDER BY rowid"):
+            answers.setdefault(approval.proposal, []).append(approval)
+        now = self._now()
+        asks = self._asks("WHERE closed = '' ORDER BY opened_ns, proposal")
+        return [(ask, standing(ask, answers.get(ask.proposal, ()), closed, now)) for ask, closed in asks]
+
+    def _now(self) -> Moment:
+        return Moment(monotonic_ns=self._clock.monotonic_ns(), boot=self._boot)
+
     def _standing(self, ask: Ask, closed: Closed) -> Standing:
-        return standing(ask, self.signed(ask.proposal), closed, Moment(monotonic_ns=self._clock.monotonic_ns(), boot=self._boot))
+        return standing(ask, self.signed(ask.proposal), closed, self._now())
 
     @staticmethod
     def _open(stands: Standing) -> bool:
@@ -266,6 +269,13 @@ class Inbox:
                 return False
             case _:
                 assert_never(stands)
+
+    def _answers(self, where: str, bindings: Sequence[str] = ()) -> list[Approval]:
+        rows = self._state.rows(f"SELECT proposal, binds, person, role, yes, reason, at_ns, signature FROM approval {where}", bindings)  # noqa: S608
+        return [
+            Approval(proposal=of, binds=binds, person=person, role=role, yes=bool(yes), reason=reason, at_ns=at_ns, signature=signature)
+            for of, binds, person, role, yes, reason, at_ns, signature in rows
+        ]
 
     def _asks(self, where: str, bindings: Sequence[str] = ()) -> list[tuple[Ask, Closed]]:
         rows = self._state.rows(

@@ -82,21 +82,26 @@ def origin_of(site: str) -> str:
 
 def make_key(folder: Path, site: str, random_bytes: Callable[[int], bytes]) -> PublicKey:
     """Write ledger.key (32 raw bytes, mode 0400) and ledger.pub (a vkey line). Raises KeyFileError if there is a key."""
-    seed = random_bytes(32)
-    public = PublicKey(name=origin_of(site), raw=Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw())
+    private, public = folder / PRIVATE, folder / PUBLIC
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(folder / PRIVATE, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400)
-    except FileExistsError:
-        raise KeyFileError(f"{folder / PRIVATE} exists. Another key would cut the record in two; keep it.") from None
+        if private.exists() and public.exists():
+            raise KeyFileError(f"{private} exists. Another key would cut the record in two; keep it.")
+        if private.exists():  # a crash came between the two files
+            seed = private.read_bytes()
+        else:
+            seed = random_bytes(32)
+            with os.fdopen(os.open(private, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400), "wb") as file:
+                file.write(seed)
+                file.flush()
+                os.fsync(file.fileno())
+        key = PublicKey(name=origin_of(site), raw=Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw())
+        public.write_text(key.text() + "\n", encoding="utf-8")
     except OSError as error:
-        raise KeyFileError(f"{folder / PRIVATE}: {error.strerror}. Check owner and rights of the folder.") from error
-    with os.fdopen(file, "wb") as private:
-        private.write(seed)
-        private.flush()
-        os.fsync(private.fileno())
-    (folder / PUBLIC).write_text(public.text() + "\n", encoding="utf-8")
-    return public
+        raise KeyFileError(f"{private}: {error.strerror}. Check owner and rights of the folder.") from error
+    except ValueError as error:
+        raise KeyFileError(f"{private}: not 32 bytes long. Restore it from a backup.") from error
+    return key
 
 
 def read_public(path: Path) -> PublicKey:

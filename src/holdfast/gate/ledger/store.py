@@ -110,7 +110,8 @@ class State:
     def transaction(self) -> Generator[None]:
         """All or nothing, joined by inner ones. Any exception that leaves an inner one undoes the whole, caught or not.
 
-        Raises StateError when the disk refuses, also at the commit; then nothing is recorded.
+        Never await inside: what runs meanwhile would join. Raises StateError when the disk refuses, also at the commit; then
+        nothing is recorded.
         """
         if self._depth:
             self._depth += 1
