@@ -5,6 +5,7 @@ drop line numbers and expand aliases without a bound. Scalars follow the core sc
 and `012` are what they look like.
 """
 
+import dataclasses
 import io
 import math
 import re
@@ -203,5 +204,7 @@ def _closed(opened: _Open, file: str, log: Log) -> Node:
             first = entries[key.text][0].line
             log.error(file, key.line, f'"{key.text}" stands twice in one block', f"keep one of the two: the first is in line {first}")
         else:
-            entries[key.text] = (key, value)
+            # A block begins on the line of its name: that is where a person looks for what it lacks.
+            placed = value if value.kind in ("text", "number", "flag") else dataclasses.replace(value, line=key.line)
+            entries[key.text] = (key, placed)
     return Node("map", file, opened.line, entries=tuple(entries.values()), size=size)

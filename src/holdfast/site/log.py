@@ -42,7 +42,8 @@ def nearest(wrong: str, right: Iterable[str], otherwise: str) -> str:
     """`did you mean "x"?` where a known name is near, else `otherwise`."""
     known = list(right)
     folded = {k.casefold(): k for k in known}
-    found = difflib.get_close_matches(wrong.casefold(), list(folded), n=1, cutoff=0.6)
+    swapped = [k for k in folded if sorted(k) == sorted(wrong.casefold())]  # difflib finds `vp` far from `pv`
+    found = swapped or difflib.get_close_matches(wrong.casefold(), list(folded), n=1, cutoff=0.6)
     return f'did you mean "{folded[found[0]]}"?' if found else otherwise
 
 
