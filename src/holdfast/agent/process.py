@@ -12,7 +12,7 @@ import hashlib
 import json
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import cast
@@ -31,9 +31,10 @@ from holdfast.link import HttpLink, Link, LinkError
 from holdfast.plugins import PluginError
 from holdfast.site.model import Site, SiteError
 from holdfast.site.tables import tables
-from holdfast.terms import SECOND_NS, Finding, Move, Word, digest
+from holdfast.terms import SECOND_NS, Finding, Frame, Move, Word, digest
 
-FRAMES_MAX = 8  # of one table in one step: 4,800 rows, then others get their turn
+FRAMES_MAX = 8  # of one table in one step …
+FRAME_ROWS = 600  # … of so many rows at most: a full one says that there may be more
 RERANK_NS = 60 * SECOND_NS
 ASK_NS = 5 * SECOND_NS  # between looks for something to propose
 MOVES_NS = 2 * 3600 * SECOND_NS  # of setpoints, looked back on
@@ -126,9 +127,12 @@ class Agent:
         past = Join(self._tables, self._join.tags)
         to_ns = self._clock.now_ns()
         lead_s = min(table.period_s for table in self._tables)
+        from_ns = to_ns - round(wanted * lead_s * SECOND_NS)
+        frames: list[Frame] = []
         for table in self._tables:
-            from_ns = to_ns - round(wanted * lead_s * SECOND_NS)
-            frame = await self._link.history(table.id, from_ns, to_ns, rows_max=round(wanted * lead_s / table.period_s) + 1)
+            rows_max = round(wanted * lead_s / table.period_s) + 1
+            frames.append(await self._link.history(table.id, from_ns, to_ns, rows_max=rows_max))
+        for frame in interleave(frames):
             rows = past.push(frame)
             for at_ns, row in zip(rows.at_ns.tolist(), rows.values, strict=True):
                 if at_ns > self._now_ns:
@@ -140,17 +144,20 @@ class Agent:
     async def step(self, wait_s: float = 0.0) -> int:
         """Do what there is to do; waits at most wait_s for rows of the first table. Returns rows taken in. Raises LinkError."""
         taken = 0
-        for table in self._join.tables:
-            for _ in range(FRAMES_MAX):
+        for _ in range(FRAMES_MAX):
+            frames: list[Frame] = []
+            for table in self._join.tables:
                 frame = await self._link.frames(table, self._after[table], wait_s=wait_s)
                 wait_s = 0.0
                 if frame is None or not frame.rows:
-                    break
+                    continue
                 self._gaps += int(self._after[table] >= 0 and frame.seq > self._after[table] + 1)
                 self._after[table] = frame.seq + frame.rows - 1
+                frames.append(frame)
+            for frame in interleave(frames):
                 taken += self._take(self._join.push(frame))
-                if frame.rows < 600:
-                    break
+            if all(frame.rows < FRAME_ROWS for frame in frames):
+                break
         for incident in tuple(self._incidents.values()):
             await self._pursue(incident)
         return taken
@@ -246,6 +253,24 @@ class Agent:
         except LinkError:
             course.lost(self._now_ns)
             raise
+
+
+def interleave(frames: Sequence[Frame]) -> Iterator[Frame]:
+    """The rows of several tables' frames in the order in which they were received: the join gives up on a table that is late."""
+    if all(frame.rows <= 1 for frame in frames):
+        yield from frames
+        return
+    order = sorted((int(at), place, row) for place, frame in enumerate(frames) for row, at in enumerate(frame.received_ns.tolist()))
+    for _, place, row in order:
+        frame, cut = frames[place], slice(row, row + 1)
+        yield Frame(
+            table=frame.table,
+            seq=frame.seq + row,
+            received_ns=frame.received_ns[cut],
+            source_ns=frame.source_ns[cut],
+            values=frame.values[cut],
+            status=frame.status[cut],
+        )
 
 
 def _stuck_finding(event: Stuck) -> Finding:
