@@ -1,5 +1,7 @@
 """Conditions: what is not a typed, finite, two-valued statement is refused when it is loaded; each trap of CEL is a test."""
 
+# One row is one line.
+# ruff: noqa: E501
 import math
 
 import pytest

@@ -3,6 +3,8 @@
 Every bound is taken at its limit, which passes, and one number beyond, which fails.
 """
 
+# One row is one line.
+# ruff: noqa: E501
 import dataclasses
 import math
 from typing import Any

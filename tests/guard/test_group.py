@@ -3,7 +3,24 @@
 import dataclasses
 
 import pytest
-from guarded_mill import EMULSION, FLOW, FLOW_NOW, NOW_NS, PERMIT, SP, SP_NOW, TENSION, compiled, failures, proposal, reading, rule, ruled, site, snapshot
+from guarded_mill import (
+    EMULSION,
+    FLOW,
+    FLOW_NOW,
+    NOW_NS,
+    PERMIT,
+    SP,
+    SP_NOW,
+    TENSION,
+    compiled,
+    failures,
+    proposal,
+    reading,
+    rule,
+    ruled,
+    site,
+    snapshot,
+)
 
 from holdfast.gate.guard.decide import decide
 from holdfast.site.model import Equals

@@ -62,7 +62,13 @@ def test_a_fact_is_text_and_no_template() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "english", "chinese"),
-    [("600", "10 min", "10 分钟"), ("3600", "1 h", "1 小时"), ("86400", "1 d", "1 天"), ("90", "90 s", "90 秒"), ("2.5", "2.5 s", "2.5 秒")],
+    [
+        ("600", "10 min", "10 分钟"),
+        ("3600", "1 h", "1 小时"),
+        ("86400", "1 d", "1 天"),
+        ("90", "90 s", "90 秒"),
+        ("2.5", "2.5 s", "2.5 秒"),
+    ],
 )
 def test_seconds_are_said_as_a_person_does(seconds: str, english: str, chinese: str) -> None:
     assert (duration(seconds, "en"), duration(seconds, "zh")) == (english, chinese)
@@ -75,7 +81,10 @@ def test_what_is_no_number_of_seconds_is_shown() -> None:
 def test_a_reason_is_explained_with_its_tag() -> None:
     assert explain("busy", passed=True, tag="a", facts=(), language="en") == "No other action on a is under way."
     facts = (("input", 'tag("a")'), ("why", "age"), ("rules", "r"))
-    assert explain("policy.missing", passed=False, tag="a", facts=facts, language="en") == 'The rule r needs tag("a"), and its value is too old.'
+    assert (
+        explain("policy.missing", passed=False, tag="a", facts=facts, language="en")
+        == 'The rule r needs tag("a"), and its value is too old.'
+    )
 
 
 def test_an_error_in_a_check_is_told_as_one() -> None:

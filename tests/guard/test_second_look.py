@@ -22,7 +22,9 @@ def test_the_same_again_binds_the_same() -> None:
     assert asked().binds == asked(snapshot(reading(PV, 100.3), at_ns=7)).binds != ""
 
 
-@pytest.mark.parametrize("changed", [reading(SP_NOW, 100.5), reading(MODE, 1.0), reading(GRADE, 1.0), reading(MODE, 2.0, status=0x80000000)])
+@pytest.mark.parametrize(
+    "changed", [reading(SP_NOW, 100.5), reading(MODE, 1.0), reading(GRADE, 1.0), reading(MODE, 2.0, status=0x80000000)]
+)
 def test_another_setpoint_or_mode_binds_something_else(changed: object) -> None:
     assert asked().binds != asked(snapshot(changed)).binds  # type: ignore[arg-type]
 

@@ -164,4 +164,8 @@ def failed(code: str, tag: str = "", **facts: str) -> Reason:
 
 def clean(text: object) -> str:
     """Text that may come from an agent, short and fit for the record."""
-    return str(text)[:TEXT_MAX].encode("utf-8", "replace").decode("utf-8")
+    try:
+        shown = text if isinstance(text, str) else str(text)
+    except Exception:  # noqa: BLE001  an integer of 5000 digits has no text
+        shown = type(text).__name__
+    return shown[:TEXT_MAX].encode("utf-8", "replace").decode("utf-8")

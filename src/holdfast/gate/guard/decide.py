@@ -79,7 +79,7 @@ def _only_observe(reason: Reason) -> bool:
 
 def _made(code: str, check: Check, case: Case) -> tuple[Reason, ...]:
     try:
-        return check(case)
+        return tuple(check(case))
     except Exception as error:  # noqa: BLE001  an error in a check is a failed check, never a traceback
         return (failed(code, error=type(error).__name__),)
 

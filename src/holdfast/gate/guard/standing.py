@@ -1,5 +1,8 @@
 """May anything be done to this tag now: its address, the wire, stop, autonomy, the operator's permit, fresh data."""
 
+# An action of another kind can come from outside: the match has a last case though the types say that it can't be reached.
+# pyright: reportUnnecessaryComparison=false
+
 from collections.abc import Iterator
 
 from holdfast.gate.guard.case import Case, Target, clean, failed, passed
@@ -27,6 +30,8 @@ def addressed(case: Case) -> tuple[Reason, ...]:
             if adopt.what == "autonomy":
                 return (failed("addressed.autonomy"),)
             return (passed("addressed", target=clean(f"{adopt.what}/{adopt.name}")),)
+        case _:
+            return (failed("addressed.unknown"),)
 
 
 def _address(case: Case, name: str) -> Reason:
