@@ -289,7 +289,7 @@ class Mill:
             at += LOOP_PARTS
         frozen = self.schedule.vibration_frozen_from_s
         if frozen is None or self.time_s < frozen:
-            self._seen_vibration = round(self.vibration_mm_per_s * (1.0 + 0.03 * noise[10]), 3)
+            self._seen_vibration = min(round(self.vibration_mm_per_s * (1.0 + 0.03 * noise[10]), 3), 50.0)
         arm_m = LEVER * math.sqrt(self._radius_m * DRAFT_M)
         torque_nm = 2.0 * self.force_n * arm_m - (self.tension_kn - ENTRY_TENSION_KN) * 1.0e3 * ROLL_RADIUS_M
         current = physics.ampere_per_nm * torque_nm * (1.0 if speed_ratio > 0.01 else 0.0) + 150.0 * speed_ratio
@@ -299,7 +299,7 @@ class Mill:
             1.0 if self.running else 0.0,
             float(self.grade),
             1.0 if self.key_switch else 0.0,
-            round(self.thickness_um + 0.2 * noise[12], 2),
+            min(max(round(self.thickness_um + 0.2 * noise[12], 2), -50.0), 50.0),  # the gauge's end of scale
             round(self._defect_rate, 2),
             self._seen_vibration or 0.0,
             round(self.force_n * 1.0e-6 + 0.006 * noise[13], 3),
