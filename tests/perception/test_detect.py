@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-
 from typer.testing import CliRunner, Result
 
 from holdfast.cli import detect
