@@ -79,7 +79,8 @@ def retagged(name: str, **changes: Any) -> Site:
 
 
 def stamped(delta_ns: int, **more: Any) -> Move:
-    return Move(**{"tag": SP, "before": 100.0, "after": 100.5, "at_ns": NOW_NS + delta_ns, "by": "mill-agent", "ours": True, **more})
+    fields: dict[str, Any] = {"tag": SP, "before": 100.0, "after": 100.5, "at_ns": NOW_NS + delta_ns, "by": "mill-agent", "ours": True}
+    return Move(**{**fields, **more})
 
 
 MINUTES_10, HOUR, DWELL, YIELD = 600 * SECOND_NS, 3600 * SECOND_NS, 60 * SECOND_NS, 1800 * SECOND_NS

@@ -44,7 +44,7 @@ def rule_on(case: Case) -> Ruling:
         rulings = []
     if not rulings:
         return Ruling("none", (), (failed("policy.none"),))
-    outcome = next(outcome for outcome in _WORST_FIRST if any(r.outcome == outcome for r in rulings))
+    outcome: Outcome = next(found for found in _WORST_FIRST if any(r.outcome == found for r in rulings))
     roles = tuple(dict.fromkeys(role for ruling in rulings for role in ruling.roles))
     return Ruling(outcome, roles, tuple(reason for ruling in rulings for reason in ruling.reasons))
 
