@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from asyncua import Server, ua
+from asyncua import ua
+from asyncua.server.server import Server
 from typer.testing import CliRunner
 
 import holdfast
@@ -86,9 +87,9 @@ async def _serve(plant: Plant, ready: threading.Event, stop: asyncio.Event) -> N
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     index = await server.register_namespace("urn:plant")
     for name, unit, writable in (("Speed", "m/min", False), ("Load", "%", False), ("Setpoint", "m/min", True)):
-        node = await server.nodes.objects.add_variable(ua.NodeId(f"Pump.{name}", index), name, 1.0, ua.VariantType.Double)
+        node = await server.nodes.objects.add_variable(ua.NodeId.from_string(f"ns={index};s=Pump.{name}"), name, 1.0, ua.VariantType.Double)
         info = ua.EUInformation(DisplayName=ua.LocalizedText(unit))
-        await node.add_property(ua.NodeId(f"Pump.{name}.EU", index), ua.QualifiedName("EngineeringUnits", 0), info)
+        await node.add_property(ua.NodeId.from_string(f"ns={index};s=Pump.{name}.EU"), ua.QualifiedName("EngineeringUnits", 0), info)
         if writable:
             await node.set_writable()
     async with server:

@@ -262,6 +262,7 @@ def test_no_tag_list_ends_in_a_traceback(tmp_path: Path, content: bytes) -> None
 def test_the_examples_load_without_a_warning(name: str) -> None:
     loaded = load(EXAMPLES / name / "site.yaml")
     assert loaded.warnings == ()
+    assert list(plugged.problems(loaded.site, loaded.file)) == []
     assert loaded.site.envelopes == ()
 
 
