@@ -32,6 +32,7 @@ from holdfast.agent.perception.substitute import Substitute, check_quiet, resolu
 
 Matrix = NDArray[np.float64]
 ROWS_MIN = 30
+CHARTS = 7  # of every memory: u, v, r, s, z, energy of u, energy of v
 WANDER_GAIN = 1 / 16  # a wandering tag must leave what it did in the quiet stretch by four times to count alone
 _TINY = 1e-12
 _ARRAYS = ("live", "centre_all", "floor", "centre", "scale", "level", "step", "residual", "gain", "median", "spread")
@@ -93,13 +94,22 @@ class Dynamic:
         gain = self._gain(cores, held_out, wanders)
         charts = np.concatenate([self._charts(part, gain) for part in self._averages(cores, held_out)])
         median = np.median(charts, axis=0)
-        spread = np.maximum(np.quantile(charts, 0.98, axis=0) - median, 1e-3)
+        spread = np.maximum(np.quantile(charts, 0.98, axis=0) - median, 1e-3) * self._doubt(moving.shape[0])
         core = make(moving)
         return (
             learned
             | {"gain": gain, "median": median, "spread": spread, "centre": core.centre, "scale": core.scale}
             | {"level": core.level, "step": core.step, "residual": core.residual}
         )
+
+    def _doubt(self, rows: int) -> Matrix:
+        """(charts,): how much further than seen a chart may go, as its long memory saw few independent windows.
+
+        With v = rows · l / (2 - l) windows, Student's quantile over the normal one is 1 + (z² + 1)/(4v) to first order
+        (Abramowitz and Stegun 26.7.5), here at z = 3.
+        """
+        windows = np.maximum(rows / self._theory[:, 0], 2.0)
+        return np.repeat(1 + 2.5 / windows, CHARTS)
 
     def _averages(self, cores: Sequence[Core], held_out: Sequence[Matrix]) -> Iterator[Matrix]:
         """Averages of rows under a core learned without them, part by part; the first rows, without history, left out."""
@@ -169,11 +179,11 @@ class Dynamic:
         rows, n, width = averages.shape
         d = (width - 2) // KINDS
         squares = np.square(averages[..., : KINDS * d])
-        out = np.empty((rows, n, 7))
+        out = np.empty((rows, n, CHARTS))
         out[..., :2] = squares[..., : 2 * d].reshape(rows, n, 2, d).sum(-1) * (self._theory / d)
         out[..., 2:5] = (squares[..., 2 * d :].reshape(rows, n, 3, d) * gain).max(-1)
         out[..., 5:] = np.maximum(averages[..., KINDS * d :], 0.0)
-        return np.log(out.reshape(rows, n * 7) + _TINY)
+        return np.log(out.reshape(rows, n * CHARTS) + _TINY)
 
     def shares(self) -> Matrix:
         """Of the chart that made the last score: squares of every tag given the others (reconstruction-based)."""
@@ -185,7 +195,7 @@ class Dynamic:
             charts = (self._charts(self._last[None], self._learned["gain"])[0] - self._learned["median"]) / self._learned["spread"]
             worst = int(charts.argmax())
             if charts[worst] >= jump:
-                memory, kind = divmod(worst, 7)
+                memory, kind = divmod(worst, CHARTS)
                 d = self._learned["centre"].shape[0]
                 by_tag = np.square(self._last[memory, 2 * d : KINDS * d]).reshape(3, d)
                 if kind in (2, 3, 4):
