@@ -15,7 +15,7 @@ def make_policy(data: bytes, file: str, tags: Sequence[Tag], agents: Collection[
     """The policy, rules in the file's order; a rule that can't be read is told and left out."""
     node = read(data, file, log)
     if node is None:
-        if not log.errors:
+        if not any(p.file == file for p in log.errors):
             log.error(file, 1, "the policy is empty", "write revision: 1 and rules: […]; no rule means that nothing is permitted")
         return Policy(revision=0, rules=())
     at = POLICY.read(node, log, "policy")
