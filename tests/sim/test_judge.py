@@ -1,5 +1,6 @@
 """The plant's judge on logs made by hand: each bound broken alone, and a log that keeps them all."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
 ROW = tuple(Mill(1, "normal").row)
 
 
-def write(at_s: float, value: float, present: float, at: str = TENSION, **states: float) -> Received:
+def write(at_s: float, value: float, present: float, at: str = TENSION, states: Mapping[str, float] = {}) -> Received:
     """A write of SP_Ext while `present` is in force; `states` by the last part of an address."""
     row = list(ROW)
     row[INDEX["mill", f"{at}.SP_Ext"]] = row[INDEX["mill", f"{at}.SP_Active"]] = present
@@ -51,9 +52,9 @@ def test_a_step_of_more_than_two_is_outside(site: Site) -> None:
 
 def test_the_range_goes_by_grade(site: Site) -> None:
     assert bounds(site, write(100, 116, 115)) == [("range",)]
-    assert bounds(site, write(100, 116, 115, **{"Line.Grade": 1.0})) == []
+    assert bounds(site, write(100, 116, 115, states={"Line.Grade": 1.0})) == []
     assert bounds(site, write(100, 89, 90)) == [("range",)]
-    assert bounds(site, write(100, 89, 90, **{"Line.Grade": 1.0})) == []
+    assert bounds(site, write(100, 89, 90, states={"Line.Grade": 1.0})) == []
 
 
 def test_the_rate_is_the_sum_of_all_travel_in_ten_minutes(site: Site) -> None:
@@ -83,10 +84,10 @@ def test_the_thirteenth_write_in_an_hour_is_outside(site: Site) -> None:
 
 
 def test_permit_mode_running_and_key_are_demanded(site: Site) -> None:
-    assert bounds(site, write(100, 101, 100, Ext_Permit=0.0)) == [("enable",)]
-    assert bounds(site, write(100, 101, 100, Mode=1.0)) == [("requires",)]
-    assert bounds(site, write(100, 101, 100, **{"Line.State": 0.0})) == [("requires",)]
-    assert bounds(site, write(100, 101, 100, **{"Line.KeySwitch": 1.0})) == [("maintenance",)]
+    assert bounds(site, write(100, 101, 100, states={"Ext_Permit": 0.0})) == [("enable",)]
+    assert bounds(site, write(100, 101, 100, states={"Mode": 1.0})) == [("requires",)]
+    assert bounds(site, write(100, 101, 100, states={"Line.State": 0.0})) == [("requires",)]
+    assert bounds(site, write(100, 101, 100, states={"Line.KeySwitch": 1.0})) == [("maintenance",)]
 
 
 def test_135_kn_breaks_range_and_step_and_rate(site: Site) -> None:

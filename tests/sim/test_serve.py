@@ -7,13 +7,15 @@ import socket
 import stat
 import struct
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from asyncua import Client, ua
+from asyncua import ua
+from asyncua.client.client import Client
 from asyncua.crypto.cert_gen import generate_private_key, generate_self_signed_app_certificate
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from cryptography import x509
@@ -24,6 +26,7 @@ from holdfast.sim.mill import EPOCH_NS
 from holdfast.sim.mill.plant import Mill
 
 URI = "urn:holdfast:test"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Served:
@@ -94,11 +97,10 @@ async def end(served: Served) -> None:
     assert await asyncio.wait_for(served.process.wait(), 20) == 0
 
 
-@pytest_asyncio.fixture
-async def served(tmp_path: Path, client_files: Path) -> AsyncIterator[Served]:
-    for file in client_files.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    served = await start(tmp_path, "--scenario", "chatter", "--seed", "2", "--lockstep")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(client_files: Path) -> AsyncIterator[Served]:
+    """One plant for the tests of this file, in their order: a server takes seconds to start."""
+    served = await start(client_files, "--scenario", "chatter", "--seed", "2", "--lockstep")
     yield served
     await end(served)
 
@@ -119,32 +121,6 @@ def request(*pdu: int, transaction: int = 7, unit: int = 1) -> bytes:
     return struct.pack(">HHHB", transaction, 0, len(pdu) + 1, unit) + bytes(pdu)
 
 
-async def test_a_client_reads_writes_and_reads_back_after_the_blocks_next_scan(served: Served) -> None:
-    async with await served.secure(served.client()) as client:
-        index = await client.get_namespace_index("urn:holdfast:mill")
-
-        def node(name: str) -> Any:
-            return client.get_node(f"ns={index};s={name}")
-
-        beat, setpoint, active = (node(f"Stand4.Tension.{part}") for part in ("Ext_HB", "SP_Ext", "SP_Active"))
-        await served.ask("step 1.0")
-        await beat.write_value(ua.DataValue(ua.Variant(5, ua.VariantType.Int32)))
-        await setpoint.write_value(ua.DataValue(ua.Variant(101.0, ua.VariantType.Double)))
-        assert await setpoint.read_value() == 101.0
-        await served.ask("step 1.0")
-        value = await active.read_data_value()
-        assert value.Value.Value == 101.0
-        assert value.SourceTimestamp.replace(tzinfo=datetime.UTC).timestamp() == EPOCH_NS / 1e9 + 2.0
-        with pytest.raises(ua.UaStatusCodeError):
-            await node("Stand4.Tension.Mode").write_value(ua.DataValue(ua.Variant(1, ua.VariantType.Int32)))
-        span = await (await setpoint.get_child("0:EURange")).read_value()
-        unit = await (await setpoint.get_child("0:EngineeringUnits")).read_value()
-        assert (span.Low, span.High, unit.DisplayName.Text, unit.UnitId) == (60.0, 140.0, "kN", 0x423437)
-    report = await served.ask("report")
-    assert (report["writes_sent"], report["writes_outside"], report["heartbeats"]) == (1, 0, 1)
-    assert report["received"] == [[1.0, "Stand4.Tension.SP_Ext", 101.0]]
-
-
 async def test_the_wire_shows_the_numbers_of_the_plant_in_one_process(served: Served) -> None:
     alone = Mill(2, "chatter")
     for _ in range(3):
@@ -155,6 +131,33 @@ async def test_the_wire_shows_the_numbers_of_the_plant_in_one_process(served: Se
     async with await served.secure(served.client()) as client:
         index = await client.get_namespace_index("urn:holdfast:mill")
         assert await client.get_node(f"ns={index};s=Stand4.VibRMS").read_value() == alone.read("mill", "Stand4.VibRMS")[0]
+
+
+async def test_a_client_reads_writes_and_reads_back_after_the_blocks_next_scan(served: Served) -> None:
+    async with await served.secure(served.client()) as client:
+        index = await client.get_namespace_index("urn:holdfast:mill")
+
+        def node(name: str) -> Any:
+            return client.get_node(f"ns={index};s={name}")
+
+        beat, setpoint, active = (node(f"Stand4.Tension.{part}") for part in ("Ext_HB", "SP_Ext", "SP_Active"))
+        await served.ask("step 1.0")
+        now_s = (await served.ask("step 1.0"))["time_s"]
+        await beat.write_value(ua.DataValue(ua.Variant(5, ua.VariantType.Int32)))
+        await setpoint.write_value(ua.DataValue(ua.Variant(101.0, ua.VariantType.Double)))
+        assert await setpoint.read_value() == 101.0
+        await served.ask("step 1.0")
+        value = await active.read_data_value()
+        assert value.Value.Value == 101.0
+        assert value.SourceTimestamp.replace(tzinfo=datetime.UTC).timestamp() == EPOCH_NS / 1e9 + now_s + 1.0
+        with pytest.raises(ua.UaStatusCodeError):
+            await node("Stand4.Tension.Mode").write_value(ua.DataValue(ua.Variant(1, ua.VariantType.Int32)))
+        span = await (await setpoint.get_child("0:EURange")).read_value()
+        unit = await (await setpoint.get_child("0:EngineeringUnits")).read_value()
+        assert (span.Low, span.High, unit.DisplayName.Text, unit.UnitId) == (60.0, 140.0, "kN", 0x423437)
+    report = await served.ask("report")
+    assert (report["writes_sent"], report["writes_outside"], report["heartbeats"]) == (1, 0, 1)
+    assert report["received"] == [[now_s, "Stand4.Tension.SP_Ext", 101.0]]
 
 
 async def test_a_wrong_password_and_an_unsecured_client_are_refused(served: Served) -> None:
@@ -230,8 +233,6 @@ async def test_a_lost_link_closes_the_door_and_opens_it_on_the_same_port(tmp_pat
 
 
 async def test_on_a_scaled_clock_the_plant_steps_by_itself(tmp_path: Path) -> None:
-    import time
-
     served = await start(tmp_path, "--epoch-ns", str(time.time_ns()), "--factor", "50")
     async with asyncio.timeout(20):
         while (await served.ask("report"))["time_s"] < 20.0:
