@@ -80,7 +80,10 @@ class Agent:
         self._tables = tables(site)
         self._join = Join(self._tables, [tag.name for tag in site.tags])
         self._place = {tag: place for place, tag in enumerate(self._join.tags)}
-        self._bounds = bind(site, modes_of(site))
+        bounds = bind(site, modes_of(site))
+        # Two questions: is this sensor alive, and what happens to the process. A dead sensor must not answer the second.
+        self._of_sensors = tuple(b for b in bounds if all(sign.shows == "frozen" for sign in b.mode.signature))
+        self._of_process = tuple(b for b in bounds if b not in self._of_sensors)
         period_s = min(table.period_s for table in self._tables)
         self._watches = tuple(Watch(site, spec, detector_of(spec), self._join.tags, period_s) for spec in site.perception)
         for watch in self._watches:
@@ -88,6 +91,10 @@ class Agent:
                 watch.load(learned[watch.spec.name])
         self._after = dict.fromkeys(self._join.tables, -1)
         self._latest = np.full(len(self._join.tags), np.nan)
+        parts = [(loop.sp, part) for loop in site.loops if loop.sp for part in (loop.mode, loop.permit) if part in self._place]
+        self._switches = np.array([self._place[part] for _, part in parts], dtype=np.intp)
+        self._switched = tuple(sp for sp, _ in parts)
+        self._taken: dict[str, int] = {}  # by setpoint: when a mode or permit of its loop last changed
         self._now_ns = 0
         self._gaps = 0
         self._incidents: dict[str, _Incident] = {}
@@ -166,6 +173,10 @@ class Agent:
         for at_ns, row in zip(rows.at_ns.tolist(), rows.values, strict=True):
             if at_ns <= self._now_ns:
                 continue
+            before, now = self._latest[self._switches], row[self._switches]
+            changed = (before != now) & np.isfinite(before) & np.isfinite(now)
+            if changed.any():
+                self._taken.update({self._switched[int(i)]: at_ns for i in np.flatnonzero(changed)})
             self._now_ns, self._latest = at_ns, row
             for watch in self._watches:
                 for event in watch.feed(at_ns, row):
@@ -203,7 +214,7 @@ class Agent:
         before = incident.ranking
         ranking = rank(
             self.site,
-            self._bounds,
+            self._of_sensors if stuck else self._of_process,
             watch.features(shares),
             incident.finding,
             moves=moves,
@@ -245,7 +256,9 @@ class Agent:
         now = 0.0 if top.bound is None else presence(top.bound, watch.features(), tuple(course.moved))
         if incident.finding.detector == STILLNESS:
             now = top.presence
-        answer = course.next(ranking, presence=now, active=active, value_of=self.value_of, moves=moves, now_ns=self._now_ns)
+        answer = course.next(
+            ranking, presence=now, active=active, value_of=self.value_of, moves=moves, taken=self._taken, now_ns=self._now_ns
+        )
         if isinstance(answer, Pause):
             return
         try:

@@ -4,10 +4,10 @@ Deterministic: the same rankings, values, moves and answers give the same propos
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from holdfast.agent.diagnosis.bind import Bound, loop_of_role, tag_of_role
+from holdfast.agent.diagnosis.bind import Bound, equipment_of, loop_of_role, tag_of_role
 from holdfast.agent.diagnosis.propose import STANDS_OFF, WAITS, Held, ValueOf, expectation, keeps, room
 from holdfast.agent.diagnosis.rank import Match, Ranking
 from holdfast.agent.diagnosis.wording import quote
@@ -70,21 +70,39 @@ class Course:
         self._not_before_ns = 0
         self._closed: set[tuple[str, str]] = set()  # moves that a person refused or whose fate is unknown
         self._said: set[str] = set()  # advices given and stand-offs put on record
+        self._mute = False
+        self._unanswered = 0
         self._useless: Counter[tuple[str, str]] = Counter()
         self._kept_at_start: bool | None = None
 
     # ---- what to do next
 
     def next(
-        self, ranking: Ranking, *, presence: float, active: bool, value_of: ValueOf, moves: Sequence[Move], now_ns: int
+        self,
+        ranking: Ranking,
+        *,
+        presence: float,
+        active: bool,
+        value_of: ValueOf,
+        moves: Sequence[Move],
+        taken: Mapping[str, int],
+        now_ns: int,
     ) -> Proposal | Pause:
-        """`presence`: of the top mode without our own tags; `active`: the finding stands; `moves`: anyone's, in order of time."""
-        found = self._next(ranking, presence, active, value_of, moves, now_ns)
+        """`presence`: of the top mode without our own tags; `active`: the finding stands; `moves`: anyone's, in order of time;
+        `taken`: by setpoint, when a mode or permit of its loop last changed."""
+        found = self._next(ranking, presence, active, value_of, moves, taken, now_ns)
         self.last = found.code if isinstance(found, Pause) else None
         return found
 
     def _next(
-        self, ranking: Ranking, presence: float, active: bool, value_of: ValueOf, moves: Sequence[Move], now_ns: int
+        self,
+        ranking: Ranking,
+        presence: float,
+        active: bool,
+        value_of: ValueOf,
+        moves: Sequence[Move],
+        taken: Mapping[str, int],
+        now_ns: int,
     ) -> Proposal | Pause:
         blocked = self._blocked(active, value_of, now_ns)
         top = ranking.matches[0]
@@ -103,7 +121,7 @@ class Course:
                 continue
             if sum(m.probability for m in ranking.matches if m.bound and key in self._keys(m.bound)) < ACT_FROM:
                 return Pause(code="unsure")
-            found = self._trim(top.bound, trim, top, evidence, value_of, moves, now_ns)
+            found = self._trim(top.bound, trim, top, evidence, value_of, moves, taken, now_ns)
             if not (isinstance(found, Pause) and found.code in ("at_bound", "keep", "observe")):
                 return found
             usable = usable or found.code != "observe"
@@ -136,13 +154,23 @@ class Course:
         return None if loop is None else (loop.sp, trim.move)
 
     def _trim(
-        self, bound: Bound, trim: Trim, top: Match, evidence: tuple[Evidence, ...], value_of: ValueOf, moves: Sequence[Move], now_ns: int
+        self,
+        bound: Bound,
+        trim: Trim,
+        top: Match,
+        evidence: tuple[Evidence, ...],
+        value_of: ValueOf,
+        moves: Sequence[Move],
+        taken: Mapping[str, int],
+        now_ns: int,
     ) -> Proposal | Pause:
         loop = loop_of_role(self.site, trim.role, bound.equipment)
         envelope = None if loop is None else self.site.envelope(loop.sp)
         if loop is None or envelope is None:
             return Pause(code="at_bound")
-        found = room(self.site, loop, envelope, trim, value_of=value_of, moves=moves, now_ns=now_ns, agent=self.agent)
+        found = room(
+            self.site, loop, envelope, trim, value_of=value_of, moves=moves, taken_ns=taken.get(loop.sp, 0), now_ns=now_ns, agent=self.agent
+        )
         if found.target is None:
             assert found.held is not None  # noqa: S101 - no target without a reason
             return Pause(code=found.held)
@@ -182,7 +210,7 @@ class Course:
     def _advise(self, top: Match, evidence: tuple[Evidence, ...]) -> Proposal | None:
         """The mode's next advice to people, each once."""
         bound, language = top.bound, self.site.language
-        if bound is None or top.probability < ADVISE_FROM:
+        if bound is None or top.probability < ADVISE_FROM or self._mute:
             return None
         for place, step in enumerate(bound.mode.actions):
             if not isinstance(step, Advice) or f"{bound.id}#{place}" in self._said:
@@ -192,7 +220,11 @@ class Course:
             return Proposal(
                 id=f"{self.incident}-{self.posted}",
                 incident=self.incident,
-                action=Order(kind=step.kind, target=bound.equipment or "*", text=step.text.of(language)),
+                action=Order(
+                    kind=step.kind,
+                    target=bound.equipment or next((equipment_of(e.ref) for e in evidence if e.kind == "history"), "*"),
+                    text=step.text.of(language),
+                ),
                 reason=quote("advice", language, mode=bound.mode.name.of(language), percent=round(100 * top.probability)),
                 evidence=evidence,
                 expect=quote("advice_expect", language),
@@ -204,6 +236,8 @@ class Course:
     def decided(self, decision: Decision, now_ns: int) -> None:
         """The gate's answer to the proposal just posted."""
         if self.open is None or decision.proposal != self.open.proposal:
+            # An advice: where the policy lets nobody advise, the next would be refused alike.
+            self._mute = self._mute or decision.verdict == "refuse"
             return
         if decision.would:
             self._not_before_ns = now_ns + round(SHADOW_EVERY_S * SECOND_NS)
@@ -237,7 +271,11 @@ class Course:
             case "indeterminate":
                 self._closed.add(self.open.key)
                 self._refused(now_ns)
-            case "expired" | "voided" | "shadow":
+            case "expired":
+                self._unanswered += 1  # nobody answered: asked again later and later
+                self._back_off(now_ns)
+                self.open = None
+            case "voided" | "shadow":
                 self._back_off(now_ns)
                 self.open = None
             case "proposed" | "asked" | "approved" | "intent" | "sent":
@@ -245,6 +283,7 @@ class Course:
 
     def _took(self, now_ns: int) -> None:
         assert self.open is not None  # noqa: S101 - callers have checked
+        self._unanswered = 0
         if not self.open.verified_ns:
             sp = self.open.key[0]
             loop = self.site.loop_of(sp)
@@ -269,7 +308,7 @@ class Course:
         self.open = None
 
     def _back_off(self, now_ns: int) -> None:
-        wait_s = min(BACK_OFF_S * 2.0 ** max(self.refusals - 1, 0), BACK_OFF_S_MAX)
+        wait_s = min(BACK_OFF_S * 2.0 ** max(self.refusals + self._unanswered - 1, 0), BACK_OFF_S_MAX)
         self._not_before_ns = now_ns + round(wait_s * SECOND_NS)
 
 

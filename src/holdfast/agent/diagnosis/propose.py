@@ -70,9 +70,19 @@ def breaks_keep(site: Site, loop: Loop, target: float, value_of: ValueOf) -> boo
 
 
 def room(
-    site: Site, loop: Loop, envelope: Envelope, trim: Trim, *, value_of: ValueOf, moves: Sequence[Move], now_ns: int, agent: str
+    site: Site,
+    loop: Loop,
+    envelope: Envelope,
+    trim: Trim,
+    *,
+    value_of: ValueOf,
+    moves: Sequence[Move],
+    taken_ns: int = 0,
+    now_ns: int,
+    agent: str,
 ) -> Room:
-    """The next move of this loop. `moves`: of at least the longest window, anyone's, in order of time."""
+    """The next move of this loop. `moves`: of at least the longest window, anyone's, in order of time;
+    `taken_ns`: when a mode or permit of the loop last changed."""
     if ceiling(site, envelope, agent) == "observe":
         return Room(held="observe")
     before = value_of(loop.sp_now or loop.sp)
@@ -97,15 +107,15 @@ def room(
     target = _on_grid(before, min(wanted, free, travel), up=up, step=wanted, bounds=bounds)
     if breaks_keep(site, loop, target, value_of):
         return Room(before=before, held="keep")
-    held = _held(site, loop, envelope, mine, value_of, now_ns)
+    held = _held(site, loop, envelope, mine, value_of, taken_ns, now_ns)
     if held is None and travel < least:
         held = "rate"
     return Room(before=before, target=target if held is None or held in STANDS_OFF else None, held=held)
 
 
-def _held(site: Site, loop: Loop, envelope: Envelope, mine: Sequence[Move], value_of: ValueOf, now_ns: int) -> Held | None:
-    others = [m for m in mine if not m.ours]
-    if others and now_ns - others[-1].at_ns < envelope.yield_s * SECOND_NS:
+def _held(site: Site, loop: Loop, envelope: Envelope, mine: Sequence[Move], value_of: ValueOf, taken_ns: int, now_ns: int) -> Held | None:
+    others_ns = max([taken_ns, *(m.at_ns for m in mine if not m.ours)])
+    if others_ns and now_ns - others_ns < envelope.yield_s * SECOND_NS:
         return "yield"
     if not _holds(envelope.enable, value_of):
         return "enable"
