@@ -7,6 +7,7 @@ from guarded_mill import (
     EMULSION,
     FLOW,
     FLOW_NOW,
+    GRADE,
     NOW_NS,
     PERMIT,
     SP,
@@ -94,6 +95,20 @@ def test_what_is_pending_can_not_be_relied_on() -> None:
     """It may still be refused: a permit must hold with and without it."""
     one = ((SP, 101.0),)
     assert failures(judged(f'tag("{FLOW}") > 305.0', sets=one, pending=(pending(FLOW, 310.0),))) == {"policy.none"}
+
+
+def test_a_pending_state_without_a_name_has_no_range() -> None:
+    assert failures(judged("true", sets=((SP, 101.0),), pending=(pending(GRADE, 9.0),))) == {"envelope.range.unlisted"}
+
+
+def test_a_pending_state_s_range_counts_beside_the_present_one() -> None:
+    """At 116 the other grade's range would do, but the present one's ends at 115."""
+    sets = ((SP, 116.0),)
+    of = compiled(ruled(rule("permit")))
+    known = snapshot(reading(GRADE, 1.0), reading(SP_NOW, 115.0), sets=sets)
+    assert decide(proposal(*sets), "mill-agent", of, known).verdict == "permit"
+    later = dataclasses.replace(known, pending=(pending(GRADE, 0.0),))
+    assert failures(decide(proposal(*sets), "mill-agent", of, later)) == {"envelope.range.above.state"}
 
 
 def test_what_is_pending_in_shadow_does_not_count() -> None:

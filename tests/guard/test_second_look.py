@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from guarded_mill import GRADE, MODE, PV, SITE, SP, SP_NOW, compiled, proposal, reading, rule, ruled, site, snapshot
+from guarded_mill import GRADE, KEY, MODE, PERMIT, PV, SITE, SP, SP_NOW, STATE, compiled, proposal, reading, rule, ruled, site, snapshot
 
 from holdfast.gate.guard.binds import recorded, snapshot_digest
 from holdfast.gate.guard.decide import decide, stands
@@ -97,6 +97,13 @@ def test_the_snapshot_s_digest_is_over_what_is_recorded() -> None:
     assert snapshot_digest(known) == digest(known)
     assert decide(proposal(), "mill-agent", compiled(SITE), known).snapshot == digest(known)
     assert decide(proposal(), "mill-agent", compiled(SITE), known, snapshot_sha256="ab").snapshot == "ab"
+
+
+def test_what_is_bound_is_over_the_canonical_bytes_of_the_proposal() -> None:
+    of, known = compiled(SITE), snapshot()
+    modes = {PERMIT: 1.0, KEY: 0.0, MODE: 2.0, STATE: 1.0, GRADE: 0.0}
+    body = {"proposal": proposal(), "configuration": of.digest, "present": {SP: 100.0}, "modes": modes}
+    assert decide(proposal(), "mill-agent", of, known).binds == digest(body)
 
 
 def test_a_bad_reading_is_recorded_as_null() -> None:

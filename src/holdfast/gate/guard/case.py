@@ -11,6 +11,7 @@ from holdfast.terms import AUTONOMIES, Autonomy, Move, Proposal, Reading, Reason
 SETS_MAX = 16  # tags in one group
 TEXT_MAX = 200  # characters of one fact
 Overlay = dict[str, float]
+_RANK = {level: rank for rank, level in enumerate(AUTONOMIES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +124,7 @@ class Case:
     @cached_property
     def level(self) -> tuple[Autonomy, str]:
         """The autonomy in force and who set it: the lowest of plant, equipment, envelope, agent and what faults left."""
-        levels = sorted(self._levels(), key=lambda found: AUTONOMIES.index(found[0]))
-        return levels[0]
+        return min(self._levels(), key=lambda found: _RANK[found[0]])
 
     def _levels(self) -> Iterator[tuple[Autonomy, str]]:
         yield self.compiled.site.autonomy, "plant"

@@ -55,7 +55,8 @@ def _target(case: Case, target: Target) -> Ruling:
     held: list[dict[str, bool]] = []
     present = case.present(target.bound)
     if target.value is None or present is None:
-        missing["present", name] = failed("policy.missing", name, input=target.bound.present.tag.name, why="unknown", rules="")
+        of = ", ".join(rule.rule.id for rule in rules)
+        missing["present", name] = failed("policy.missing", name, input=target.bound.present.tag.name, why="unknown", rules=of)
     resting = {watch.tag.name: watch for watch in target.bound.watched}
     numbers: dict[str, Value] = (
         {} if target.value is None or present is None else {"proposed": float(target.value), "present": float(present)}
