@@ -1,7 +1,6 @@
 """`holdfast detect`: a detector on a user's own CSV: learn the quiet stretch, set the limit, score every row."""
 
 import contextlib
-import itertools
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 FIT_CELLS_MAX = 20_000_000  # rows x tags learned from
 FIT_ROWS_MAX = 100_000
 CALIBRATE_ROWS_MAX = 5_000_000  # of one file; the limit does not get better from more
-HELD_OUT_PARTS = 4  # of the fit file, each scored by what was learned from the others
 
 
 class Job(Word):
@@ -170,6 +168,7 @@ def _limit(
     import numpy as np
 
     from holdfast.agent.perception.calibrate import limit_for_rate
+    from holdfast.agent.perception.learning import held_out_scores
     from holdfast.agent.perception.recording import Recording
 
     streams: list[Matrix] = []
@@ -183,12 +182,7 @@ def _limit(
             )
             _warn_of(path, recording, columns)
     else:
-        edges = np.linspace(0, quiet.shape[0], HELD_OUT_PARTS + 1).astype(int).tolist()
-        for start, end in itertools.pairwise(edges):
-            model.fit(np.concatenate([quiet[:start], quiet[end:]]), columns)
-            streams.append(model.score(quiet[start:end]))
-            told(end)
-        model.fit(quiet, columns)
+        streams += held_out_scores(model, quiet, columns, told)
     model.reset()
     limit = limit_for_rate(streams, job.far)
     if limit.rows * job.far < 1:
@@ -269,12 +263,8 @@ def _warn_of_quiet(columns: tuple[str, ...], quiet: "Matrix") -> None:
     rows, tags = quiet.shape
     if rows < tags:
         _say(f"fewer quiet rows ({rows}) than columns ({tags}): what belongs together is only roughly known; a longer stretch sees more")
-    with np.errstate(invalid="ignore"):
-        still = [
-            name
-            for name, spread in zip(columns, np.nanstd(np.where(np.isfinite(quiet), quiet, np.nan), axis=0), strict=True)
-            if spread == 0
-        ]
+    finite = np.where(np.isfinite(quiet), quiet, np.nan)
+    still = [name for name, spread in zip(columns, np.nanmax(finite, axis=0) - np.nanmin(finite, axis=0), strict=True) if spread == 0]
     if still:
         _say(f"constant in the quiet stretch: {', '.join(still)}: any later change of them counts as abnormal")
 
