@@ -1,6 +1,7 @@
 """The agent's account of an envelope: what it may ask for now, by hand from the demo mill's site file."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 from mill_site import MILL
@@ -35,9 +36,9 @@ def ask(
     site: Site = MILL,
     moves: tuple[Move, ...] = (),
     taken_ago_s: float = 0.0,
-    **values: float | None,
+    values: Mapping[str, float | None] | None = None,
 ) -> Room:
-    known: dict[str, float | None] = VALUES | {name.replace("__", "/").replace("_dot_", "."): value for name, value in values.items()}
+    known: dict[str, float | None] = {**VALUES, **(values or {})}
     loop, envelope = site.loop_of(sp), site.envelope(sp)
     assert loop is not None
     assert envelope is not None
@@ -58,25 +59,25 @@ def test_one_step_up_or_down() -> None:
 
 
 def test_the_last_step_ends_at_the_bound_of_the_grade() -> None:
-    assert ask(**{"stand-4__tension_dot_sp_now": 114.0}) == Room(before=114.0, target=115.0)
-    assert ask(**{"stand-4__tension_dot_sp_now": 114.0, "line__grade": 1.0}) == Room(before=114.0, target=116.0)  # SPCC: to 120
-    assert ask(**{"stand-4__tension_dot_sp_now": 115.0}).held == "at_bound"
+    assert ask(values={"stand-4/tension.sp_now": 114.0}) == Room(before=114.0, target=115.0)
+    assert ask(values={"stand-4/tension.sp_now": 114.0, "line/grade": 1.0}) == Room(before=114.0, target=116.0)  # SPCC: to 120
+    assert ask(values={"stand-4/tension.sp_now": 115.0}).held == "at_bound"
 
 
 @pytest.mark.parametrize(
     ("values", "held"),
     [
-        ({"line__grade": 7.0}, "range_unknown"),
-        ({"line__grade": None}, "range_unknown"),
-        ({"stand-4__tension_dot_sp_now": None}, "no_value"),
-        ({"stand-4__tension_dot_permit": 0.0}, "enable"),
-        ({"stand-4__tension_dot_mode": 1.0}, "requires"),
-        ({"line__state": 0.0}, "requires"),
-        ({"line__key_switch": 1.0}, "maintenance"),
+        ({"line/grade": 7.0}, "range_unknown"),
+        ({"line/grade": None}, "range_unknown"),
+        ({"stand-4/tension.sp_now": None}, "no_value"),
+        ({"stand-4/tension.permit": 0.0}, "enable"),
+        ({"stand-4/tension.mode": 1.0}, "requires"),
+        ({"line/state": 0.0}, "requires"),
+        ({"line/key_switch": 1.0}, "maintenance"),
     ],
 )
 def test_what_holds_it_back_has_a_code(values: dict[str, float | None], held: str) -> None:
-    assert ask(**values).held == held
+    assert ask(values=values).held == held
 
 
 def test_dwell_is_waited_for() -> None:
@@ -129,7 +130,7 @@ def test_a_target_never_leaves_step_or_range_by_rounding() -> None:
     for i in range(2000):
         before = 90.0 + i * 0.0123457
         for up in (True, False):
-            found = ask(up=up, **{"stand-4__tension_dot_sp_now": before})
+            found = ask(up=up, values={"stand-4/tension.sp_now": before})
             if found.target is not None:
                 assert abs(found.target - before) <= 2.0
                 assert 90.0 <= found.target <= 115.0
