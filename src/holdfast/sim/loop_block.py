@@ -74,10 +74,10 @@ class LoopBlock:
         elif -NUMBER_MAX < self.sp_op < NUMBER_MAX:
             target = self.sp_op
         if ok:
-            target = min(max(target, low), high)
+            target = low if target < low else high if target > high else target
             most = self.sp_rate_per_s * cycle_s
-            active = active + min(max(target - active, -most), most)
-            self.sp_active = active
+            move = target - active
+            self.sp_active = active = active + (most if move > most else -most if move < -most else move)
         if external:
             self.sp_op = active
         if not selected:

@@ -11,7 +11,7 @@ from holdfast.sim.loop_block import AUTO, EXTERNAL, LoopBlock
 from holdfast.sim.mill import defects as law
 from holdfast.sim.mill.furnace import Furnace
 from holdfast.sim.mill.operator import ScriptedOperator
-from holdfast.sim.mill.points import FIRST_REGISTER, INDEX, LOOP_PARTS, LOOPS, POINTS, Point, from_register, to_register
+from holdfast.sim.mill.points import FIRST_REGISTER, INDEX, LOOP_PARTS, LOOPS, POINTS, Point
 from holdfast.sim.mill.scenarios import QUIET, noise_stream, schedule
 from holdfast.sim.mill.stand import (
     BREAK_KN,
@@ -107,7 +107,8 @@ class Mill:
         self.vibration_mm_per_s = self.thickness_um = self._rough = self._tension_noise = 0.0
         self._defect_rate = 0.0
         self._seen_vibration: float | None = None
-        self._decay: dict[tuple[float, float], float] = {}
+        self._decay: dict[float, float] = {}
+        self._decay_dt_s = 0.0
         self.registers = [0] * (len(POINTS) - FIRST_REGISTER)
         self.row: list[float] = [0.0] * len(POINTS)
         for block in self.blocks.values():
@@ -184,16 +185,17 @@ class Mill:
             self.operator_mode(move.loop, move.mode)
         self._advance(dt_s)
 
-    def _kept(self, tau_s: float, dt_s: float) -> float:
-        key = (tau_s, dt_s)
-        kept = self._decay.get(key)
-        if kept is None:
-            if len(self._decay) > 200:  # only odd step lengths fill it
-                self._decay.clear()
-            kept = self._decay[key] = math.exp(-dt_s / tau_s)
+    def _kept(self, tau_s: float) -> float:
+        """What a first-order lag keeps of its state over this step."""
+        kept = self._decay.get(tau_s)
+        if kept is None:  # eight time constants, once for each change of the step's length
+            kept = self._decay[tau_s] = math.exp(-self._decay_dt_s / tau_s)
         return kept
 
     def _advance(self, dt_s: float) -> None:
+        if dt_s != self._decay_dt_s:
+            self._decay.clear()
+            self._decay_dt_s = dt_s
         if self._noise_at >= NOISE_ROWS:
             self._noise = self._rng.standard_normal((NOISE_ROWS, NOISE_COLUMNS)).tolist()
             self._noise_at = 0
@@ -215,9 +217,9 @@ class Mill:
         wanted = physics.speed_ref_m_per_min * factor
         most = LINE_RATE_M_PER_MIN_S * dt_s
         self.speed_m_per_min += min(max(wanted - self.speed_m_per_min, -most), most)
-        kept = self._kept(physics.tension_tau_s, dt_s)
+        kept = self._kept(physics.tension_tau_s)
         self.tension_kn += (self.tension.scan(dt_s) - self.tension_kn) * (1.0 - kept)
-        kept = self._kept(physics.emulsion_tau_s, dt_s)
+        kept = self._kept(physics.emulsion_tau_s)
         self.emulsion_l_per_min += (self.emulsion.scan(dt_s) - self.emulsion_l_per_min) * (1.0 - kept)
         if self.tension_kn > BREAK_KN:
             self.running = False
@@ -235,14 +237,14 @@ class Mill:
         load = self.force_n / physics.force_0_n
         heat = load * friction / physics.friction_0 * ratio * 600.0 / max(self.coolant_l_per_min, 100.0)
         warm = self.coolant_c + physics.heating_k * (heat - 1.0) + EMULSION_TEMP_C - COOLANT_TEMP_C
-        self.emulsion_c += (warm - self.emulsion_c) * (1.0 - self._kept(600.0, dt_s))
-        self.coolant_c += (COOLANT_TEMP_C - self.coolant_c) * (1.0 - self._kept(200.0, dt_s)) + 0.02 * noise[2]
-        self.coolant_l_per_min += (600.0 - self.coolant_l_per_min) * (1.0 - self._kept(15.0, dt_s)) + 0.8 * noise[3]
+        self.emulsion_c += (warm - self.emulsion_c) * (1.0 - self._kept(600.0))
+        self.coolant_c += (COOLANT_TEMP_C - self.coolant_c) * (1.0 - self._kept(200.0)) + 0.02 * noise[2]
+        self.coolant_l_per_min += (600.0 - self.coolant_l_per_min) * (1.0 - self._kept(15.0)) + 0.8 * noise[3]
         # Life falls with load cubed and revolutions (ISO 281): wear a second grows alike; beside the scenario's it is slight.
-        pace = 2.0e-7 + (plan.wear_per_s if plan.wear_from_s is not None and self.time_s > plan.wear_from_s else 0.0)
+        pace = 2.0e-8 + (plan.wear_per_s if plan.wear_from_s is not None and self.time_s > plan.wear_from_s else 0.0)
         self.wear = min(self.wear + pace * load**3 * ratio * dt_s, 1.0)
         hot = 45.0 + physics.bearing_heat_k * ratio**0.667 * load * (1.0 + 1.5 * self.wear)  # Palmgren: torque with n^(2/3) and load
-        self.bearing_c += (hot - self.bearing_c) * (1.0 - self._kept(300.0, dt_s))
+        self.bearing_c += (hot - self.bearing_c) * (1.0 - self._kept(300.0))
         return friction, supply, open_area
 
     def _vibrate(self, friction: float, noise: list[float], dt_s: float) -> None:
@@ -260,7 +262,7 @@ class Mill:
     def _gauge(self, supply: float, noise: list[float], dt_s: float) -> None:
         """Exit thickness off its target: what the gauge control hasn't caught of the mill's stretch, and noise."""
         physics = self.physics
-        self._agc_n += (self.force_n - self._agc_n) * (1.0 - self._kept(physics.agc_tau_s, dt_s))
+        self._agc_n += (self.force_n - self._agc_n) * (1.0 - self._kept(physics.agc_tau_s))
         stretch_um = (self.force_n - self._agc_n) / MILL_MODULUS_N_PER_M * 1.0e6
         rough = physics.roughness(self.tension_kn, self.emulsion_l_per_min, supply)
         self._rough = 0.7 * self._rough + 0.714 * noise[5]
@@ -317,15 +319,16 @@ class Mill:
             self.coolant_c + 0.05 * noise[14],
         )
         for offset, value in enumerate(wet):
-            point = POINTS[FIRST_REGISTER + offset]
-            raw = to_register(point, value)
-            self.registers[offset] = raw
-            row[FIRST_REGISTER + offset] = from_register(point, raw)
+            # to_register and from_register written out for scales that begin at 0, as all here do: a third of a step's cost.
+            raw_high, high = SCALES[offset]
+            raw = round(value * raw_high / high) if value > 0.0 else 0
+            self.registers[offset] = raw = raw if raw < raw_high else int(raw_high)
+            row[FIRST_REGISTER + offset] = raw * high / raw_high
 
     def _count(self, dt_s: float) -> None:
         """Counts product by the defect law: the expected number, so that luck favours nobody."""
         per_km = law.defects_per_km(self.vibration_mm_per_s, self.thickness_um, self.furnace.strip_c - STRIP_SP_C)
-        self._defect_rate += (per_km - self._defect_rate) * (1.0 - self._kept(10.0, dt_s))
+        self._defect_rate += (per_km - self._defect_rate) * (1.0 - self._kept(10.0))
         metres = self.speed_m_per_min / 60.0 * dt_s
         if abs(self.thickness_um) > law.THICKNESS_TOLERANCE_UM:
             self.metres_off_gauge += metres
@@ -340,4 +343,5 @@ class Mill:
         return self.defects / self.metres * 1000.0 if self.metres else 0.0
 
 
+SCALES = [(point.scale.raw[1], point.scale.eng[1]) for point in POINTS if point.scale is not None]
 INDEX_VIBRATION = INDEX["mill", "Stand4.VibRMS"]
