@@ -179,6 +179,8 @@ ROWS: list[tuple[str, tuple[Site, Proposal, Snapshot], set[str]]] = [
     ("a negative age", seen(reading(PV, 100.1, age_s=-0.1)), {"fresh.age"}),
     ("an age that is NaN", seen(reading(PV, 100.1, age_s=NAN)), {"fresh.age"}),
     ("still for as long as it may be", seen(reading(PV, 100.1, still_s=300.0)), set()),
+    ("a tag that moved just now", seen(reading(PV, 100.1, still_s=0.0, age_s=0.0)), set()),
+    ("a pending turn of the key switch", seen(pending=(stamped(0, tag=KEY, after=1.0),)), {"maintenance.on"}),
     ("a frozen sensor", seen(reading(PV, 100.1, still_s=above(300.0))), {"fresh.stuck"}),
     ("a frozen sensor with new timestamps", seen(reading(VIB, 2.0, still_s=301.0, age_s=0.0)), {"fresh.stuck"}),
     ("stillness that is NaN", seen(reading(PV, 100.1, still_s=NAN)), {"fresh.stuck"}),
