@@ -56,7 +56,10 @@ class Writer(Protocol):
         ...
 
     async def write(self, tag: Tag, value: float, *, timeout_s: float) -> Sent:
-        """acked: the device said yes. rejected: it said no. unknown: anything else, also an exception after sending."""
+        """acked: the device said yes. rejected: it said no. unknown: anything else, also an exception after sending.
+
+        `timeout_s` is on the wall clock, whatever clock the gate runs on: a device is real.
+        """
         ...
 
 

@@ -22,7 +22,7 @@ from holdfast.gate.alarms.limits import AlarmWatch
 from holdfast.gate.approval.inbox import ApprovalError, Inbox
 from holdfast.gate.approval.signatures import signed_bytes
 from holdfast.gate.context.live import Live
-from holdfast.gate.guard.binds import snapshot_digest
+from holdfast.gate.guard.binds import recorded, snapshot_digest
 from holdfast.gate.guard.compile import compile_site
 from holdfast.gate.guard.decide import decide, stands
 from holdfast.gate.history.ring import Ring
@@ -141,6 +141,7 @@ class Gatekeeper:
         with self._state.transaction():
             self.log.append("configuration", {"digest": self.compiled.digest, "site": dataclasses.replace(self.site, connections=())})
             self.log.append("start", {"configuration": self.compiled.digest, "clock": clock, "stopped": self.stop.stopped()})
+        self.checkpoint()
         self._tell()
 
     # ---- data --------------------------------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ class Gatekeeper:
         job = Job(proposal=proposal, author=author, decision=decision)
         expires_ns = self.clock.monotonic_ns() + round(proposal.valid_s * SECOND_NS)
         with self._state.transaction():
-            self.log.append("decision", {"proposal": proposal, "decision": decision, "snapshot": snapshot})
+            self.log.append("decision", {"proposal": proposal, "decision": decision, "snapshot": recorded(snapshot)})
             match (decision.would, decision.verdict):
                 case (_, "refuse"):
                     job = job.on("refuse")

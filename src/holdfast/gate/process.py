@@ -16,7 +16,6 @@ from typing import Any
 
 import uvicorn
 
-from holdfast import plugins
 from holdfast.clock import Clock, RealClock, ScaledClock
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
@@ -30,9 +29,9 @@ from holdfast.gate.ledger.checkpoint import PRIVATE, Checkpoints, make_key
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.ports import Connector
+from holdfast.site import plugged
 from holdfast.site.load import load
 from holdfast.site.model import Site
-from holdfast.site.secrets import options as secrets_of
 from holdfast.terms import SECOND_NS
 
 PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
@@ -69,13 +68,9 @@ def open_gate(
     return gate, Agents(state, log, secrets.token_bytes)
 
 
-def connectors_of(site: Site, site_folder: Path, clock: Clock, state_dir: Path, environ: Mapping[str, str]) -> dict[str, Connector]:
+def connectors_of(site: Site, site_folder: Path, clock: Clock, state_dir: Path) -> dict[str, Connector]:
     """One connector a connection, its secrets resolved now and kept nowhere else. Raises PluginError, SecretError."""
-    made: dict[str, Connector] = {}
-    for connection in site.connections:
-        kind = plugins.find("holdfast.connectors", connection.type)
-        made[connection.name] = kind(name=connection.name, clock=clock, state_dir=state_dir, **secrets_of(connection, site_folder, environ))
-    return made
+    return {c.name: plugged.open_connector(c, site_folder, clock=clock, state_dir=state_dir) for c in site.connections}
 
 
 class Doors:
@@ -112,6 +107,7 @@ def _bind(path: Path) -> socket.socket:
         bound.bind(str(path))
     finally:
         os.umask(before)
+    bound.listen()  # from here on callers wait instead of being refused
     bound.setblocking(False)
     return bound
 
@@ -178,7 +174,7 @@ def main(argv: list[str] | None = None) -> None:
     clock: Clock = RealClock() if given.epoch_ns is None else ScaledClock(given.epoch_ns, given.factor)
     loaded = load(given.site)
     folder = given.home / "gate"
-    connectors = connectors_of(loaded.site, given.site.parent, clock, folder, os.environ)
+    connectors = connectors_of(loaded.site, given.site.parent, clock, folder)
     gate, agents = open_gate(loaded.site, folder, clock, connectors)
     clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"
     asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=json.dumps({"configuration": loaded.digest})))

@@ -15,7 +15,7 @@ from holdfast.link import DirectLink
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import SteppedMill, in_process, mill_site, past
 from holdfast.sim.mill import EPOCH_NS
-from holdfast.sim.mill.judge import judge
+from holdfast.sim.mill.judge import Judgement, judge
 from holdfast.sim.mill.plant import Mill
 from holdfast.terms import SECOND_NS, Autonomy, Record, Word
 
@@ -96,13 +96,14 @@ async def run_headless(
     autonomy: Autonomy = "act",
     with_agent: bool = True,
     home: Path | None = None,
+    wire: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Ran:
     """`seconds` of plant time, the scenario's own length by default; `home` a folder of its own by default, which goes."""
     if home is None:
         with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
             return await run_headless(
-                scenario, seed, seconds=seconds, autonomy=autonomy, with_agent=with_agent, home=Path(folder), progress=progress
+                scenario, seed, seconds=seconds, autonomy=autonomy, with_agent=with_agent, home=Path(folder), wire=wire, progress=progress
             )
     site = mill_site(autonomy).site
     clock = VirtualClock(EPOCH_NS)
@@ -126,11 +127,11 @@ async def run_headless(
             progress(second / total)
     gate.checkpoint()
     gate.close()
-    judged = judge(mill, site)
+    judged = judge(site, tuple(mill.received), tuple(mill.moved))
     return _ran(scenario, seed, total, driver, mill, tally, judged, home)
 
 
-def _ran(scenario: str, seed: int, total: int, driver: Lockstep, mill: Mill, tally: Tally, judged: Any, home: Path) -> Ran:
+def _ran(scenario: str, seed: int, total: int, driver: Lockstep, mill: Mill, tally: Tally, judged: Judgement, home: Path) -> Ran:
     path, key = home / "gate" / "state.db", home / "gate" / PUBLIC
     verdict = verify(path, read_public(key))
     alarm_s = mill.operator.alarm.first_s

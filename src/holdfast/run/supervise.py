@@ -110,19 +110,23 @@ class Child:
             self.process.send_signal(signal.SIGKILL)
 
 
-async def start(name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path, stdin: int | None = None) -> Child:
-    """Start a process and wait for its first line, a JSON object. What it says on stderr goes to `log`. Raises StartError."""
+async def start(
+    name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path, stdin: int | None = None, speaks: bool = True
+) -> Child:
+    """Start a process and, if it `speaks`, wait for its first line, a JSON object. Its stderr goes to `log`. Raises StartError."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             *argv,
             env=dict(env),
             stdin=asyncio.subprocess.DEVNULL if stdin is None else stdin,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE if speaks else errors,
             stderr=errors,
             limit=LINE_BYTES_MAX,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends the others in order
         )
+    if not speaks:
+        return Child(name, process, {})
     assert process.stdout is not None  # noqa: S101
     try:
         line = await asyncio.wait_for(process.stdout.readline(), READY_TIMEOUT_S)
@@ -156,7 +160,8 @@ async def start_agent(home: Home, site_path: Path, loaded: Loaded, name: str, *,
     )  # fmt: skip
     if not available():
         argv = cell_of(home, site_path, loaded, name).command(argv)
-    return await start(f"agent {name}", argv, env={"PATH": os.defpath, "LANG": "C.UTF-8"}, log=home.path / "logs" / f"agent-{name}.log")
+    env = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+    return await start(f"agent {name}", argv, env=env, log=home.path / "logs" / f"agent-{name}.log", speaks=False)
 
 
 async def keep_agent(make: Callable[[], Any], said: Callable[[str], None]) -> None:

@@ -165,9 +165,8 @@ class Modbus:
         link = self._link
         if link is None:
             return "rejected"
-        real_s = self.clock.real_s(timeout_s)
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + real_s
+        until_s = loop.time() + timeout_s
         try:
             async with asyncio.timeout_at(until_s):
                 await self._budget.spend()

@@ -43,8 +43,13 @@ class Live:
         self._heard_ns[columns][good] = now
         self._values[columns] = values
         self._status[columns] = status
-        self._source_ns[columns] = frame.source_ns[-1]
-        self._skew_ns[columns] = frame.source_ns[-1] - frame.received_ns[-1]
+        source_ns, before_ns = frame.source_ns[-1], self._source_ns[columns]
+        # A steady value keeps the stamp of its last change, so only a stamp that moves tells of the source's clock; of
+        # the first one it can only be said whether it lies in the future.
+        late = source_ns - frame.received_ns[-1]
+        late = np.where(before_ns == 0, np.maximum(late, 0), late)
+        self._skew_ns[columns] = np.where(source_ns == before_ns, self._skew_ns[columns], late)
+        self._source_ns[columns] = source_ns
 
     def take(self, samples: Iterable[Sample]) -> None:
         """Fresh device reads, for a second decision or a read-back."""
@@ -58,14 +63,17 @@ class Live:
                 self._heard_ns[i] = now
             self._values[i] = value
             self._status[i] = sample.status
-            self._source_ns[i] = sample.source_ns
-            self._skew_ns[i] = sample.source_ns - now_utc
+            if sample.source_ns != self._source_ns[i]:
+                late = sample.source_ns - now_utc
+                self._skew_ns[i] = max(late, 0) if self._source_ns[i] == 0 else late
+                self._source_ns[i] = sample.source_ns
 
     def lost(self, connection: str) -> None:
         """All tags of a connection are Bad at once; their last values are no longer said."""
         for columns in self._connection.get(connection, ()):
             self._values[columns] = np.nan
             self._status[columns] = BAD_NO_COMMUNICATION
+            self._source_ns[columns] = 0  # what comes after an outage may have changed during it
 
     def good_value(self, tag: str) -> float | None:
         """The value, or None unless its status is exactly Good."""

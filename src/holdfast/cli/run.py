@@ -1,0 +1,168 @@
+"""Run a site: start it, look at it, stop it, and let people answer what it asks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from holdfast.cli.render import NO, Answer, fail, render
+from holdfast.language import say
+
+Home = Annotated[Path, typer.Option(help="Where the run keeps everything.", envvar="HOLDFAST_HOME")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+HOME = Path("holdfast-home")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+    app.command("status")(status)
+    app.command("stop")(stop)
+    app.command("resume")(resume)
+    app.command("autonomy")(autonomy)
+    waiting = typer.Typer(no_args_is_help=True, help="What waits for a person's answer.")
+    waiting.command("list")(approvals_list)
+    waiting.command("show")(approvals_show)
+    app.add_typer(waiting, name="approvals")
+    app.command("approve")(approve)
+    app.command("refuse")(refuse)
+
+
+def run(site: Path, home: Home = HOME, json: Json = False) -> None:
+    """Run a site: the gate and its agents, until Ctrl-C."""
+    from holdfast.run.plant import run_site
+
+    code = asyncio.run(run_site(site, home, lambda line: typer.echo(line, err=json)))
+    raise typer.Exit(code)
+
+
+def status(home: Home = HOME, json: Json = False) -> None:
+    """What runs, what is stopped and what waits."""
+    found = _ask(home, lambda desk: desk.status(), json=json)
+    rows = (
+        ("site", found["site"]),
+        ("stopped", ", ".join(found["stopped"]) or "nothing"),
+        ("autonomy", ", ".join(f"{scope}: {level}" for scope, level in found["autonomy"]) or "as the site file says"),
+        ("agent", "lost: no heartbeat to the PLC" if found["agent_lost"] else "heard"),
+        ("alarms", ", ".join(f"{a['tag']} {a['limit']}" for a in found["alarms"] if a["active"]) or "none"),
+        ("waiting", ", ".join(f"{j['proposal']} {j['state']}" for j in found["jobs"]) or "nothing"),
+        ("records", str(found["records"])),
+    )
+    connections = tuple((f"connection {name}", ", ".join(f"{k} {v:g}" for k, v in h.items())) for name, h in found["connections"].items())
+    render(Answer(data=found, columns=("what", "now"), rows=(*rows, *connections)), json=json)
+
+
+def stop(
+    home: Home = HOME,
+    equipment: Annotated[str, typer.Option(help="One piece of equipment; all of the plant without.")] = "*",
+    json: Json = False,
+) -> None:
+    """No writes from now on: needs no login, survives a reboot, works also while the gate is down."""
+    from holdfast.gate.actuation.stop import StopSwitch
+    from holdfast.run.desk import Desk, DeskError
+
+    async def press() -> str:
+        desk = Desk(home)
+        try:
+            await desk.stop(equipment, "command line")
+        except DeskError as error:
+            if error.refused or not (home / "gate").is_dir():
+                raise
+            StopSwitch(home / "gate" / "stop.switch").press(equipment, "command line")
+            return "the gate is not running; it will find the switch pressed"
+        finally:
+            await desk.close()
+        return "the gate has recorded it"
+
+    try:
+        how = asyncio.run(press())
+    except DeskError as error:
+        fail(str(error), json=json)
+    render(Answer(data={"stopped": equipment, "how": how}, lines=(f"Stopped: {equipment}; {how}.",)), json=json)
+
+
+Person = Annotated[str, typer.Option("--as", help="Your name, as `holdfast people list` has it.")]
+
+
+def resume(person: Person, home: Home = HOME, equipment: Annotated[str, typer.Option()] = "*", json: Json = False) -> None:
+    """Let writes go on after a stop. Asks for your password."""
+    password = _password(person)
+    _ask(home, lambda desk: desk.resume(equipment, person, password), json=json)
+    render(Answer(data={"resumed": equipment}, lines=(f"Resumed: {equipment}.",)), json=json)
+
+
+def autonomy(
+    level: Annotated[str, typer.Argument(help="observe, shadow, ask or act")],
+    person: Person,
+    home: Home = HOME,
+    scope: Annotated[str, typer.Option(help="A writable tag, or * for the plant.")] = "*",
+    json: Json = False,
+) -> None:
+    """Raise or lower how far Holdfast may go, below the site file's ceilings. Asks for your password."""
+    password = _password(person)
+    _ask(home, lambda desk: desk.autonomy(scope, level, person, password), json=json)
+    render(Answer(data={"scope": scope, "level": level}, lines=(f"Autonomy of {scope}: {level}.",)), json=json)
+
+
+def approvals_list(home: Home = HOME, json: Json = False) -> None:
+    """Decisions that ask for someone."""
+    found = _ask(home, lambda desk: desk.waiting(), json=json)
+    rows = tuple((p["proposal"], p["decision"]["author"], ", ".join(p["decision"]["roles"])) for p in found)
+    lines = () if rows else ("Nothing waits.",)
+    render(Answer(data={"waiting": found}, columns=("proposal", "from", "asks for"), rows=rows, lines=lines), json=json)
+
+
+def approvals_show(proposal: str, home: Home = HOME, json: Json = False) -> None:
+    """One decision with every reason."""
+    found = _ask(home, lambda desk: desk.proposal(proposal), json=json)
+    rows = tuple(
+        ("✓" if r["passed"] else "✗", say(r["code"], dict(r["facts"]) | {"tag": r["tag"]}, "en")) for r in found["decision"]["reasons"]
+    )
+    action = found["proposal"]["action"]
+    wanted = ", ".join(f"{tag} → {value:g}" for tag, value in action.get("sets", ())) or action["kind"]
+    title = f"{proposal}: {wanted}  [{found['state']}]"
+    claim = f"the agent's claim: {found['proposal']['reason']}"
+    render(Answer(data=found, title=title, columns=("", "check"), rows=rows, lines=(claim,)), json=json)
+
+
+def approve(proposal: str, person: Person, home: Home = HOME, reason: str = "", json: Json = False) -> None:
+    """Say yes to a decision. Asks for your password."""
+    _vote(proposal, person, home, reason, yes=True, json=json)
+
+
+def refuse(proposal: str, person: Person, home: Home = HOME, reason: str = "", json: Json = False) -> None:
+    """Say no to a decision. Asks for your password."""
+    _vote(proposal, person, home, reason, yes=False, json=json)
+
+
+def _vote(proposal: str, person: str, home: Path, reason: str, *, yes: bool, json: bool) -> None:
+    from holdfast.run.desk import Vote
+
+    vote = Vote(proposal=proposal, person=person, password=_password(person), yes=yes, reason=reason)
+    found = _ask(home, lambda desk: desk.vote(vote), json=json)
+    lines = (f"{proposal}: {'approved' if yes else 'refused'} by {person}; now {found['state']}.",)
+    render(Answer(data=found, lines=lines), json=json)
+
+
+def _password(person: str) -> str:
+    return typer.prompt(f"Password of {person}", hide_input=True, err=True)
+
+
+def _ask(home: Path, what: Callable[[Any], Awaitable[Any]], *, json: bool) -> Any:
+    """Ask the running gate; what it refuses is an answer of no, an absent gate is wrong use."""
+    from holdfast.run.desk import Desk, DeskError
+
+    async def ask() -> Any:
+        desk = Desk(home)
+        try:
+            return await what(desk)
+        finally:
+            await desk.close()
+
+    try:
+        return asyncio.run(ask())
+    except DeskError as error:
+        if error.refused:
+            render(Answer(data={"error": str(error)}, lines=(str(error),), code=NO), json=json)
+        fail(str(error), json=json)

@@ -1,0 +1,259 @@
+"""The interactive demo: real processes, real protocols, a real clock times a stated factor, and a story in nine chapters."""
+
+import asyncio
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from holdfast.clock import RealClock, ScaledClock
+from holdfast.gate.history.store import History
+from holdfast.gate.identity.people import People
+from holdfast.gate.ledger.checkpoint import PUBLIC, read_public
+from holdfast.gate.ledger.log import Log
+from holdfast.gate.ledger.store import State
+from holdfast.gate.ledger.verify import Verdict, verify
+from holdfast.link import HttpLink
+from holdfast.run.desk import Desk, Vote
+from holdfast.run.isolate import available
+from holdfast.run.mill import past, site_file
+from holdfast.run.narrate import Narrator
+from holdfast.run.supervise import Child, Home, enrol, python, start, start_agent, start_gate
+from holdfast.site.load import Loaded, load
+from holdfast.terms import Proposal, Record, Write
+
+AGENT = "mill-agent"
+OPERATOR, PASSWORD = "li.wei", "rolling-4-strips"
+WAIT_S = 60.0  # real seconds that one chapter may take
+LEAD_IN_S = 20.0  # plant seconds before the agent is asked anything
+
+
+class Stage:
+    """The processes of one demo and what they have said so far."""
+
+    def __init__(self, home: Home, console: Console, scenario: str, seed: int, factor: float) -> None:
+        self.home = home
+        self.console = console
+        self.scenario, self.seed, self.factor = scenario, seed, factor
+        self.epoch_ns = time.time_ns()
+        self.clock = ScaledClock(self.epoch_ns, factor)
+        self.records: list[Record] = []
+        self.desk = Desk(home.path)
+        self._news = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.plant: Child | None = None
+        self.gate: Child | None = None
+        self.agent: Child | None = None
+
+    async def raise_curtain(self, autonomy: str, *, with_agent: bool) -> Loaded:
+        """Plant, then gate, then agent; each in a process of its own."""
+        site_folder = self.home.path / "site"
+        site_folder.mkdir(parents=True, exist_ok=True)
+        for file in (site_file(), site_file().with_name("policy.yaml")):
+            shutil.copy(file, site_folder / file.name)
+        clock = ("--epoch-ns", str(self.epoch_ns), "--factor", str(self.factor))
+        self.plant = await start(
+            "the plant",
+            python(
+                "holdfast.sim.serve", "--scenario", self.scenario, "--seed", str(self.seed), "--home", site_folder, *clock,
+            ),
+            env=os.environ,
+            log=self.home.path / "logs" / "plant.log",
+            stdin=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        os.environ["HOLDFAST_MILL_URL"] = str(self.plant.first["mill_url"])
+        os.environ["HOLDFAST_COOLING_PORT"] = str(self.plant.first["cooling_port"])
+        site_path = site_folder / "site.yaml"
+        loaded = load(site_path)
+        self._prepare(loaded)
+        self.gate = await start_gate(self.home, site_path, env=os.environ, clock=clock)
+        self.narrator = Narrator(self.console, loaded.site, self.epoch_ns)
+        self._tasks.append(asyncio.create_task(self._listen()))
+        await self.desk.autonomy("*", autonomy, OPERATOR, PASSWORD)
+        if with_agent:
+            self.agent = await start_agent(self.home, site_path, loaded, AGENT, clock=clock)
+        return loaded
+
+    def _prepare(self, loaded: Loaded) -> None:
+        """What a plant would have already: an operator with a password, an agent with a token, an hour of history."""
+        self.home.gate.mkdir(parents=True, exist_ok=True, mode=0o700)
+        enrol(self.home, [AGENT])
+        state = State(self.home.gate)
+        try:
+            people = People(state, Log(state, RealClock()), RealClock(), os.urandom)
+            if people.get(OPERATOR) is None:
+                people.add(OPERATOR, ["operator"], PASSWORD)
+        finally:
+            state.close()
+        history = History(self.home.gate / "history.db", durable=False)
+        for frame in past(loaded.site, self.seed, self.clock.now_ns()):
+            history.append(frame)
+        history.close()
+
+    async def _listen(self) -> None:
+        async for record in self.desk.events():
+            self.records.append(record)
+            self.narrator.record(record)
+            self._news.set()
+
+    async def seen(self, what: Callable[[Record], bool], *, after: int = 0, within_s: float = WAIT_S) -> Record | None:
+        """The first record from `after` on that is so; None when there is none within real seconds."""
+        deadline = time.monotonic() + within_s
+        start = after
+        while True:
+            for record in self.records[start:]:
+                if what(record):
+                    return record
+            start = len(self.records)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), left)
+            except TimeoutError:
+                return None
+
+    async def tell_plant(self, line: str) -> Mapping[str, Any]:
+        """A line to the plant's panel, and its answer."""
+        assert self.plant is not None  # noqa: S101
+        assert self.plant.process.stdin is not None  # noqa: S101
+        assert self.plant.process.stdout is not None  # noqa: S101
+        self.plant.process.stdin.write(line.encode() + b"\n")
+        await self.plant.process.stdin.drain()
+        return json.loads(await asyncio.wait_for(self.plant.process.stdout.readline(), WAIT_S))
+
+    async def fall(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.desk.close()
+        for child in (self.agent, self.gate, self.plant):
+            if child is not None:
+                await child.end()
+
+    def verdict(self) -> Verdict:
+        return verify(self.home.gate / "state.db", read_public(self.home.gate / PUBLIC))
+
+
+def _is(kind: str, **wanted: object) -> Callable[[Record], bool]:
+    def so(record: Record) -> bool:
+        body: Any = record.body
+        return record.kind == kind and all(body.get("decision", body).get(k) == v for k, v in wanted.items())
+
+    return so
+
+
+async def story(stage: Stage, autonomy: str, *, for_s: float | None, with_agent: bool) -> None:
+    """Nine chapters. One that does not happen in its time is said to have been left out."""
+    say = stage.console.print
+    why = available()
+    say(f"[bold]Holdfast demo[/bold]: scenario {stage.scenario}, seed {stage.seed}, [bold]time × {stage.factor:g}[/bold]")
+    say(f"home {stage.home.path}; agent {'[bold red]NOT ISOLATED[/]: ' + why if why else 'in a cell: no network, no view of the gate'}")
+    stepwise = with_agent and autonomy == "ask"
+    loaded = await stage.raise_curtain("shadow" if stepwise else autonomy, with_agent=with_agent)
+    narrator = stage.narrator
+    narrator.chapter("1  the line runs; OPC UA and Modbus, frames each second, the agent has learned the plant's last quiet hour")
+    await _show_values(stage, loaded)
+    if not with_agent or not stepwise:
+        await stage.clock.sleep(for_s or 3000.0)
+        return
+    narrator.chapter("2  something begins to go wrong, long before the plant's own alarm at 4.5 mm/s")
+    if await stage.seen(_is("finding")) is None:
+        say("no finding in this scenario within a minute")
+        return
+    narrator.chapter("3  why, with evidence; and what the agent would do, in shadow: decided fully, nothing sent")
+    await stage.seen(_is("decision", would=True))
+    narrator.chapter("4  a person lets it ask; what it asks for is signed, written, read back, and judged by its effect")
+    mark = len(stage.records)
+    await stage.desk.autonomy("*", "ask", OPERATOR, PASSWORD)
+    if (asked := await stage.seen(_is("ask"), after=mark)) is not None:
+        body: Any = asked.body
+        await stage.desk.vote(Vote(proposal=body["proposal"], person=OPERATOR, password=PASSWORD, yes=True, reason="flow is right"))
+        await stage.seen(_is("effect"), after=mark)
+    await _show_values(stage, loaded)
+    narrator.chapter("5  the operator moves the tension himself: the operator wins, the agent stands off")
+    mark = len(stage.records)
+    await stage.tell_plant("operator tension 98.5")
+    await stage.seen(_is("taken"), after=mark)
+    await stage.clock.sleep(30.0)
+    await stage.tell_plant("mode tension external")
+    narrator.chapter("6  the agent's token, used to ask for 135 kN: refused, with every reason")
+    mark = len(stage.records)
+    link = HttpLink(f"unix:{stage.home.link}", (stage.home.agent(AGENT) / "token").read_text())
+    wild = Write(sets=(("stand-4/tension.sp", 135.0),))
+    await link.propose(Proposal(id="wild-1", incident="none", action=wild, reason="trust me, this is urgent"))
+    await link.close()
+    await stage.seen(_is("decision", verdict="refuse"), after=mark)
+    narrator.chapter("7  the agent is killed: the heartbeat stops, and the PLC's block holds by itself")
+    await _kill_agent(stage)
+    await _end(stage)
+
+
+async def _show_values(stage: Stage, loaded: Loaded) -> None:
+    report = await stage.tell_plant("report")
+    stage.narrator.line(
+        stage.clock.now_ns(),
+        "plant",
+        f"{report['tonnes']:.1f} t rolled, {report['defect_rate']:.2f} defects/km, {report['writes_sent']} writes received,"
+        f" {report['writes_outside']} outside their envelopes",
+        "dim",
+    )
+
+
+async def _kill_agent(stage: Stage) -> None:
+    assert stage.agent is not None  # noqa: S101
+    before = await stage.tell_plant("report")
+    stage.agent.kill()
+    await stage.agent.process.wait()
+    await stage.clock.sleep(25.0)
+    beating = await stage.tell_plant("report")
+    await stage.clock.sleep(10.0)
+    after = await stage.tell_plant("report")
+    held = after["heartbeats"] == beating["heartbeats"]
+    stage.narrator.line(
+        stage.clock.now_ns(),
+        "PLC",
+        f"heartbeats {before['heartbeats']} … {beating['heartbeats']}, {after['heartbeats']}: "
+        + ("stopped; the block holds its setpoint, the operator's own tracks it" if held else "still coming"),
+        "bold cyan" if held else "bold red",
+    )
+
+
+async def _end(stage: Stage) -> None:
+    """Chapters 8 and 9 need the record at rest."""
+    report = await stage.tell_plant("report")
+    narrator, say = stage.narrator, stage.console.print
+    await stage.fall()
+    narrator.chapter("8  the record verifies from its file and the public key alone")
+    good = stage.verdict()
+    say(f"   {good.records} records, root {good.root[:16]}…: {'verified' if good.ok else good.detail}")
+    say(f"   the plant received {report['writes_sent']} writes, {report['writes_outside']} outside their envelopes")
+    narrator.chapter("9  one byte of one record is edited on a copy of the disk")
+    copy = stage.home.path / "tampered"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(stage.home.gate, copy, ignore=shutil.ignore_patterns("*.sock", "history.db*"))
+    seq = _edit_one_byte(copy / "state.db")
+    bad = verify(copy / "state.db", read_public(copy / PUBLIC))
+    say(f"   record {seq} edited → {'NOT FOUND' if bad.ok else f'found: {bad.detail}'}")
+    say(f"\nrepeat it: holdfast ledger verify {stage.home.gate / 'state.db'} --key {stage.home.gate / PUBLIC}")
+
+
+def _edit_one_byte(path: Path) -> int:
+    """Change one digit of the record in the middle, as a thief with a database tool would. Returns its number."""
+    import apsw
+
+    db = apsw.Connection(str(path))
+    rows = db.execute("SELECT seq, bytes FROM leaf WHERE instr(bytes, CAST('\"decision\"' AS BLOB)) > 0 ORDER BY seq").fetchall()
+    seq, leaf = rows[len(rows) // 2]
+    changed = bytearray(bytes(leaf))  # type: ignore[arg-type]
+    place = next(i for i in range(len(changed) - 1, 0, -1) if chr(changed[i]).isdigit())
+    changed[place] = ord("1") if changed[place] != ord("1") else ord("2")
+    db.execute("UPDATE leaf SET bytes=? WHERE seq=?", (bytes(changed), seq))
+    db.close()
+    return int(str(seq))

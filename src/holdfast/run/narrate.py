@@ -1,0 +1,96 @@
+"""The demo's voice: what each record means to somebody who watches the line, one line a record."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from holdfast.language import say
+from holdfast.site.model import Site
+from holdfast.terms import SECOND_NS, Record
+
+REASONS_MAX = 12
+
+
+class Narrator:
+    def __init__(self, console: Console, site: Site, start_ns: int) -> None:
+        self._console = console
+        self._unit = {tag.name: tag.unit for tag in site.tags}
+        self._start_ns = start_ns
+
+    def chapter(self, title: str) -> None:
+        self._console.print(f"\n[bold]── {escape(title)}[/bold]")
+
+    def line(self, at_ns: int, what: str, text: str, style: str = "") -> None:
+        seconds = max(at_ns - self._start_ns, 0) / SECOND_NS
+        clock = f"{int(seconds // 60):3d}:{int(seconds % 60):02d}"
+        self._console.print(f"[dim]{clock}[/dim]  [{style or 'default'}]{what:<10}[/] {escape(text)}", soft_wrap=True)
+
+    def record(self, record: Record) -> None:
+        body: Any = record.body
+        at = record.at_ns
+        match record.kind:
+            case "finding":
+                finding = body["finding"]
+                shares = ", ".join(f"{tag} {share:.0%}" for tag, share in finding["shares"][:3])
+                self.line(at, "finding", f"abnormal, {finding['score']:.1f} × the limit; {shares}", "bold yellow")
+            case "diagnosis":
+                self._diagnosis(at, body["diagnosis"])
+            case "decision":
+                self._decision(at, body)
+            case "ask":
+                self.line(at, "asked", f"waits for: {', '.join(body['roles'])}", "bold magenta")
+            case "approval":
+                self.line(
+                    at, "approval", f"{body['person']} ({body['role']}) signs {'yes' if body['yes'] else 'no'}: {body['reason']}", "magenta"
+                )
+            case "intent":
+                sets = ", ".join(
+                    f"{s['tag']} {self._number(s['tag'], s['former'])} → {self._number(s['tag'], s['wanted'])}" for s in body["steps"]
+                )
+                self.line(at, "intent", f"on record before the wire: {sets}", "bold green")
+            case "outcome":
+                outcome = body["outcome"]
+                seen = ", ".join(f"{s['tag']} = {s['value']:g}" for s in outcome["readback"])
+                self.line(at, "read-back", f"{outcome['result']}: {seen}", "green" if outcome["result"] == "verified" else "red")
+            case "effect":
+                self.line(at, "effect", f"{body['outcome']['effect']} ({body['outcome']['code']})", "green")
+            case "taken":
+                self.line(
+                    at,
+                    "operator",
+                    f"took {body['tag']}: {body['what']} {body['before']:g} → {body['after']:g}; Holdfast stands off",
+                    "bold cyan",
+                )
+            case "autonomy":
+                self.line(at, "autonomy", f"{body['by']} sets {body['scope']} to {body['level']}", "cyan")
+            case "alarm":
+                self.line(at, "ALARM", f"{body['tag']} {body['limit']} {'active' if body['active'] else 'returned'}", "bold red")
+            case "fell" | "expired" | "void":
+                why = ", ".join(r["code"] for r in body.get("reasons", ())) or body.get("why", "")
+                self.line(at, record.kind, f"{body['proposal']} {why}", "yellow")
+            case _:
+                pass
+
+    def _diagnosis(self, at: int, diagnosis: Any) -> None:
+        for cause in diagnosis["causes"][:2]:
+            self.line(at, "cause", f"{cause['probability']:.0%} {cause['mode']}", "yellow")
+            for sign, evidence in (("+", cause["supporting"]), ("-", cause["opposing"])):
+                for cited in evidence[:3]:
+                    self.line(at, "", f"  {sign} {cited['quote'] or cited['kind']}  [{cited['ref']}]", "dim")
+
+    def _decision(self, at: int, body: Any) -> None:
+        decision, proposal = body["decision"], body["proposal"]
+        sets = ", ".join(f"{tag} → {self._number(tag, value)}" for tag, value in proposal["action"].get("sets", ()))
+        wanted = sets or f"{proposal['action']['kind']} {proposal['action'].get('target', '')}: {proposal['action'].get('text', '')}"
+        self.line(at, "proposal", f"{wanted}  (claims: {proposal['reason']})", "blue")
+        verdict = ("would " if decision["would"] else "") + decision["verdict"]
+        failed = [r for r in decision["reasons"] if not r["passed"]]
+        style = "bold red" if decision["verdict"] == "refuse" else "bold blue"
+        passed = len(decision["reasons"]) - len(failed)
+        self.line(at, "decision", f"{verdict}; {passed} checks passed, {len(failed)} failed", style)
+        for reason in failed[:REASONS_MAX]:
+            self.line(at, "", "✗ " + say(reason["code"], dict(reason["facts"]) | {"tag": reason["tag"]}, "en"), "red")
+
+    def _number(self, tag: str, value: float) -> str:
+        return f"{value:g} {self._unit.get(tag, '')}".strip()
