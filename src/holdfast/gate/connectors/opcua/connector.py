@@ -62,6 +62,8 @@ class OpcUa:
     """Where the gate's own certificate is kept."""
 
     def __post_init__(self) -> None:
+        if self.security.casefold() == "none":  # however it is spelled: the site file's check takes any
+            self.security = "none"
         if self.security not in ("none", "Basic256Sha256"):
             raise ValueError(f"{self.name}: security {self.security!r} is not offered: write Basic256Sha256, or none")
         if self.security != "none" and not self.server:
