@@ -38,7 +38,7 @@ REFUSALS_MAX = 6  # then the agent asks no more in this incident
 WRONG_MAX = 2  # in a row
 USELESS_MAX = 4  # times that a move had no effect before it is left alone: an early move prevents, so its effect may not show
 BACK_OFF_S, BACK_OFF_S_MAX = 120.0, 3600.0
-SHADOW_EVERY_S = 1800.0  # a would-be action changes nothing, so its repetition tells nothing
+SHADOW_EVERY_S = 120.0  # a would-be action changes nothing; asked again now and then, for autonomy may have been raised
 EFFECT_SLACK_S = 60.0  # the gate judges the effect; so long after it is due the agent goes on without
 
 
