@@ -37,6 +37,7 @@ FRAMES_MAX = 8  # of one table in one step …
 FRAME_ROWS = 600  # … of so many rows at most: a full one says that there may be more
 RERANK_NS = 60 * SECOND_NS
 ASK_NS = 5 * SECOND_NS  # between looks for something to propose
+SILENT_NS = 10 * SECOND_NS  # without a row from any table: a lost link, whose last values are nobody's now
 MOVES_NS = 2 * 3600 * SECOND_NS  # of setpoints, looked back on
 INCIDENTS_MAX = 8  # open at once; the oldest is let go
 DIAGNOSES_MAX = 60  # of one incident
@@ -165,6 +166,10 @@ class Agent:
                 taken += self._take(self._join.push(frame))
             if all(frame.rows < FRAME_ROWS for frame in frames):
                 break
+        if not taken and self._now_ns and self._clock.now_ns() - self._now_ns > SILENT_NS:
+            # Nothing is known any more; time goes on all the same, so that what waits is not waited for for ever.
+            self._latest = np.full(len(self._join.tags), np.nan)
+            self._now_ns = self._clock.now_ns()
         for incident in tuple(self._incidents.values()):
             await self._pursue(incident)
         return taken

@@ -13,7 +13,7 @@ from holdfast.agent.diagnosis.rank import Match, Ranking
 from holdfast.agent.diagnosis.wording import quote
 from holdfast.agent.knowledge.modes import Advice, Trim
 from holdfast.link import Progress
-from holdfast.site.model import Site
+from holdfast.site.model import Envelope, Loop, Site
 from holdfast.terms import SECOND_NS, Decision, Evidence, Move, Order, Proposal, Word, Write
 
 Hold = Literal[
@@ -70,6 +70,7 @@ class Course:
         self._not_before_ns = 0
         self._closed: set[tuple[str, str]] = set()  # moves that a person refused or whose fate is unknown
         self._said: set[str] = set()  # advices given and stand-offs put on record
+        self._known: dict[str, float] = {}  # active setpoints as last seen
         self._mute = False
         self._unanswered = 0
         self._useless: Counter[tuple[str, str]] = Counter()
@@ -110,10 +111,12 @@ class Course:
             return Pause(code=blocked)
         if top.bound is None:
             return Pause(code="unsure")
-        if presence < PRESENCE_MIN:
-            return Pause(code="symptom_gone")
         evidence = ranking.diagnosis.causes[0].supporting[:8]
         trims = [step for step in top.bound.mode.actions if isinstance(step, Trim)]
+        if (blind := self._blind(top.bound, trims, top, evidence, value_of, now_ns)) is not None:
+            return blind
+        if presence < PRESENCE_MIN:
+            return Pause(code="symptom_gone")
         usable = False
         for trim in trims:
             key = self._key(top.bound, trim)
@@ -180,6 +183,40 @@ class Course:
             if said in self._said:
                 return Pause(code=found.held)
             self._said.add(said)
+        return self._post(bound, trim, loop, envelope, found.before, found.target, top, evidence, now_ns)
+
+    def _blind(
+        self, bound: Bound, trims: Sequence[Trim], top: Match, evidence: tuple[Evidence, ...], value_of: ValueOf, now_ns: int
+    ) -> Proposal | None:
+        """While a loop can't be seen the gate must refuse; asked once an outage, so that the record says why nothing is done."""
+        for trim in trims:
+            loop = loop_of_role(self.site, trim.role, bound.equipment)
+            envelope = None if loop is None else self.site.envelope(loop.sp)
+            if loop is None or envelope is None or envelope.step is None:
+                continue
+            said, value = f"{loop.sp}:no_value", value_of(loop.sp_now or loop.sp)
+            if value is not None:
+                self._known[loop.sp] = value
+                self._said.discard(said)
+            elif loop.sp in self._known and said not in self._said:
+                self._said.add(said)
+                before = self._known[loop.sp]
+                target = before + (envelope.step if trim.move == "up" else -envelope.step)
+                return self._post(bound, trim, loop, envelope, before, target, top, evidence, now_ns)
+        return None
+
+    def _post(
+        self,
+        bound: Bound,
+        trim: Trim,
+        loop: Loop,
+        envelope: Envelope,
+        before: float,
+        target: float,
+        top: Match,
+        evidence: tuple[Evidence, ...],
+        now_ns: int,
+    ) -> Proposal:
         language = self.site.language
         tag = self.site.tag(loop.sp)
         self.posted += 1
@@ -192,15 +229,15 @@ class Course:
         return Proposal(
             id=self.open.proposal,
             incident=self.incident,
-            action=Write(sets=((loop.sp, found.target),)),
+            action=Write(sets=((loop.sp, target),)),
             reason=quote(
                 "reason",
                 language,
                 mode=bound.mode.name.of(language),
                 percent=round(100 * top.probability),
                 tag=loop.sp,
-                before=found.before,
-                after=found.target,
+                before=before,
+                after=target,
                 unit=tag.unit if tag else "",
             ),
             evidence=evidence,

@@ -23,6 +23,8 @@ WRITE_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 5.0
 READBACK_TRIES = 10  # reads, never writes
 READBACK_AGAIN_S = 1.0
+UNREADABLE_TRIES = 180  # of a device that is away: a quarter of an hour, then a person is asked
+UNREADABLE_AGAIN_S = 5.0
 EFFECT_MEAN_S = 30.0
 ROUNDS_MAX = 8  # of one advance: a job needs intent, send, read-back and effect
 
@@ -200,7 +202,7 @@ class Saga:
                 continue
             sample = found.get(place.tag)
             if sample is None or sample.status != 0 or not isinstance(sample.value, float | int):
-                self._look_again(job)
+                self._look_again(job, UNREADABLE_TRIES, UNREADABLE_AGAIN_S)
                 return
             samples.append(sample)
             equal = equal and abs(sample.value - step.wanted) <= place.within
@@ -209,17 +211,17 @@ class Saga:
         if equal and complete and samples:
             self._verified(job, tuple(samples))
         elif job.tries < READBACK_TRIES and not equal:
-            self._look_again(job)
+            self._look_again(job, READBACK_TRIES, READBACK_AGAIN_S)
         elif former and all(s.acked for s in job.steps if s.sent) and complete:
             self._finish(job, "former", "failed", "readback.former", tuple(samples))
         else:
             self._finish(job, "unclear", "indeterminate", "readback.unclear", tuple(samples))
 
-    def _look_again(self, job: Job) -> None:
-        if job.tries >= READBACK_TRIES:
+    def _look_again(self, job: Job, tries_max: int, again_s: float) -> None:
+        if job.tries >= tries_max:
             self._finish(job, "unclear", "indeterminate", "readback.unreadable")
             return
-        due_ns = self._clock.monotonic_ns() + round(READBACK_AGAIN_S * SECOND_NS)
+        due_ns = self._clock.monotonic_ns() + round(again_s * SECOND_NS)
         self._jobs.note(dataclasses.replace(job, tries=job.tries + 1, due_ns=due_ns))
 
     def _verified(self, job: Job, samples: tuple[Sample, ...]) -> None:
