@@ -1,7 +1,6 @@
 """The interactive demo: real processes, real protocols, a real clock times a stated factor, and a story in nine chapters."""
 
 import asyncio
-import json
 import os
 import shutil
 import time
@@ -21,9 +20,10 @@ from holdfast.gate.ledger.verify import Verdict, verify
 from holdfast.link import HttpLink
 from holdfast.run.desk import Desk, Vote
 from holdfast.run.isolate import available
-from holdfast.run.mill import past, site_file
+from holdfast.run.mill import past
 from holdfast.run.narrate import Narrator
-from holdfast.run.supervise import Child, Home, enrol, python, start, start_agent, start_gate
+from holdfast.run.supervise import Child, Home, enrol, start_agent, start_gate
+from holdfast.run.wired import addresses, start_plant, tell
 from holdfast.site.load import Loaded, load
 from holdfast.terms import Proposal, Record, Write
 
@@ -52,26 +52,12 @@ class Stage:
 
     async def raise_curtain(self, autonomy: str, *, with_agent: bool) -> Loaded:
         """Plant, then gate, then agent; each in a process of its own."""
-        site_folder = self.home.path / "site"
-        site_folder.mkdir(parents=True, exist_ok=True)
-        for file in (site_file(), site_file().with_name("policy.yaml")):
-            shutil.copy(file, site_folder / file.name)
         clock = ("--epoch-ns", str(self.epoch_ns), "--factor", str(self.factor))
-        self.plant = await start(
-            "the plant",
-            python(
-                "holdfast.sim.serve", "--scenario", self.scenario, "--seed", str(self.seed), "--home", site_folder, *clock,
-            ),
-            env=os.environ,
-            log=self.home.path / "logs" / "plant.log",
-            stdin=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        os.environ["HOLDFAST_MILL_URL"] = str(self.plant.first["mill_url"])
-        os.environ["HOLDFAST_COOLING_PORT"] = str(self.plant.first["cooling_port"])
-        site_path = site_folder / "site.yaml"
+        self.plant, site_path = await start_plant(self.scenario, self.seed, self.home.path, *clock)
+        env = {**os.environ, **addresses(self.plant)}
         loaded = load(site_path)
         self._prepare(loaded)
-        self.gate = await start_gate(self.home, site_path, env=os.environ, clock=clock)
+        self.gate = await start_gate(self.home, site_path, env=env, clock=clock)
         self.narrator = Narrator(self.console, loaded.site, self.epoch_ns)
         self._tasks.append(asyncio.create_task(self._listen()))
         await self.desk.autonomy("*", autonomy, OPERATOR, PASSWORD)
@@ -122,11 +108,7 @@ class Stage:
     async def tell_plant(self, line: str) -> Mapping[str, Any]:
         """A line to the plant's panel, and its answer."""
         assert self.plant is not None  # noqa: S101
-        assert self.plant.process.stdin is not None  # noqa: S101
-        assert self.plant.process.stdout is not None  # noqa: S101
-        self.plant.process.stdin.write(line.encode() + b"\n")
-        await self.plant.process.stdin.drain()
-        return json.loads(await asyncio.wait_for(self.plant.process.stdout.readline(), WAIT_S))
+        return await tell(self.plant, line)
 
     async def fall(self) -> None:
         for task in self._tasks:

@@ -27,7 +27,7 @@ class Lockstep:
         self._agent = agent
         self._clock = clock
         self._period_s = period_s
-        self._up: dict[str, bool] = dict.fromkeys(gate.connectors, True)
+        self._up: dict[str, bool] = dict.fromkeys(gate.connectors, False)
         self.frames = 0
 
     async def tick(self) -> None:
@@ -43,8 +43,10 @@ class Lockstep:
     async def _poll(self, table: TagTable) -> None:
         name = table.connection
         try:
+            if not self._up[name]:
+                await self._gate.connectors[name].connect()
             frame = await poll(self._gate.connectors[name], table, self._clock.now_ns())
-        except ConnectionLost as error:
+        except (ConnectionLost, OSError, TimeoutError) as error:
             if self._up[name]:
                 self._up[name] = False
                 self._gate.lost(name, str(error))
