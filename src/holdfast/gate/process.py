@@ -36,6 +36,8 @@ from holdfast.terms import SECOND_NS
 
 PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
 SOCKET_MODE = 0o660
+MESSAGES_PER_S = 20.0  # what one agent may post in the long run, unless the command line says otherwise
+BURST_S = 3.0  # and of how many seconds at once
 
 
 def open_gate(
@@ -125,13 +127,14 @@ async def pulse(gate: Gatekeeper, wake: asyncio.Event) -> None:
         wake.clear()
 
 
-async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, ready: str) -> None:
+async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, ready: str, messages_per_s: float) -> None:
     wake, end = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
     gate.on_proposal = wake.set
     gate.start(clock=clock_name)
-    doors = Doors({home / "link" / "link.sock": agents_app(gate, agents), home / "gate" / "people.sock": people_app(gate)})
+    link = agents_app(gate, agents, per_s=messages_per_s, burst=BURST_S * messages_per_s)
+    doors = Doors({home / "link" / "link.sock": link, home / "gate" / "people.sock": people_app(gate)})
     tasks = [asyncio.create_task(doors.serve()), asyncio.create_task(pulse(gate, wake))]
     for connection in gate.site.connections:
         name = connection.name
@@ -170,6 +173,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--epoch-ns", type=int)
     parser.add_argument("--factor", type=float, default=1.0, help="of the demo's clock")
+    parser.add_argument("--messages-per-s", type=float, default=MESSAGES_PER_S, help="that one agent may post in the long run")
     given = parser.parse_args(argv)
     clock: Clock = RealClock() if given.epoch_ns is None else ScaledClock(given.epoch_ns, given.factor)
     loaded = load(given.site)
@@ -177,7 +181,8 @@ def main(argv: list[str] | None = None) -> None:
     connectors = connectors_of(loaded.site, given.site.parent, clock, folder)
     gate, agents = open_gate(loaded.site, folder, clock, connectors)
     clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"
-    asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=json.dumps({"configuration": loaded.digest})))
+    ready = json.dumps({"configuration": loaded.digest})
+    asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=ready, messages_per_s=given.messages_per_s))
 
 
 if __name__ == "__main__":
