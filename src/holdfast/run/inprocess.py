@@ -75,6 +75,8 @@ class InProcess:
         return {"writes": float(self.writes)}
 
     def wire_value(self, tag: Tag, value: float) -> float:
+        if not self.plant.link_up(self.name):  # as over the wire, where the node's type is known only while connected
+            raise ValueError(f"{tag.name}: {self.name} is not connected")
         value = demand(tag, value)
         return wire_value(parse(tag.address), tag.scale, value) if self._registers else value
 

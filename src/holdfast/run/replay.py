@@ -37,7 +37,6 @@ CEILING = "shadow"
 QUIET_ROWS_MIN = 5 * BLOCK_ROWS  # fewer teach the agent nothing of how a tag wanders
 TAGS_TOLD = 5
 TOLD_MAX = 10_000  # findings, proposals and alarms kept for the summary; the ledger has all
-NO_CAUSE = "none of these"
 
 Told = Callable[[str, int, int | None], None]  # (what is done, rows done, of so many or None)
 
@@ -130,6 +129,7 @@ class Tally:
         self.findings: list[FindingTold] = []
         self.proposals: list[ProposalTold] = []
         self.writes = 0
+        self._causes: dict[str, tuple[str, float]] = {}  # by incident
 
     def __call__(self, record: Record) -> None:
         body: Any = record.body
@@ -162,6 +162,7 @@ class Tally:
             self.alarms[key] = told
 
     def _finding(self, finding: Any) -> None:
+        cause, probability = self._causes.get(finding["incident"], ("", None))
         told = FindingTold(
             incident=finding["incident"],
             detector=finding["detector"],
@@ -170,11 +171,14 @@ class Tally:
             onset_s=self._s(finding["onset_ns"]),
             score=finding["score"],
             tags=tuple((tag, share) for tag, share in finding["shares"][:TAGS_TOLD]),
+            cause=cause,
+            probability=probability,
         )
         self.findings.append(told)
 
     def _diagnosis(self, diagnosis: Any) -> None:
         first = diagnosis["causes"][0]
+        self._causes[diagnosis["incident"]] = (first["mode"], first["probability"])
         for i, told in enumerate(self.findings):
             if told.incident == diagnosis["incident"]:
                 self.findings[i] = dataclasses.replace(told, cause=first["mode"], probability=first["probability"])
@@ -244,7 +248,9 @@ class Replaying:
         self._check_columns(site, surveys)
         self.quiet_rows = 0
         if self.fit is not None:
-            quiet = {table.id: survey(self.fit, table, HISTORY_ROWS_MAX, self._say("reading the quiet recording")) for table in self.fit_tables}
+            quiet = {
+                table.id: survey(self.fit, table, HISTORY_ROWS_MAX, self._say("reading the quiet recording")) for table in self.fit_tables
+            }
             self.quiet_rows = min(max(s.rows for s in quiet.values()), HISTORY_ROWS_MAX)
             site = dataclasses.replace(
                 site, perception=tuple(dataclasses.replace(spec, quiet_rows=self.quiet_rows) for spec in site.perception)
@@ -263,7 +269,9 @@ class Replaying:
         for table in self.tables:
             found, file = surveys[table.id], self.replays[table.connection].file
             if found.step_s and not 0.5 <= found.step_s / table.period_s <= 2.0:
-                text = f"{file}: rows are {found.step_s:g} s apart, its tags say every {table.period_s:g} s: write `every: {found.step_s:g}s`"
+                text = (
+                    f"{file}: rows are {found.step_s:g} s apart, its tags say every {table.period_s:g} s: write `every: {found.step_s:g}s`"
+                )
                 self.warnings.append(text)
             for tag, good in zip(table.tags, found.good.tolist(), strict=True):
                 if good:
@@ -276,7 +284,9 @@ class Replaying:
         for spec in site.perception:
             absent = [tag for tag in spec.tags if tag not in here]
             if absent:
-                raise ReplayError(f"detector {spec.name} watches {absent[0]}, of which there is no recording: leave it out, or record it too")
+                raise ReplayError(
+                    f"detector {spec.name} watches {absent[0]}, of which there is no recording: leave it out, or record it too"
+                )
 
     def _check_quiet(self, site: Site, surveys: Mapping[str, Survey], fit: Replay | None) -> None:
         columns = {tag.name: (table, i) for table in self.tables for i, tag in enumerate(table.tags)}
