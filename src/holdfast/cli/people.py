@@ -12,7 +12,8 @@ from holdfast.cli.render import Answer, fail, render
 if TYPE_CHECKING:
     from holdfast.gate.identity.people import People
 
-HomeOption = Annotated[Path, typer.Option(help="The state folder of the gate.")]
+HomeOption = Annotated[Path, typer.Option(help="The folder that `holdfast run` is given.", envvar="HOLDFAST_HOME")]
+HOME = Path("holdfast-home")
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
 
 
@@ -26,8 +27,8 @@ def register(app: typer.Typer) -> None:
 
 def add(
     name: Annotated[str, typer.Argument(help="The person's name, as it will stand in the record.")],
-    home: HomeOption,
     role: Annotated[list[str], typer.Option(help="A role; give it again for each further one.")],
+    home: HomeOption = HOME,
     password_file: Annotated[Path | None, typer.Option(help="Read the password from the first line of a file.")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -40,7 +41,7 @@ def add(
     render(Answer(data=data, title=f"{person.name} can answer as {roles}"), json=json)
 
 
-def list_(home: HomeOption, json: JsonOption = False) -> None:
+def list_(home: HomeOption = HOME, json: JsonOption = False) -> None:
     """Everyone, with roles and public keys."""
     with _people(home, json=json, must_exist=True) as people:
         known = people.list()
@@ -55,7 +56,7 @@ def list_(home: HomeOption, json: JsonOption = False) -> None:
     )
 
 
-def remove(name: Annotated[str, typer.Argument(help="The person.")], home: HomeOption, json: JsonOption = False) -> None:
+def remove(name: Annotated[str, typer.Argument(help="The person.")], home: HomeOption = HOME, json: JsonOption = False) -> None:
     """End a person's rights. What they signed stays in the record."""
     with _people(home, json=json, must_exist=True) as people:
         people.remove(name)
@@ -72,10 +73,11 @@ def _people(home: Path, *, json: bool, must_exist: bool = False) -> "Generator[P
     from holdfast.gate.ledger.log import Log
     from holdfast.gate.ledger.store import FILE, State, StateError
 
-    if must_exist and not (home / FILE).exists():
-        fail(f"{home}: there is no state here. Give the state folder of a gate, or add the first person.", json=json)
+    folder = home / "gate"
+    if must_exist and not (folder / FILE).exists():
+        fail(f"{home}: nothing was ever run here. Give the folder of a run with --home, or add the first person.", json=json)
     try:
-        with contextlib.closing(State(home)) as state:
+        with contextlib.closing(State(folder)) as state:
             clock = RealClock()
             yield People(state, Log(state, clock), clock, os.urandom)
     except (StateError, IdentityError) as error:

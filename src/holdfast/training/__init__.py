@@ -1,1 +1,0 @@
-"""Micro-models from generators."""
