@@ -114,7 +114,7 @@ def test_people_are_added_listed_and_removed(tmp_path: Path):
 
 
 def test_people_can_not_be_changed_beside_a_running_gate(tmp_path: Path):
-    state = State(tmp_path, durable=False, reserve_bytes=0)
+    state = State(tmp_path / "gate", durable=False, reserve_bytes=0)
     assert holdfast("people", "list", "--home", tmp_path)[0] == 2
     state.close()
     assert holdfast("people", "list", "--home", tmp_path)[0] == 0
