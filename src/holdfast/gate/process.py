@@ -22,16 +22,18 @@ from holdfast.gate.api.people import people_app
 from holdfast.gate.approval.inbox import Inbox, boot_id
 from holdfast.gate.connectors.keep import keep
 from holdfast.gate.gatekeeper import Gatekeeper
-from holdfast.gate.history.store import History
+from holdfast.gate.history.store import History, HistoryError
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.identity.people import Cost, People
-from holdfast.gate.ledger.checkpoint import PRIVATE, Checkpoints, make_key
+from holdfast.gate.ledger.checkpoint import PRIVATE, Checkpoints, KeyFileError, make_key
 from holdfast.gate.ledger.log import Log
-from holdfast.gate.ledger.store import State
+from holdfast.gate.ledger.store import State, StateError
+from holdfast.plugins import PluginError
 from holdfast.ports import Connector
 from holdfast.site import plugged
 from holdfast.site.load import load
-from holdfast.site.model import Site
+from holdfast.site.model import Site, SiteError
+from holdfast.site.secrets import SecretError
 from holdfast.terms import SECOND_NS
 
 PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
@@ -176,13 +178,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--messages-per-s", type=float, default=MESSAGES_PER_S, help="that one agent may post in the long run")
     given = parser.parse_args(argv)
     clock: Clock = RealClock() if given.epoch_ns is None else ScaledClock(given.epoch_ns, given.factor)
-    loaded = load(given.site)
     folder = given.home / "gate"
-    connectors = connectors_of(loaded.site, given.site.parent, clock, folder)
-    gate, agents = open_gate(loaded.site, folder, clock, connectors)
+    try:
+        loaded = load(given.site)
+        connectors = connectors_of(loaded.site, given.site.parent, clock, folder)
+        gate, agents = open_gate(loaded.site, folder, clock, connectors)
+    except (SiteError, StateError, HistoryError, KeyFileError, PluginError, SecretError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
     clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"
-    ready = json.dumps({"configuration": loaded.digest})
-    asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=ready, messages_per_s=given.messages_per_s))
+    asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=json.dumps({"configuration": loaded.digest})))
 
 
 if __name__ == "__main__":
