@@ -187,7 +187,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"
-    asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=json.dumps({"configuration": loaded.digest})))
+    ready = json.dumps({"configuration": loaded.digest})
+    asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=ready, messages_per_s=given.messages_per_s))
 
 
 if __name__ == "__main__":
