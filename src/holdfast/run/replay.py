@@ -146,7 +146,11 @@ class Replaying:
                 raise ReplayError(f"{where}: has {rows} rows, and {spec.name} learns from the first {wanted}: {cure}")
             for name in spec.tags:
                 table, i = columns[name]
-                if table.id in surveys and not surveys[table.id].good_first[i]:
+                if table.id not in surveys:
+                    raise ReplayError(
+                        f"{spec.name} watches {name}, which is not in the quiet recording {where}; it comes from another connection. Leave --fit out"
+                    )
+                if not surveys[table.id].good_first[i]:
                     cause = f"no value of {name} in the quiet stretch ({spec.quiet_rows} rows)"
                     raise ReplayError(f"{where}:1, column {table.tags[i].address!r}: {cause}: give another one with --fit")
 
