@@ -140,18 +140,18 @@ async def story(stage: Stage, autonomy: str, *, for_s: float | None, with_agent:
     stepwise = with_agent and autonomy == "ask"
     loaded = await stage.raise_curtain("shadow" if stepwise else autonomy, with_agent=with_agent)
     narrator = stage.narrator
-    narrator.chapter("1  the line runs; OPC UA and Modbus, frames each second, the agent has learned the plant's last quiet hour")
+    narrator.chapter("1  the line runs; the agent has learned its last quiet hour")
     await _show_values(stage, loaded)
     if not with_agent or not stepwise:
         await stage.clock.sleep(for_s or 3000.0)
         return
-    narrator.chapter("2  something begins to go wrong, long before the plant's own alarm at 4.5 mm/s")
+    narrator.chapter("2  something begins to go wrong, long before the plant's own alarm")
     if await stage.seen(_is("finding")) is None:
         say("no finding in this scenario within a minute")
         return
-    narrator.chapter("3  why, with evidence; and what the agent would do, in shadow: decided fully, nothing sent")
+    narrator.chapter("3  why, with evidence; and in shadow: decided fully, nothing sent")
     await stage.seen(_is("decision", would=True))
-    narrator.chapter("4  a person lets it ask; what it asks for is signed, written, read back, and judged by its effect")
+    narrator.chapter("4  a person lets it ask: signed, written, read back, judged by its effect")
     mark = len(stage.records)
     await stage.desk.autonomy("*", "ask", OPERATOR, PASSWORD)
     if (asked := await stage.seen(_is("ask"), after=mark)) is not None:
@@ -159,20 +159,20 @@ async def story(stage: Stage, autonomy: str, *, for_s: float | None, with_agent:
         await stage.desk.vote(Vote(proposal=body["proposal"], person=OPERATOR, password=PASSWORD, yes=True, reason="flow is right"))
         await stage.seen(_is("effect"), after=mark)
     await _show_values(stage, loaded)
-    narrator.chapter("5  the operator moves the tension himself: the operator wins, the agent stands off")
+    narrator.chapter("5  the operator moves the tension himself: the operator wins")
     mark = len(stage.records)
     await stage.tell_plant("operator tension 98.5")
     await stage.seen(_is("taken"), after=mark)
     await stage.clock.sleep(30.0)
     await stage.tell_plant("mode tension external")
-    narrator.chapter("6  the agent's token, used to ask for 135 kN: refused, with every reason")
+    narrator.chapter("6  the agent's token asks for 135 kN: refused, with every reason")
     mark = len(stage.records)
     link = HttpLink(f"unix:{stage.home.link}", (stage.home.agent(AGENT) / "token").read_text())
     wild = Write(sets=(("stand-4/tension.sp", 135.0),))
     await link.propose(Proposal(id="wild-1", incident="none", action=wild, reason="trust me, this is urgent"))
     await link.close()
     await stage.seen(_is("decision", verdict="refuse"), after=mark)
-    narrator.chapter("7  the agent is killed: the heartbeat stops, and the PLC's block holds by itself")
+    narrator.chapter("7  the agent is killed: no heartbeat, and the PLC's block holds")
     await _kill_agent(stage)
     await _end(stage)
 

@@ -52,9 +52,12 @@ class Narrator:
             case "outcome":
                 outcome = body["outcome"]
                 seen = ", ".join(f"{s['tag']} = {s['value']:g}" for s in outcome["readback"])
-                self.line(at, "read-back", f"{outcome['result']}: {seen}", "green" if outcome["result"] == "verified" else "red")
+                good = outcome["result"] == "verified"
+                why = say(outcome["code"], {}, "en")
+                self.line(at, "read-back", f"{outcome['result']}: {seen}; {why}", "green" if good else "red")
             case "effect":
-                self.line(at, "effect", f"{body['outcome']['effect']} ({body['outcome']['code']})", "green")
+                good = body["outcome"]["effect"] == "expected"
+                self.line(at, "effect", say(body["outcome"]["code"], {}, "en"), "green" if good else "yellow")
             case "taken":
                 self.line(
                     at,
