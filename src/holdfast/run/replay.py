@@ -147,9 +147,8 @@ class Replaying:
             for name in spec.tags:
                 table, i = columns[name]
                 if table.id not in surveys:
-                    raise ReplayError(
-                        f"{spec.name} watches {name}, which is not in the quiet recording {where}; it comes from another connection. Leave --fit out"
-                    )
+                    cure = "leave --fit out, or put its tags on one connection"
+                    raise ReplayError(f"{spec.name} watches {name}, of a connection that --fit {where} does not stand for: {cure}")
                 if not surveys[table.id].good_first[i]:
                     cause = f"no value of {name} in the quiet stretch ({spec.quiet_rows} rows)"
                     raise ReplayError(f"{where}:1, column {table.tags[i].address!r}: {cause}: give another one with --fit")
