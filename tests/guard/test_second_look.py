@@ -8,7 +8,7 @@ from guarded_mill import GRADE, KEY, MODE, PERMIT, PV, SITE, SP, SP_NOW, STATE, 
 from holdfast.gate.guard.binds import recorded, snapshot_digest
 from holdfast.gate.guard.decide import decide, stands
 from holdfast.site.model import Policy
-from holdfast.terms import Decision, Proposal, Snapshot, canonical, digest
+from holdfast.terms import Decision, Move, Proposal, Snapshot, Wire, canonical, digest
 
 ASKED = compiled(ruled(rule("ask", approvals=("operator", "process-engineer"))))
 BOTH = ("operator", "process-engineer")
@@ -110,6 +110,22 @@ def test_a_bad_reading_is_recorded_as_null() -> None:
     known = Snapshot(at_ns=1, readings=(reading(SP, float("nan")), reading(PV, float("inf"))))
     assert [r["value"] for r in recorded(known)["readings"]] == [None, None]
     assert len(snapshot_digest(known)) == 64
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        Snapshot(at_ns=1, wires=(Wire(tag=SP, asked=1.0, value=float("inf")),)),
+        Snapshot(at_ns=1, moves=(Move(tag=SP, before=float("-inf"), after=float("inf"), at_ns=1, by="operator", ours=False),)),
+        Snapshot(at_ns=1, facts=(("health:roll", float("nan"), 1), ("schedule:kind", "production", 1))),
+    ],
+)
+def test_what_is_no_number_anywhere_in_a_snapshot_is_recorded_as_null(known: Snapshot) -> None:
+    assert b":null" in canonical(recorded(known)) or b",null" in canonical(recorded(known))
+
+
+def test_a_snapshot_of_numbers_is_recorded_as_it_is() -> None:
+    assert canonical(recorded(snapshot())) == canonical(snapshot())
 
 
 def test_a_decision_can_be_recorded_whatever_was_asked() -> None:

@@ -1,14 +1,22 @@
 """What may come over the link and how it is read: strict, bounded, and refused with a word that says what is wrong."""
 
+import logging
 from typing import Any, TypeVar
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
+from holdfast.gate.approval.inbox import ApprovalError
+from holdfast.gate.history.store import HistoryError
+from holdfast.gate.ledger.store import StateError
 from holdfast.terms import canonical
 
-BODY_BYTES_MAX = 256 * 1024
+BODY_BYTES_MAX = 64 * 1024
+TEXT_CHARS_MAX = 4_000  # of any one text in a message
+ITEMS_MAX = 512  # of any one list
+DEPTH_MAX = 12
 PROBLEMS_TOLD_MAX = 5
 
 T = TypeVar("T")
@@ -21,12 +29,27 @@ async def read(request: Req, adapter: TypeAdapter[T]) -> T:
     if len(body) > BODY_BYTES_MAX:
         raise HTTPException(status_code=413, detail=f"a message of {len(body)} bytes; at most {BODY_BYTES_MAX} are read")
     try:
-        return adapter.validate_json(body)
+        message = adapter.validate_json(body)
+        _bounded(from_json(body), "message", DEPTH_MAX)
+        return message
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors()[:PROBLEMS_TOLD_MAX]]
         raise HTTPException(status_code=400, detail="; ".join(problems)) from None
     except (ValueError, RecursionError) as error:
         raise HTTPException(status_code=400, detail=f"not a message: {error}") from None
+
+
+def _bounded(value: object, where: str, depth: int) -> None:
+    """What is well-typed can still be large: a flood of it must end before the record. Raises ValueError."""
+    if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
+        raise ValueError(f"{where}: a text of {len(value)} characters; at most {TEXT_CHARS_MAX} are read")
+    if isinstance(value, list | dict):
+        if len(value) > ITEMS_MAX:
+            raise ValueError(f"{where}: {len(value)} items; at most {ITEMS_MAX} are read")
+        if depth == 0:
+            raise ValueError(f"{where}: nested deeper than {DEPTH_MAX}")
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _bounded(item, str(name)[:40], depth - 1)
 
 
 def number(request: Req, name: str, default: int | None = None) -> int:
@@ -50,5 +73,10 @@ def json(value: Any, status: int = 200) -> Response[bytes]:
 def on_problem(_: Req, error: Exception) -> Response[bytes]:
     """Every error leaves as JSON with one word for people; what is not ours says nothing of our inside."""
     if isinstance(error, HTTPException):
-        return json({"error": error.detail}, error.status_code)
+        return json({"error": str(error.detail)}, error.status_code)
+    if isinstance(error, StateError | HistoryError):
+        return json({"error": "nothing can be recorded now, so nothing is decided; a person must look after the gate's disk"}, 503)
+    if isinstance(error, ApprovalError):
+        return json({"error": str(error)}, 409)
+    logging.getLogger(__name__).error("a request could not be served", exc_info=error)
     return json({"error": "the gate could not do this; its log says why"}, 500)

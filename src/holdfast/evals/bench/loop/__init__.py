@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.evals.bench.quantiles import spread
-from holdfast.evals.suites import Figures, Options
+from holdfast.evals.suites import Figures, Options, SuiteError
 from holdfast.gate.ledger.checkpoint import PUBLIC, read_public
 from holdfast.gate.ledger.verify import verify
 from holdfast.run.supervise import Child, Home, enrol, python, start
@@ -26,6 +26,7 @@ WARM_UP = 50  # loops that are run and not counted: first imports, first pages
 P99_MS_MAX = 12.0
 PERIOD_S = 0.02  # as in site.yaml
 MESSAGES_PER_S = 200.0
+LINES_TOLD = 6
 AGENT = "bench-agent"
 FOLDER = Path(__file__).parent
 SITE = FOLDER / "site.yaml"
@@ -122,7 +123,7 @@ async def _run(folder: Path, samples: int, options: Options) -> Ran:
             log=folder / "agent.log",
         )
         children.append(agent)
-        await _until_done(agent, samples, options)
+        await _until_done(agent, samples, options, folder)
         await asyncio.sleep(5 * PERIOD_S)  # the last loop may still be on its way
         await gate.end()
         await plant.end()
@@ -134,14 +135,15 @@ async def _run(folder: Path, samples: int, options: Options) -> Ran:
     return _gathered(folder, json.loads(stamps.read_text()), json.loads(answers.read_text()), written["writes"])
 
 
-async def _until_done(agent: Child, samples: int, options: Options) -> None:
-    """Raises RuntimeError with what the agent said, where it gave up. Bounded by the agent's own waits."""
+async def _until_done(agent: Child, samples: int, options: Options, folder: Path) -> None:
+    """Raises SuiteError with what agent and gate said, where the agent gave up. Bounded by the agent's own waits."""
     lines = agent.process.stdout
     while lines is not None and (line := await lines.readline()):
         done = json.loads(line)["done"]
         options.progress(done / samples, f"{done} of {samples} loops")
-    if code := await agent.process.wait():
-        raise RuntimeError(f"the bench's agent ended with {code}")
+    if await agent.process.wait():
+        said = [line for name in ("agent.log", "gate.log") for line in (folder / name).read_text().splitlines()[-LINES_TOLD:]]
+        raise SuiteError("the bench's agent gave up; agent and gate said last:\n  " + "\n  ".join(said))
 
 
 def _gathered(folder: Path, stamps: Sequence[tuple[str, str, int]], answers: Sequence[tuple[int, int, int, int, str]], written: int) -> Ran:
