@@ -2,18 +2,24 @@
 
 One thread. `ingest` and `propose` don't wait; only `advance` talks to devices. A virtual clock's driver calls all
 three in turn; the gate process calls them as frames, messages and due times come.
+
+No record, no write: while the disk refuses, nothing is decided, nothing is sent and the heartbeat stops, but data, alarms
+and the stop switch go on; what could not be recorded is owed and recorded first when the disk takes it again.
 """
 
+import asyncio
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from holdfast.clock import Clock
 from holdfast.gate.actuation.autonomy import AutonomyLevels
+from holdfast.gate.actuation.hands import OperatorWatch, Taken
 from holdfast.gate.actuation.jobs import Job, Jobs
-from holdfast.gate.actuation.moves import Moves, OperatorWatch, Taken
+from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.saga import READ_TIMEOUT_S, Saga, Second
 from holdfast.gate.actuation.snapshot import Snapshots
 from holdfast.gate.actuation.stop import StopSwitch
@@ -26,13 +32,13 @@ from holdfast.gate.guard.binds import recorded, snapshot_digest
 from holdfast.gate.guard.compile import compile_site
 from holdfast.gate.guard.decide import decide, stands
 from holdfast.gate.history.ring import Ring
-from holdfast.gate.history.store import History
+from holdfast.gate.history.store import History, HistoryError
 from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.checkpoint import Checkpoints
 from holdfast.gate.ledger.log import Log
-from holdfast.gate.ledger.store import State
+from holdfast.gate.ledger.store import State, StateError
 from holdfast.link import Progress
-from holdfast.ports import ConnectionLost, Connector
+from holdfast.ports import Connector
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
 from holdfast.terms import (
@@ -45,16 +51,24 @@ from holdfast.terms import (
     Finding,
     Frame,
     Move,
+    Outcome,
     Proposal,
     Record,
     Sample,
+    Snapshot,
     Write,
+    canonical,
     digest,
 )
 
 CHECKPOINT_EVERY_S = 60.0
 HISTORY_ROWS_MAX = 86_400
 MOVES_TOLD_MAX = 1_000
+OWED_MAX = 10_000  # records and acts that wait for a disk; the oldest go first, and the record says how many
+CLOCK_STEP_NS = 2 * SECOND_NS
+TEXT_MAX = 300
+Found = Literal["verified", "failed"]  # what a person found that an indeterminate write did
+T = TypeVar("T")
 
 
 def _nothing() -> None:
@@ -93,12 +107,17 @@ class Gatekeeper:
         self.moves = Moves(state, clock.now_ns())
         self.jobs = Jobs(state)
         self.autonomy = AutonomyLevels(state, site)
-        self.watch = OperatorWatch(site)
+        self.watch = OperatorWatch(site, self.moves.seen())
         self.watchdog = Watchdog(site, clock, self.stop, connectors)
         self.listeners: list[Callable[[Record], None]] = []
         self.on_proposal: Callable[[], None] = _nothing
         self._state = state
         self._history = history
+        self._fault: Exception | None = None  # why nothing can be recorded now
+        self._history_kept = True
+        self._owed: deque[tuple[str, Any]] = deque(maxlen=OWED_MAX)
+        self._acts: deque[Taken] = deque(maxlen=OWED_MAX)
+        self._clock_offset_ns = clock.now_ns() - clock.monotonic_ns()
         self._tag = {tag.name: tag for tag in site.tags}
         self._place = {tag.name: (table.id, i) for table in self.tables.values() for i, tag in enumerate(table.tags)}
         self._snapshots = Snapshots(
@@ -152,40 +171,104 @@ class Gatekeeper:
         frame = dataclasses.replace(frame, seq=ring.next_seq)
         self.live.ingest(frame)
         ring.append(frame)
-        self._history.append(frame)
+        try:
+            self._history.append(frame)
+            self._history_kept = True
+        except HistoryError as error:
+            self._history_kept = False
+            self._ill(error)
         self._react()
         return frame
 
     def lost(self, connection: str, why: str) -> None:
         """All its tags are Bad at once."""
         self.live.lost(connection)
-        self._append("connection", {"connection": connection, "state": "lost", "why": why[:300]})
+        self._owe("connection", {"connection": connection, "state": "lost", "why": why[:TEXT_MAX]})
 
     def found(self, connection: str) -> None:
-        self._append("connection", {"connection": connection, "state": "connected", "why": ""})
+        self._owe("connection", {"connection": connection, "state": "connected", "why": ""})
 
     def _react(self) -> None:
         """What the newest values mean: alarms, and others' hands on a loop. Writes to the record only if there is something."""
-        now_ns = self.clock.now_ns()
-        changed = tuple(self.alarms.step(self.live.good_value, now_ns))
-        taken = tuple(self.watch.step(self.live.good_value))
-        if changed or taken:
-            with self._state.transaction():
-                for alarm in changed:
-                    self.log.append("alarm", alarm)
-                for act in taken:
-                    self._operator_wins(act, now_ns)
-            self._tell()
+        now_ns = self._now_ns()
+        self._owed.extend(("alarm", alarm) for alarm in self.alarms.step(self.live.good_value, now_ns))
+        self._acts.extend(self.watch.step(self.live.good_value, now_ns))
+        self._settle()
 
-    def _operator_wins(self, act: Taken, now_ns: int) -> None:
+    def _now_ns(self) -> int:
+        """UTC, after a step of the clock was seen to: what is counted must not run out because somebody set the time."""
+        offset_ns = self.clock.now_ns() - self.clock.monotonic_ns()
+        step_ns = offset_ns - self._clock_offset_ns
+        if abs(step_ns) >= CLOCK_STEP_NS:
+            try:
+                with self._state.transaction():
+                    self.moves.shift(max(step_ns, 0))
+                    self.log.append("clock", {"step_s": step_ns / SECOND_NS})
+            except StateError as error:
+                self._ill(error)
+            else:
+                self._clock_offset_ns = offset_ns
+        return self.clock.now_ns()
+
+    def _owe(self, kind: str, body: Any) -> None:
+        """Record it now, or when the disk takes it. Never raises for the disk."""
+        self._owed.append((kind, body))
+        self._settle()
+
+    def _settle(self) -> bool:
+        """Record all that is owed, in one transaction. False: the disk refused, and all of it is still owed."""
+        seen = self.watch.unsaved()
+        if not (self._owed or self._acts or seen):
+            return True
+        owed, acts = tuple(self._owed), tuple(self._acts)
+        try:
+            with self._state.transaction():
+                for kind, body in owed:
+                    self.log.append(kind, body)
+                for act in acts:
+                    self._operator_wins(act)
+                self.moves.saw(seen)
+        except StateError as error:
+            self._ill(error)
+            return False
+        self._owed.clear()
+        self._acts.clear()
+        self.watch.saved(seen)
+        self._tell()
+        return True
+
+    def _ill(self, error: StateError | HistoryError) -> None:
+        """The disk refused something: from now on no decision, no write, no heartbeat."""
+        if self._fault is None:
+            self._owed.append(("fault", {"code": getattr(error, "code", "history"), "since_ns": self.clock.now_ns()}))
+        self._fault = error
+        self.watchdog.well = False
+
+    def _recovered(self) -> bool:
+        """Whether everything can be recorded. After a fault: once the reserve is back and all that was owed is on record."""
+        if self._fault is None:
+            return True
+        if not (self._history_kept and self._state.restore_reserve()):
+            return False
+        self._owed.append(("recovered", {"since_ns": self.clock.now_ns()}))
+        if not self._settle():
+            self._owed.pop()
+            return False
+        self._fault = None
+        self.watchdog.well = True
+        return True
+
+    def _operator_wins(self, act: Taken) -> None:
         """Somebody else acted on a loop: what waits for it is void, and Holdfast keeps off for `yield`."""
-        envelope = self.compiled.bounds[act.sp].envelope
-        until_ns = now_ns + round(envelope.yield_s * SECOND_NS)
-        moved = act.what in ("setpoint", "external setpoint")
-        if moved:
-            self.moves.add(Move(tag=act.sp, before=act.before, after=act.after, at_ns=now_ns, by="operator", ours=False))
-        self.moves.yield_until(act.sp, until_ns)
-        self.log.append("taken", {"tag": act.sp, "what": act.what, "before": act.before, "after": act.after, "yield_until_ns": until_ns})
+        until_ns = act.at_ns + round(self.compiled.bounds[act.sp].envelope.yield_s * SECOND_NS)
+        body = {"tag": act.sp, "what": act.what, "before": act.before, "after": act.after, "yield_until_ns": until_ns}
+        if act.phase != "goes on":
+            self.log.append("taken", {**body, "phase": act.phase})
+        if act.phase == "ended":
+            return
+        if act.what == "setpoint":  # the external setpoint alone moves nothing: what it moves is seen there
+            self.moves.follow(act.sp, act.last, act.after, act.at_ns)
+        self.moves.yield_until(act.sp, max(until_ns, self.moves.yields.get(act.sp, 0)))
         for job in self.jobs.open():
             if act.sp in job.tags and job.state in ("asked", "approved"):
                 self.inbox.void(job.proposal.id, "operator.wins")
@@ -194,8 +277,13 @@ class Gatekeeper:
     # ---- proposals ---------------------------------------------------------------------------------------------------
 
     def propose(self, author: str, proposal: Proposal) -> Decision:
-        """Decide and record; nothing is sent yet. The same id again, from the same author, gives the same decision."""
+        """Decide and record; nothing is sent yet. The same id again, from the same author, gives the same decision.
+
+        Raises StateError or HistoryError while nothing can be recorded, ApprovalError when too many questions wait, ValueError
+        for what has no place in a record; then nothing is decided.
+        """
         self.watchdog.heard()
+        self._demand_well()
         known = self.jobs.get(proposal.id)
         if known is not None:
             if known.author == author and known.proposal == proposal:
@@ -203,10 +291,23 @@ class Gatekeeper:
             proposal = dataclasses.replace(proposal, id=f"{proposal.id}!{digest((author, proposal))[:12]}")
             if (again := self.jobs.get(proposal.id)) is not None:
                 return again.decision
-        snapshot = self._snapshots.take(proposal, self.clock.now_ns())
+        now_ns = self._now_ns()
+        self._demand_settled()
+        snapshot = self._snapshots.take(proposal, now_ns)
         decision = decide(proposal, author, self.compiled, snapshot)
         job = Job(proposal=proposal, author=author, decision=decision)
-        expires_ns = self.clock.monotonic_ns() + round(proposal.valid_s * SECOND_NS)
+        expires_ns = 0 if decision.verdict == "refuse" else self.clock.monotonic_ns() + round(proposal.valid_s * SECOND_NS)
+        try:
+            self._record_decision(job, proposal, snapshot, expires_ns)
+        except StateError as error:
+            self._ill(error)
+            raise
+        self._tell()
+        self.on_proposal()
+        return decision
+
+    def _record_decision(self, job: Job, proposal: Proposal, snapshot: Snapshot, expires_ns: int) -> None:
+        decision = job.decision
         with self._state.transaction():
             self.log.append("decision", {"proposal": proposal, "decision": decision, "snapshot": recorded(snapshot)})
             match (decision.would, decision.verdict):
@@ -221,9 +322,16 @@ class Gatekeeper:
                 case (False, "permit"):
                     job = job.on("permit", expires_ns=expires_ns)
             self.jobs.put(job)
-        self._tell()
-        self.on_proposal()
-        return decision
+
+    def _demand_well(self) -> None:
+        """Raises the fault while there is one."""
+        if self._fault is not None:
+            raise self._fault
+
+    def _demand_settled(self) -> None:
+        """Raises the fault where what others did can't be put on record: a decision must know of it."""
+        self._settle()
+        self._demand_well()
 
     def _shadow(self, job: Job, now_ns: int) -> None:
         """Shadow has counters of its own, so that it shows what act would have been allowed."""
@@ -235,17 +343,36 @@ class Gatekeeper:
 
     async def advance(self) -> bool:
         """Do what is due: writes, read-backs, effects, heartbeats, expiries, checkpoints. True if anything happened."""
-        changed = self._expire()
-        changed = await self.saga.advance() or changed
+        changed = False
+        try:
+            if self._recovered():
+                self._now_ns()
+                changed = self._expire()
+                changed = await self.saga.advance() or changed
+                self._keep()
+        except StateError as error:
+            self._ill(error)
         await self.watchdog.beat()
-        now = self.clock.monotonic_ns()
-        if now >= self._checkpoint_due_ns:
-            self._checkpoint_due_ns = now + round(CHECKPOINT_EVERY_S * SECOND_NS)
-            self.checkpoint()
-            self.moves.alive(self.clock.now_ns())
         if changed:
             self._tell()
         return changed
+
+    def _keep(self) -> None:
+        """Now and then: sign the head of the record, note that the gate runs, let old things go."""
+        now = self.clock.monotonic_ns()
+        if now < self._checkpoint_due_ns:
+            return
+        self._checkpoint_due_ns = now + round(CHECKPOINT_EVERY_S * SECOND_NS)
+        self.checkpoint()
+        self.moves.alive(self.clock.now_ns())
+        self.jobs.trim()
+        try:
+            dropped = self._history.trim()
+        except HistoryError as error:
+            self._ill(error)
+            return
+        if dropped:
+            self._owe("history", {"dropped": dropped, "why": "the cap on its size is reached: the oldest frames went"})
 
     def checkpoint(self) -> None:
         """Sign the head of the record, if it has grown."""
@@ -261,7 +388,7 @@ class Gatekeeper:
                 if job.state == "asked":
                     self.inbox.void(job.proposal.id, "approval.expired")
                 self.jobs.put(job.on("expire"))
-                self.log.append("expired", {"proposal": job.proposal.id})
+                self.log.append("expired", {"proposal": job.proposal.id, "author": job.author})
         return bool(late)
 
     # ---- what the saga needs (saga.Eyes) -----------------------------------------------------------------------------
@@ -273,8 +400,9 @@ class Gatekeeper:
         samples: dict[str, Sample] = {}
         for connection, names in by_connection.items():
             try:
-                found = await self.connectors[connection].read([self._tag[n] for n in names])
-            except (ConnectionLost, OSError, TimeoutError) as error:
+                async with asyncio.timeout(READ_TIMEOUT_S):
+                    found = await self.connectors[connection].read([self._tag[n] for n in names])
+            except Exception as error:  # noqa: BLE001 - whatever a plug-in raises: there is nothing that could be rested on
                 self.lost(connection, str(error) or f"no answer within {READ_TIMEOUT_S} s")
                 continue
             samples.update((s.tag, s) for s in found)
@@ -285,8 +413,10 @@ class Gatekeeper:
         await self.read(self._snapshots.tags(job.proposal))
         # Whoever moved the loop a moment ago is seen now, not with the next frame.
         self._react()
+        now_ns = self._now_ns()
+        self._demand_settled()
         current = self.jobs.get(job.proposal.id)
-        snapshot = self._snapshots.take(job.proposal, self.clock.now_ns())
+        snapshot = self._snapshots.take(job.proposal, now_ns)
         second = decide(job.proposal, job.author, self.compiled, snapshot)
         signed = tuple(approval.role for approval in self.inbox.signed(job.proposal.id) if approval.yes)
         reason = stands(job.decision, second, signed)
@@ -323,12 +453,13 @@ class Gatekeeper:
         `role` "" takes the first that is asked for and that the person has. What is signed binds the world as it is
         now: if the setpoint or the mode has changed since it was asked, the answer is refused.
         """
-        job, ask = self.jobs.get(proposal), self.inbox.ask(proposal)
-        if job is None or ask is None:
+        found, ask = self.jobs.get(proposal), self.inbox.ask(proposal)
+        if found is None or ask is None:
             raise ApprovalError("approval.unknown", proposal)
+        job = found
         person = self.inbox.named(person)
         role = role or next((r for r in ask.roles if r in self.people.roles(person)), "")
-        now = decide(job.proposal, job.author, self.compiled, self._snapshots.take(job.proposal, self.clock.now_ns()))
+        now = decide(job.proposal, job.author, self.compiled, self._snapshots.take(job.proposal, self._now_ns()))
         message = signed_bytes(binds=now.binds, person=person, role=role, yes=yes, reason=reason)
         approval = Approval(
             proposal=proposal,
@@ -340,38 +471,95 @@ class Gatekeeper:
             at_ns=self.clock.now_ns(),
             signature=key.sign(message),
         )
-        with self._state.transaction():
-            self.inbox.record(approval)
-            match self.inbox.state(proposal):
-                case "approved" if job.state == "asked":
-                    job = self.jobs.put(job.on("signed"))
-                case "refused" if job.state == "asked":
-                    job = self.jobs.put(job.on("declined"))
-                case _:
-                    pass
+
+        def record() -> Job:
+            with self._state.transaction():
+                self.inbox.record(approval)
+                match self.inbox.state(proposal):
+                    case "approved" if job.state == "asked":
+                        return self.jobs.put(job.on("signed"))
+                    case "refused" if job.state == "asked":
+                        return self.jobs.put(job.on("declined"))
+                    case _:
+                        return job
+
+        answered = self._by_person(record)
         self._tell()
         self.on_proposal()
-        return job.progress
+        return answered.progress
+
+    def resolve(
+        self, proposal: str, person: str, key: Ed25519PrivateKey, *, result: Literal["verified", "failed"], reason: str
+    ) -> Progress:
+        """A person found out what an indeterminate write did, and frees its tags. Raises ValueError where nothing is frozen."""
+        found = self.jobs.get(proposal)
+        if found is None or found.state != "indeterminate":
+            raise ValueError(f"{proposal}: nothing to resolve; `holdfast status` shows what is indeterminate")
+        job = found
+        act = {
+            "act": "resolve",
+            "proposal": proposal,
+            "person": self.inbox.named(person),
+            "result": result,
+            "reason": reason[:TEXT_MAX],
+            "at_ns": self.clock.now_ns(),
+        }
+        outcome = Outcome(proposal=proposal, result=result, code="person.resolved")
+        signed = {**act, "signature": key.sign(canonical(act))}
+
+        def record() -> Job:
+            with self._state.transaction():
+                self.log.append("resolved", signed)
+                return self.jobs.put(job.on("done" if result == "verified" else "undone", outcome=outcome))
+
+        resolved = self._by_person(record)
+        for tag in job.tags:
+            self.watch.targets.pop(tag, None)
+        self._tell()
+        return resolved.progress
 
     def press_stop(self, scope: str, by: str) -> None:
-        """Works whatever else is broken; the record follows if it can."""
+        """Works whatever else is broken; the record follows when it can. Raises ValueError for a place that the site does not have."""
+        if scope != "*" and scope not in self.compiled.equipment:
+            known = ", ".join(self.compiled.equipment)
+            raise ValueError(f"{scope[:TEXT_MAX]!r} is no equipment of this site, so nothing was stopped; there are {known}, and * for all")
+        again = scope in self.stop.stopped()
         self.stop.press(scope, by)
-        self._append("stop", {"scope": scope, "by": by})
+        if not again:
+            self._owe("stop", {"scope": scope, "by": by[:TEXT_MAX]})
 
-    def resume(self, scope: str, person: str, signature: bytes) -> None:
-        """The caller has checked the person's password."""
-        with self._state.transaction():
-            self.log.append("resume", {"scope": scope, "by": person, "signature": signature})
-            self.stop.release(scope)
+    def resume(self, scope: str, person: str, signature: bytes, at_ns: int) -> None:
+        """The caller has checked the person's password. `signature` is over canonical({"act": "resume", "scope", "at_ns"})."""
+
+        def record() -> None:
+            with self._state.transaction():
+                self.log.append("resume", {"scope": scope, "by": person, "at_ns": at_ns, "signature": signature})
+
+        self._by_person(record)
+        self.stop.release(scope)  # only once it is on record
         self._tell()
+
+    def _by_person(self, act: Callable[[], T]) -> T:
+        """People's acts are recorded also on a full disk: a reserve is kept for them, and this gives it free."""
+        try:
+            return act()
+        except StateError as error:
+            self._ill(error)
+            if error.code != "state.full" or not self._state.release_reserve():
+                raise
+            return act()
 
     def set_autonomy(self, scope: str, level: Autonomy, by: str, kind: Literal["person", "fault"]) -> None:
         """People raise and lower, faults only lower; below the site file's ceilings in any case. Raises ValueError."""
         if kind == "fault" and self.autonomy.raises(scope, level):
             raise ValueError("only a person raises autonomy")
-        with self._state.transaction():
-            self.autonomy.set(scope, level)
-            self.log.append("autonomy", {"scope": scope, "level": level, "by": by, "kind": kind})
+
+        def record() -> None:
+            with self._state.transaction():
+                self.autonomy.set(scope, level)
+                self.log.append("autonomy", {"scope": scope, "level": level, "by": by, "kind": kind})
+
+        self._by_person(record)
         self._tell()
 
     # ---- what an agent may ask (link.Link, with its author) ------------------------------------------------------------
@@ -395,9 +583,11 @@ class Gatekeeper:
         return self.moves.since(since_ns)[-MOVES_TOLD_MAX:]
 
     def find(self, author: str, finding: Finding) -> None:
+        self._demand_well()
         self._append("finding", {"author": author, "finding": finding})
 
     def diagnose(self, author: str, diagnosis: Diagnosis) -> None:
+        self._demand_well()
         self._append("diagnosis", {"author": author, "diagnosis": diagnosis})
 
     def progress(self, proposal: str) -> Progress | None:
@@ -412,6 +602,7 @@ class Gatekeeper:
             "at_ns": self.clock.now_ns(),
             "stopped": self.stop.stopped(),
             "autonomy": self.autonomy.all(),
+            "fault": "" if self._fault is None else str(self._fault),
             "agent_lost": self.watchdog.agent_lost,
             "heartbeat": self.watchdog.beating,
             "alarms": self.alarm_states(),
@@ -424,14 +615,19 @@ class Gatekeeper:
     # ---- record ------------------------------------------------------------------------------------------------------
 
     def _append(self, kind: str, body: Mapping[str, Any]) -> None:
-        with self._state.transaction():
-            self.log.append(kind, body)
+        try:
+            with self._state.transaction():
+                self.log.append(kind, body)
+        except StateError as error:
+            self._ill(error)
+            raise
         self._tell()
 
     def _tell(self) -> None:
         """Hand new records to whoever listens: the event stream and the terminal."""
-        if self.listeners:
+        while self.listeners and self._told < self.log.size:
             for record in self.log.read(self._told):
-                for listener in self.listeners:
+                self._told = record.seq
+                for listener in tuple(self.listeners):  # one that is too slow leaves while it is told
                     listener(record)
         self._told = self.log.size

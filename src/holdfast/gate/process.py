@@ -38,6 +38,8 @@ from holdfast.terms import SECOND_NS
 
 PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
 SOCKET_MODE = 0o660
+SOCKET_PATH_BYTES_MAX = 107  # unix(7): sun_path with its closing zero
+CALLERS_MAX = 128  # connections at one door; more are told to come back
 MESSAGES_PER_S = 20.0  # what one agent may post in the long run, unless the command line says otherwise
 BURST_S = 3.0  # and of how many seconds at once
 
@@ -83,7 +85,9 @@ class Doors:
     def __init__(self, apps: Mapping[Path, Any]) -> None:
         self._servers: list[tuple[uvicorn.Server, socket.socket, Path]] = []
         for path, app in apps.items():
-            config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+            config = uvicorn.Config(
+                app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=CALLERS_MAX
+            )
             self._servers.append((_Server(config), _bind(path), path))
 
     async def serve(self) -> None:
@@ -105,6 +109,8 @@ def _bind(path: Path) -> socket.socket:
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
+        raise OSError(f"{path}: longer than a socket's path can be ({SOCKET_PATH_BYTES_MAX} bytes); use a shorter --home")
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o777 & ~SOCKET_MODE)
     try:
@@ -164,7 +170,8 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     await asyncio.gather(*tasks, return_exceptions=True)
     for connector in gate.connectors.values():
         await connector.close()
-    gate.checkpoint()
+    with contextlib.suppress(StateError):  # a full disk must not hide why we end
+        gate.checkpoint()
     for task in done - {ended}:
         await task  # a task that ended by itself failed: say why
 

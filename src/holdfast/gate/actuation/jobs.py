@@ -33,7 +33,8 @@ class Job(Word):
     # Monotonic, of this process alone: a restarted gate finds them 0, which means now.
     due_ns: int = 0
     expires_ns: int = 0
-    tries: int = 0
+    tries: int = 0  # read-backs that differed
+    unreadable: int = 0  # and those that brought nothing
 
     def on(self, event: Event, **changes: object) -> "Job":
         """This job after an event. Raises Impossible."""
@@ -65,7 +66,8 @@ class Jobs:
     def put(self, job: Job) -> Job:
         """In the caller's transaction."""
         kept = dataclasses.replace(job, due_ns=0, expires_ns=0)
-        self._state.db.execute("INSERT OR REPLACE INTO job VALUES(?,?,?)", (job.proposal.id, job.state, canonical(kept)))
+        with self._state.transaction():
+            self._state.db.execute("INSERT OR REPLACE INTO job VALUES(?,?,?)", (job.proposal.id, job.state, canonical(kept)))
         self.note(job)
         return job
 
@@ -87,21 +89,22 @@ class Jobs:
         """Not ended, in order of arrival."""
         return tuple(self._open.values())
 
-    def busy(self) -> tuple[tuple[str, str], ...]:
-        """(tag, why) of every tag in action, asked for or frozen."""
+    def busy(self, *, other_than: str = "") -> tuple[tuple[str, str], ...]:
+        """(tag, why) of every tag in action, asked for or frozen, by any proposal but one."""
         return tuple(
             (tag, "frozen" if job.state == "indeterminate" else job.state)
             for job in self._open.values()
-            if job.state in BUSY
+            if job.state in BUSY and job.proposal.id != other_than
             for tag in job.tags
         )
 
     def trim(self) -> None:
         marks = ",".join(f"'{s}'" for s in sorted(ENDED))
-        self._state.db.execute(
-            f"DELETE FROM job WHERE state IN ({marks}) AND rowid <= (SELECT max(rowid) FROM job) - ?",  # noqa: S608 - constants
-            (ENDED_KEPT_MAX,),
-        )
+        with self._state.transaction():
+            self._state.db.execute(
+                f"DELETE FROM job WHERE state IN ({marks}) AND rowid <= (SELECT max(rowid) FROM job) - ?",  # noqa: S608 - constants
+                (ENDED_KEPT_MAX,),
+            )
 
     def _load(self) -> None:
         live = {} if not self._open else dict(self._open)
@@ -110,4 +113,9 @@ class Jobs:
         for (raw,) in self._state.db.execute(f"SELECT bytes FROM job WHERE state IN ({marks}) ORDER BY rowid"):  # noqa: S608 - constants
             job = _JOB.validate_json(bytes(raw))  # type: ignore[arg-type]
             known = live.get(job.proposal.id)
-            self._open[job.proposal.id] = known if known and known.state == job.state else job
+            if known is None:
+                self._open[job.proposal.id] = job
+            elif known.state == job.state or (job.state, known.state) == ("intent", "sent"):
+                self._open[job.proposal.id] = known  # "sent" is kept in memory alone
+            else:
+                self._open[job.proposal.id] = dataclasses.replace(job, expires_ns=known.expires_ns)

@@ -1,16 +1,14 @@
 """Every change of a setpoint, ours and others', kept over restarts: what rate, budget, dwell and yield count from.
 
-A change of the active setpoint is ours only while it lies between the former and the wanted value of a write of ours
-that is under way. Any other change, and any change of mode or permit, is somebody else's: the operator wins.
+What somebody else did is told by actuation/hands.py; here it is counted.
 """
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
 
 from holdfast.gate.ledger.store import State
-from holdfast.site.model import Envelope, Loop, Site
-from holdfast.terms import SECOND_NS, Move, Word
+from holdfast.terms import SECOND_NS, Move
 
 MOVES_MAX = 4096  # a tag; the site loader allows no window that could need more
 ALIVE_EVERY_NS = 10 * SECOND_NS
@@ -24,11 +22,13 @@ class Moves:
             " ours INTEGER, shadow INTEGER)"
         )
         state.ensure("CREATE TABLE IF NOT EXISTS yielding(tag TEXT PRIMARY KEY, until_ns INTEGER)")
+        state.ensure("CREATE TABLE IF NOT EXISTS seen(tag TEXT PRIMARY KEY, value REAL NOT NULL)")
         state.ensure("CREATE TABLE IF NOT EXISTS alive(one INTEGER PRIMARY KEY CHECK(one=1), at_ns INTEGER)")
         self._by_tag: dict[str, deque[Move]] = {}
         self.yields: dict[str, int] = {}
         self._alive_ns = now_ns
         self._shift_over_downtime(now_ns)
+        self._alive_ns = now_ns
         self._load()
         state.on_rollback(self._load)
 
@@ -61,10 +61,31 @@ class Moves:
         )
         self._remember(move)
 
-    def since(self, since_ns: int, tags: Iterable[str] | None = None) -> tuple[Move, ...]:
-        """Moves later than since_ns, in order of time."""
+    def follow(self, tag: str, before: float, after: float, at_ns: int) -> None:
+        """Somebody else's ramp goes on: one move as long as it keeps its direction, so that travel adds up and rows don't.
+
+        It counts from its latest step. In the caller's transaction.
+        """
+        last = next(reversed(self._by_tag.get(tag, ())), None)
+        if last is None or last.ours or last.after != before or (after - before) * (last.after - last.before) <= 0:
+            self.add(Move(tag=tag, before=before, after=after, at_ns=at_ns, by="operator", ours=False))
+            return
+        self._state.db.execute("UPDATE moves SET after=?, at_ns=? WHERE id=(SELECT max(id) FROM moves WHERE tag=?)", (after, at_ns, tag))
+        self._by_tag[tag][-1] = dataclasses.replace(last, after=after, at_ns=at_ns)
+
+    def saw(self, values: Mapping[str, float]) -> None:
+        """Where setpoints, modes and permits stand, so that the next start knows what others did meanwhile."""
+        self._state.db.executemany("INSERT OR REPLACE INTO seen VALUES(?, ?)", tuple(values.items()))
+
+    def seen(self) -> dict[str, float]:
+        return {str(tag): float(str(value)) for tag, value in self._state.db.execute("SELECT tag, value FROM seen")}
+
+    def since(self, since_ns: int, tags: Iterable[str] | None = None, *, others_since_ns: int | None = None) -> tuple[Move, ...]:
+        """Moves later than since_ns, in order of time; those that aren't ours since others_since_ns, where it is given."""
         wanted = self._by_tag if tags is None else tags
-        return tuple(sorted((m for tag in wanted for m in self._by_tag.get(tag, ()) if m.at_ns > since_ns), key=lambda m: (m.at_ns, m.tag)))
+        of_others_ns = since_ns if others_since_ns is None else others_since_ns
+        found = [m for tag in wanted for m in self._by_tag.get(tag, ()) if m.at_ns > (since_ns if m.ours else of_others_ns)]
+        return tuple(sorted(found, key=lambda m: (m.at_ns, m.tag)))
 
     def yield_until(self, tag: str, until_ns: int) -> None:
         """No writes to this setpoint until then; in the caller's transaction."""
@@ -74,84 +95,25 @@ class Moves:
     def alive(self, now_ns: int) -> None:
         """Note that the gate runs, so that the next start knows how long it did not."""
         if now_ns - self._alive_ns >= ALIVE_EVERY_NS:
+            with self._state.transaction():
+                self._state.db.execute("INSERT OR REPLACE INTO alive VALUES(1, ?)", (now_ns,))
             self._alive_ns = now_ns
-            self._state.db.execute("INSERT OR REPLACE INTO alive VALUES(1, ?)", (now_ns,))
+
+    def shift(self, by_ns: int) -> None:
+        """Move everything that is counted `by_ns` later: that time is not known to have passed. In the caller's transaction."""
+        self._state.db.execute("UPDATE moves SET at_ns = at_ns + ?", (by_ns,))
+        self._state.db.execute("UPDATE yielding SET until_ns = until_ns + ?", (by_ns,))
+        self._state.db.execute("UPDATE alive SET at_ns = at_ns + ?", (by_ns,))
+        self._alive_ns += by_ns
+        self._load()
 
     def _shift_over_downtime(self, now_ns: int) -> None:
         """Unknown downtime counts as no time passed: a window that was full before it is as full after it."""
         row = next(iter(self._state.db.execute("SELECT at_ns FROM alive")), None)
         with self._state.transaction():
             if row is not None:
-                down_ns = max(now_ns - int(str(row[0])), 0)
-                self._state.db.execute("UPDATE moves SET at_ns = at_ns + ?", (down_ns,))
-                self._state.db.execute("UPDATE yielding SET until_ns = until_ns + ?", (down_ns,))
+                self.shift(max(now_ns - int(str(row[0])), 0))
             self._state.db.execute("INSERT OR REPLACE INTO alive VALUES(1, ?)", (now_ns,))
 
     def _remember(self, move: Move) -> None:
         self._by_tag.setdefault(move.tag, deque(maxlen=MOVES_MAX)).append(move)
-
-
-class Target(Word):
-    """A write of ours that is under way or was the last: between former and wanted the setpoint's changes are ours."""
-
-    tag: str
-    former: float
-    wanted: float
-    author: str
-
-
-class Taken(Word):
-    """Somebody else acted on a loop."""
-
-    sp: str
-    what: str  # "setpoint", "external setpoint", "mode" or "permit"
-    before: float
-    after: float
-
-
-@dataclasses.dataclass
-class _Seen:
-    envelope: Envelope
-    watched: tuple[tuple[str, str, float], ...]  # (what, tag, tolerance)
-    last: dict[str, float]
-
-
-class OperatorWatch:
-    """Compares each frame with the one before. `targets` is kept by the saga."""
-
-    def __init__(self, site: Site) -> None:
-        self.targets: dict[str, Target] = {}
-        self._loops: list[_Seen] = []
-        for envelope in site.envelopes:
-            loop = site.loop_of(envelope.tag) or Loop(name=envelope.tag, equipment=envelope.equipment, sp=envelope.tag)
-            within = envelope.readback.within if envelope.readback else 0.0
-            active = loop.sp_now or (envelope.readback.tag if envelope.readback else "")
-            watched: Sequence[tuple[str, str, float]] = (
-                ("setpoint", active, within),
-                ("external setpoint", loop.sp if loop.sp != active else "", within),
-                ("mode", loop.mode, 0.0),
-                ("permit", loop.permit, 0.0),
-            )
-            self._loops.append(_Seen(envelope, tuple(w for w in watched if w[1]), {}))
-
-    def step(self, good_value: Callable[[str], float | None]) -> Iterator[Taken]:
-        """What others did since the last step. Bad data is no act of anyone; what it hid is seen when data is back."""
-        for seen in self._loops:
-            for what, tag, within in seen.watched:
-                value = good_value(tag)
-                if value is None:
-                    continue
-                before = seen.last.get(tag)
-                seen.last[tag] = value
-                if before is None or value == before:
-                    continue
-                if what in ("setpoint", "external setpoint") and self._ours(seen.envelope.tag, value, within):
-                    continue
-                yield Taken(sp=seen.envelope.tag, what=what, before=before, after=value)
-
-    def _ours(self, sp: str, value: float, within: float) -> bool:
-        target = self.targets.get(sp)
-        if target is None:
-            return False
-        low, high = sorted((target.former, target.wanted))
-        return low - within <= value <= high + within

@@ -6,6 +6,7 @@ from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.jobs import Jobs
 from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.stop import StopSwitch
+from holdfast.gate.actuation.transitions import BUSY
 from holdfast.gate.context.live import Live
 from holdfast.gate.guard.compile import Compiled
 from holdfast.ports import Connector
@@ -34,8 +35,9 @@ class Snapshots:
         stop_tag = (compiled.stop.watch.tag.name,) if compiled.stop else ()
         inputs = tuple(v.input.name for rule in compiled.rules for v in rule.variables if v.input.kind == "tag")
         self._always = (*stop_tag, *inputs)
-        # The longest window that any bound of a tag looks back over.
-        self._window_ns = {tag: max(b.rate_ns, b.writes_ns, b.dwell_ns, b.yield_ns) for tag, b in compiled.bounds.items()}
+        # The longest window that any bound of a tag looks back over; only others' moves are yielded to.
+        self._window_ns = {tag: max(b.rate_ns, b.writes_ns, b.dwell_ns) for tag, b in compiled.bounds.items()}
+        self._others_ns = {tag: max(b.yield_ns, self._window_ns[tag]) for tag, b in compiled.bounds.items()}
 
     def tags(self, proposal: Proposal) -> tuple[str, ...]:
         """Every tag that a decision on this proposal can rest on."""
@@ -49,16 +51,17 @@ class Snapshots:
         """`now_ns` is UTC. The proposal's own job, if it has one, is not counted against it."""
         written = self._written(proposal)
         readings = [self._live.reading(name) for name in self.tags(proposal)]
-        own = set(written) if self._jobs.get(proposal.id) else set[str]()
+        moves = self._recent(written, now_ns)
         return Snapshot(
             at_ns=now_ns,
             readings=tuple(r for r in readings if r is not None),
             wires=self._wires(proposal),
-            moves=self._recent(written, now_ns),
-            busy=tuple((tag, why) for tag, why in self._jobs.busy() if tag not in own or why == "frozen"),
+            moves=moves,
+            busy=self._jobs.busy(other_than=proposal.id),
             stopped=self._stop.stopped(),
             autonomy=self._autonomy.all(),
             yields=tuple((tag, self._moves.yields[tag]) for tag in written if tag in self._moves.yields),
+            pending=self._pending(proposal, written),
         )
 
     def _written(self, proposal: Proposal) -> Sequence[str]:
@@ -66,10 +69,41 @@ class Snapshots:
         return [tag for tag, _ in action.sets if tag in self._compiled.bounds] if isinstance(action, Write) else []
 
     def _recent(self, written: Sequence[str], now_ns: int) -> tuple[Move, ...]:
-        found = [
-            m for tag in written for m in self._moves.since(now_ns - self._window_ns[tag] - 1, (tag, *self._compiled.bounds[tag].others))
-        ]
-        return tuple(dict.fromkeys(found))
+        found: dict[Move, None] = {}
+        for tag in written:
+            tags = (tag, *self._compiled.bounds[tag].others)
+            since_ns, others_ns = now_ns - self._window_ns[tag] - 1, now_ns - self._others_ns[tag] - 1
+            found.update(dict.fromkeys(self._moves.since(since_ns, tags, others_since_ns=others_ns)))
+        return tuple(found)
+
+    def _pending(self, proposal: Proposal, written: Sequence[str]) -> tuple[Move, ...]:
+        """What other proposals would do, or are doing, as if they had: of these tags the moves from INTENT on are known already."""
+        found: list[Move] = []
+        for job in self._jobs.open():
+            if job.proposal.id == proposal.id or job.state not in BUSY or job.state == "verified":
+                continue
+            wanted = {step.tag: step.wanted for step in job.steps} or self._wanted(job.proposal)
+            for tag, value in wanted.items():
+                if tag not in self._compiled.bounds or (job.steps and tag in written):
+                    continue
+                before = self._live.good_value(self._compiled.bounds[tag].present.tag.name)
+                found.append(
+                    Move(
+                        tag=tag,
+                        before=value if before is None else before,
+                        after=value,
+                        at_ns=job.decision.at_ns,
+                        by=job.author,
+                        ours=True,
+                    )
+                )
+        return tuple(found)
+
+    def _wanted(self, proposal: Proposal) -> Mapping[str, float]:
+        """Setpoints as they would arrive; as they were asked for where that can't be told."""
+        action = proposal.action
+        wired = {wire.tag: wire.value for wire in self._wires(proposal)}
+        return {tag: wired.get(tag, value) for tag, value in action.sets} if isinstance(action, Write) else {}
 
     def _wires(self, proposal: Proposal) -> tuple[Wire, ...]:
         """A value that can't be encoded has no wire value, and the guard refuses it for that."""

@@ -16,13 +16,14 @@ class StopSwitch:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._held: dict[str, str] = {}  # pressed while the file could not be written: for as long as this process lives
         if not path.exists():
             self._write({})
 
     def stopped(self) -> tuple[str, ...]:
         """Scopes that are stopped. A switch that can't be read stops everything."""
         try:
-            return tuple(sorted(self._read()))
+            return tuple(sorted({*self._read(), *self._held}))
         except (OSError, ValueError):
             return ("*",)
 
@@ -37,7 +38,10 @@ class StopSwitch:
         if len(scopes) >= SCOPES_MAX:
             scopes = {"*": by}
         scopes[scope] = by[:40]
-        self._write(scopes)
+        try:
+            self._write(scopes)
+        except OSError:
+            self._held[scope] = by
 
     def release(self, scope: str) -> None:
         """A person's act; the caller has made sure of that. An unreadable switch is released only as a whole."""
@@ -47,6 +51,7 @@ class StopSwitch:
             scopes = {"*": "unreadable switch"}
         scopes.pop(scope, None)
         self._write(scopes)
+        self._held.pop(scope, None)
 
     def _read(self) -> dict[str, str]:
         found = json.loads(self._path.read_bytes().rstrip(b" \n"))

@@ -24,7 +24,8 @@ Event = Literal[
     "former",
     "unclear",
     "judged",
-    "resolved",  # a person found out what an indeterminate write did
+    "done",  # a person found out that an indeterminate write did happen
+    "undone",  # … that it did not
 ]
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
@@ -46,7 +47,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     ("sent", "former"): "failed",
     ("sent", "unclear"): "indeterminate",
     ("verified", "judged"): "done",
-    ("indeterminate", "resolved"): "failed",
+    ("indeterminate", "done"): "done",
+    ("indeterminate", "undone"): "failed",
 }
 
 # In these a write may be wanted, on its way or not yet judged: the tag is busy.

@@ -4,6 +4,7 @@ A heartbeat is one register that counts; plc/HF_Loop.st holds or falls back by i
 is nothing to send when something breaks: Holdfast falls silent.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 
@@ -57,5 +58,7 @@ class Watchdog:
         for tag, equipment in self._beats:
             if "*" in stopped or equipment in stopped:
                 continue
-            with contextlib.suppress(Exception):  # a loop that can't be reached falls back by itself
-                await self._connectors[tag.connection].write(tag, float(self._count), timeout_s=BEAT_TIMEOUT_S)
+            # A loop that can't be reached falls back by itself; a connector that hangs must not hold up the others for long.
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(2 * BEAT_TIMEOUT_S):
+                    await self._connectors[tag.connection].write(tag, float(self._count), timeout_s=BEAT_TIMEOUT_S)

@@ -106,8 +106,12 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
 
     @post("/v1/stop", status_code=204)
     async def stop(request: Req) -> None:
-        name = author(request)
-        gate.press_stop((await read(request, STOP)).scope, name)
+        name = author(request)  # no limit on how often: the same stop again is not recorded again
+        pressed = await read(request, STOP)
+        try:
+            gate.press_stop(pressed.scope, name)
+        except ValueError as error:
+            raise HTTPException(status_code=400, detail=str(error)) from None
 
     handlers: list[Any] = [site, frames, history, alarms, moves, findings, diagnoses, proposals, progress, stop]
     return Litestar(

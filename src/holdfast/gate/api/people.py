@@ -7,7 +7,7 @@ it, which opens the key that signs the act.
 import asyncio
 import json as jsonlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar, Response, get, post
@@ -24,6 +24,8 @@ from holdfast.terms import Autonomy, Record, Word, canonical
 
 EVENTS_WAITING_MAX = 1_000
 RECORDS_MAX = 1_000
+LISTENERS_MAX = 64
+UNLOCKS_AT_ONCE = 2  # each takes tens of MB and a core for a moment
 
 
 class Vote(Word):
@@ -53,16 +55,30 @@ class AutonomySet(Word):
     password: str
 
 
+class Resolved(Word):
+    """What an indeterminate write did: verified, it is as it was wanted; failed, it is not and nothing will follow."""
+
+    proposal: str
+    result: Literal["verified", "failed"]
+    person: str
+    password: str
+    reason: str = ""
+
+
 VOTE, STOP, RESUME, AUTONOMY = TypeAdapter(Vote), TypeAdapter(StopPressed), TypeAdapter(Resumed), TypeAdapter(AutonomySet)
+RESOLVED = TypeAdapter(Resolved)
 
 
 def people_app(gate: Gatekeeper) -> Litestar:
+    unlocks = asyncio.Semaphore(UNLOCKS_AT_ONCE)
+
     async def unlock(person: str, password: str) -> Ed25519PrivateKey:
         """The person's key. The slow part runs beside the gate, never in its way."""
         try:
-            attempt = gate.people.begin(person)
-            key = await asyncio.to_thread(opened, attempt.seal, password)
-            return gate.people.finish(attempt, key)
+            async with unlocks:
+                attempt = gate.people.begin(person)
+                key = await asyncio.to_thread(opened, attempt.seal, password)
+                return gate.people.finish(attempt, key)
         except IdentityError as error:
             raise HTTPException(status_code=403, detail=str(error)) from None
 
@@ -97,21 +113,38 @@ def people_app(gate: Gatekeeper) -> Litestar:
     @post("/v1/stop", status_code=204)
     async def stop(request: Req) -> None:
         pressed = await read(request, STOP)
-        gate.press_stop(pressed.scope, pressed.by)
+        try:
+            gate.press_stop(pressed.scope, pressed.by)
+        except ValueError as error:
+            raise HTTPException(status_code=400, detail=str(error)) from None
 
     @post("/v1/resume", status_code=204)
     async def resume(request: Req) -> None:
         wanted = await read(request, RESUME)
         key = await unlock(wanted.person, wanted.password)
-        act = {"act": "resume", "scope": wanted.scope, "at_ns": gate.clock.now_ns()}
-        gate.resume(wanted.scope, wanted.person, key.sign(canonical(act)))
+        if wanted.scope not in gate.stop.stopped():
+            raise HTTPException(
+                status_code=409, detail=f"{wanted.scope!r} is not stopped; stopped are: {', '.join(gate.stop.stopped()) or 'nothing'}"
+            )
+        at_ns = gate.clock.now_ns()
+        act = {"act": "resume", "scope": wanted.scope, "at_ns": at_ns}
+        gate.resume(wanted.scope, gate.inbox.named(wanted.person), key.sign(canonical(act)), at_ns)
+
+    @post("/v1/resolve", status_code=200)
+    async def resolve(request: Req) -> Response[bytes]:
+        wanted = await read(request, RESOLVED)
+        key = await unlock(wanted.person, wanted.password)
+        try:
+            return json(gate.resolve(wanted.proposal, wanted.person, key, result=wanted.result, reason=wanted.reason))
+        except ValueError as error:
+            raise HTTPException(status_code=409, detail=str(error)) from None
 
     @post("/v1/autonomy", status_code=204)
     async def autonomy(request: Req) -> None:
         wanted = await read(request, AUTONOMY)
         await unlock(wanted.person, wanted.password)
         try:
-            gate.set_autonomy(wanted.scope, wanted.level, wanted.person, "person")
+            gate.set_autonomy(wanted.scope, wanted.level, gate.inbox.named(wanted.person), "person")
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 
@@ -121,9 +154,11 @@ def people_app(gate: Gatekeeper) -> Litestar:
 
     @get("/v1/events")
     async def events(request: Req) -> Stream:
+        if len(gate.listeners) >= LISTENERS_MAX:
+            raise HTTPException(status_code=503, detail=f"{LISTENERS_MAX} listen already; close one of them")
         return Stream(_events(gate, number(request, "after", gate.log.size)), media_type="text/event-stream")
 
-    handlers: list[Any] = [health, status, approvals, proposal, approve, stop, resume, autonomy, records, events]
+    handlers: list[Any] = [health, status, approvals, proposal, approve, stop, resume, resolve, autonomy, records, events]
     return Litestar(
         handlers,
         openapi_config=None,

@@ -26,6 +26,7 @@ class Live:
         count = len(names)
         now = clock.monotonic_ns()
         self._values = np.full(count, np.nan)
+        self._known = np.full(count, np.nan)  # the last value that was one: an outage is no change of it
         self._status = np.full(count, BAD_WAITING_FOR_INITIAL_DATA, np.uint32)
         self._source_ns = np.zeros(count, np.int64)
         self._heard_ns = np.full(count, now, np.int64)  # monotonic
@@ -37,9 +38,9 @@ class Live:
         columns = self._columns[frame.table]
         now = self._clock.monotonic_ns()
         values, status = frame.values[-1], frame.status[-1]
-        changed = values != self._values[columns]
-        good = status < 0x8000_0000  # Good or Uncertain: somebody spoke
-        self._changed_ns[columns][changed & good] = now
+        good = (status < 0x8000_0000) & np.isfinite(values)  # Good or Uncertain: somebody spoke
+        self._changed_ns[columns][good & (values != self._known[columns])] = now
+        self._known[columns] = np.where(good, values, self._known[columns])
         self._heard_ns[columns][good] = now
         self._values[columns] = values
         self._status[columns] = status
@@ -57,16 +58,18 @@ class Live:
         for sample in samples:
             i = self._at[sample.tag]
             value = sample.value if isinstance(sample.value, float | int) else float("nan")
-            if value != self._values[i]:
-                self._changed_ns[i] = now
-            if sample.status < 0x8000_0000:
+            changed = np.isfinite(self._values[i]) and value != self._values[i]
+            if sample.status < 0x8000_0000 and np.isfinite(value):
                 self._heard_ns[i] = now
+                if value != self._known[i]:
+                    self._changed_ns[i] = now
+                    self._known[i] = value
             self._values[i] = value
             self._status[i] = sample.status
-            if sample.source_ns != self._source_ns[i]:
-                late = sample.source_ns - now_utc
-                self._skew_ns[i] = max(late, 0) if self._source_ns[i] == 0 else late
-                self._source_ns[i] = sample.source_ns
+            # A server may stamp a read otherwise than its stream, so only a new value's stamp tells of its clock.
+            late = sample.source_ns - now_utc
+            if changed or late > 0:
+                self._skew_ns[i] = late
 
     def lost(self, connection: str) -> None:
         """All tags of a connection are Bad at once; their last values are no longer said."""
@@ -78,7 +81,8 @@ class Live:
     def good_value(self, tag: str) -> float | None:
         """The value, or None unless its status is exactly Good."""
         i = self._at[tag]
-        return float(self._values[i]) if self._status[i] == 0 else None
+        value = float(self._values[i])
+        return value if self._status[i] == 0 and np.isfinite(value) else None
 
     def reading(self, tag: str) -> Reading | None:
         """None for a tag that no table has."""

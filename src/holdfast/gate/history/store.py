@@ -8,6 +8,7 @@ import numpy as np
 from holdfast.terms import Frame, pack, unpack
 
 CHUNKS_A_READ = 200_000
+TRIM_ROUNDS_MAX = 100
 
 
 class HistoryError(Exception):
@@ -21,9 +22,9 @@ class History:
         self._bytes_max = bytes_max
         try:
             self._db = apsw.Connection(str(path))
+            self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything is written: later it changes nothing
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-            self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS hot(tbl TEXT, seq INTEGER, from_ns INTEGER, to_ns INTEGER, frame BLOB,"
                 " PRIMARY KEY(tbl, seq)) WITHOUT ROWID"
@@ -38,11 +39,13 @@ class History:
         try:
             self._insert(rows)
         except apsw.FullError:
-            self._drop_oldest(0.1)
             try:
+                self._drop_oldest(0.1)
                 self._insert(rows)
-            except apsw.FullError as error:
+            except apsw.Error as error:
                 raise HistoryError("history: the disk is full; free some space, the ledger is not touched") from error
+        except apsw.Error as error:
+            raise HistoryError(f"history: the disk refuses ({error}); check disk and permissions") from error
 
     def next_seq(self, table: str) -> int:
         row = next(iter(self._db.execute("SELECT frame FROM hot WHERE tbl=? ORDER BY seq DESC LIMIT 1", (table,))), None)
@@ -83,12 +86,15 @@ class History:
         )
 
     def trim(self) -> int:
-        """Drop the oldest until the file is under its cap; returns how many frames went."""
+        """Drop the oldest until the file is under its cap; returns how many frames went. Raises HistoryError."""
         dropped = 0
-        for _ in range(100):
-            if self._size() <= self._bytes_max:
-                break
-            dropped += self._drop_oldest(0.05)
+        try:
+            for _ in range(TRIM_ROUNDS_MAX):
+                if self._size() <= self._bytes_max:
+                    break
+                dropped += self._drop_oldest(0.05)
+        except apsw.Error as error:
+            raise HistoryError(f"history: the oldest can't be dropped ({error}); check disk and permissions") from error
         return dropped
 
     def close(self) -> None:
@@ -110,5 +116,5 @@ class History:
                 "DELETE FROM hot WHERE (tbl, seq) IN (SELECT tbl, seq FROM hot ORDER BY to_ns LIMIT ?)",
                 (drop,),
             )
-        self._db.execute("PRAGMA incremental_vacuum")
-        return drop
+        self._db.execute("PRAGMA incremental_vacuum").fetchall()  # a page a row: all must be asked for
+        return min(drop, int(str(count)))
