@@ -1,23 +1,30 @@
 """Sets the demo mill's detector limit on normal running that is kept for it, and counts the alarms' own false episodes.
 
+`holdfast eval false-alarms` repeats the calibration and compares it with the one that is kept beside the plant;
+`python -m holdfast.evals.false_alarms` renews that file after a change of plant or detector.
+
 Every plant learns from its own quiet hour, then runs eight normal hours. The limit is the lowest at which all plants
 together have as many false episodes an hour as the plant's alarm limits, or one in 80 hours where those have none.
 """
 
+import json
+import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from holdfast.agent.diagnosis.watch import Watch, detector_of
 from holdfast.agent.perception.calibrate import count_interval, limit_for_episodes
 from holdfast.agent.perception.join import Join
+from holdfast.evals.suites import Figures, Options
 from holdfast.gate.alarms.limits import AlarmWatch
-from holdfast.run.mill import PAST_ROWS, mill_site
+from holdfast.run.mill import CALIBRATION, PAST_ROWS, mill_site
 from holdfast.sim.mill import EPOCH_NS
 from holdfast.sim.mill.plant import Mill
 from holdfast.site.model import DetectorSpec, Site
 from holdfast.site.tables import tables
-from holdfast.terms import SECOND_NS, Word
+from holdfast.terms import SECOND_NS, Word, plain
 
 CALIBRATION_SEEDS = tuple(range(1000, 1010))  # never run by the demo's evaluation
 HOURS_EACH = 8
@@ -87,3 +94,22 @@ def calibrate(seeds: Sequence[int] = CALIBRATION_SEEDS, progress: Callable[[floa
         confirm_rows=spec.confirm_rows,
         seeds=tuple(seeds),
     )
+
+
+def site_limit(limit: float) -> float:
+    """The limit as the site file has it: rounded up, so that no calibration row is above it that was not."""
+    return math.ceil(limit * 100.0) / 100.0
+
+
+def run(options: Options) -> Figures:
+    found = calibrate(progress=lambda share: options.progress(share, "normal running"))
+    kept = json.loads(CALIBRATION.read_text())
+    limit = mill_site().site.perception[0].limit
+    same = kept == json.loads(json.dumps(plain(found))) and limit == site_limit(found.limit)
+    return Figures(name="false-alarms", seed=options.seed, figures={**plain(found), "site_limit": limit, "as_kept": same}, pass_=same)
+
+
+if __name__ == "__main__":
+    renewed = calibrate()
+    Path(CALIBRATION).write_text(json.dumps(plain(renewed), indent=1) + "\n")
+    print(f"{CALIBRATION}: limit {renewed.limit}; the site file's `limit` must be {site_limit(renewed.limit)}")  # noqa: T201

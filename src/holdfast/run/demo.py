@@ -19,6 +19,7 @@ from holdfast.gate.ledger.store import State
 from holdfast.gate.ledger.verify import Verdict, verify
 from holdfast.link import HttpLink
 from holdfast.run.desk import Desk, Vote
+from holdfast.run.headless import kept_rates
 from holdfast.run.isolate import available
 from holdfast.run.mill import past
 from holdfast.run.narrate import Narrator
@@ -142,6 +143,12 @@ async def story(stage: Stage, autonomy: str, *, for_s: float | None, with_agent:
     narrator = stage.narrator
     narrator.chapter("1  the line runs; the agent has learned its last quiet hour")
     await _show_values(stage, loaded)
+    rates = kept_rates()
+    say(
+        f"   false episodes per plant hour (95 %), on {rates.hours:g} normal hours kept for it: alarms {rates.alarms:.3f}"
+        f" ({rates.alarms_interval[0]:.3f}–{rates.alarms_interval[1]:.3f}), detector {rates.detector:.3f}"
+        f" ({rates.detector_interval[0]:.3f}–{rates.detector_interval[1]:.3f})"
+    )
     if not with_agent or not stepwise:
         await stage.clock.sleep(for_s or 3000.0)
         return

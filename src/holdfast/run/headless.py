@@ -1,5 +1,6 @@
 """One whole run of the demo mill on a virtual clock, as fast as it goes, and what came of it."""
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from holdfast.gate.ledger.verify import verify
 from holdfast.gate.process import open_gate
 from holdfast.link import DirectLink
 from holdfast.run.lockstep import Lockstep
-from holdfast.run.mill import Report, SteppedMill, past
+from holdfast.run.mill import CALIBRATION, Report, SteppedMill, past
 from holdfast.run.wired import WiredMill
 from holdfast.sim.mill import EPOCH_NS
 from holdfast.sim.mill.plant import Mill
@@ -39,6 +40,28 @@ class Alone(Word):
     tonnes: float
 
 
+class Rates(Word):
+    """False episodes per plant hour on normal running kept for the calibration, with 95 % intervals (exact Poisson)."""
+
+    alarms: float
+    detector: float
+    alarms_interval: tuple[float, float]
+    detector_interval: tuple[float, float]
+    hours: float
+
+
+def kept_rates() -> Rates:
+    kept = json.loads(CALIBRATION.read_text())
+    alarms, detector = kept["alarms_per_hour"], kept["detector_per_hour"]
+    return Rates(
+        alarms=alarms[0],
+        detector=detector[0],
+        alarms_interval=(alarms[1], alarms[2]),
+        detector_interval=(detector[1], detector[2]),
+        hours=kept["hours"],
+    )
+
+
 class Ran(Word):
     """What a run was and did. Times in plant seconds, None where a thing never happened."""
 
@@ -50,6 +73,7 @@ class Ran(Word):
     alarm_s: float | None
     lead_s: float | None  # of the finding before the plant's alarm, as it sounds when nobody but the operator acts
     findings: int
+    false_alarm_rate: Rates
     proposals: int
     permitted: int
     asked: int
@@ -177,6 +201,7 @@ def _ran(scenario: str, seed: int, total: int, frames: int, report: Report, tall
         alarm_s=report.alarm_s,
         lead_s=None if alarm_s is None or tally.first_finding_s is None else alarm_s - tally.first_finding_s,
         findings=tally.findings,
+        false_alarm_rate=kept_rates(),
         proposals=len(tally.verdicts),
         permitted=tally.verdicts.count("permit"),
         asked=tally.verdicts.count("ask"),

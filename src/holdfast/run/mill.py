@@ -17,6 +17,7 @@ from holdfast.site.model import Site
 from holdfast.site.tables import tables
 from holdfast.terms import SECOND_NS, Autonomy, Frame, TagTable, Word
 
+CALIBRATION = Path(str(resources.files("holdfast.sim.mill") / "calibration.json"))
 PAST_ROWS = 3600  # an hour of the plant's own quiet running, from which the agent learns
 PAST_BLOCK_ROWS = 600
 

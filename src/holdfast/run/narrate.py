@@ -1,5 +1,6 @@
 """The demo's voice: what each record means to somebody who watches the line, one line a record."""
 
+import re
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from holdfast.site.model import Site
 from holdfast.terms import SECOND_NS, Record
 
 REASONS_MAX = 12
+SPAN = re.compile(r"@(\d{16,})\.\.(\d{16,})")  # of evidence, in ns
 
 
 class Narrator:
@@ -22,9 +24,12 @@ class Narrator:
         self._console.print(f"\n[bold]── {escape(title)}[/bold]")
 
     def line(self, at_ns: int, what: str, text: str, style: str = "") -> None:
-        seconds = max(at_ns - self._start_ns, 0) / SECOND_NS
-        clock = f"{int(seconds // 60):3d}:{int(seconds % 60):02d}"
-        self._console.print(f"[dim]{clock}[/dim]  [{style or 'default'}]{what:<10}[/] {escape(text)}", soft_wrap=True)
+        self._console.print(f"[dim]{self._clock(at_ns):>6}[/dim]  [{style or 'default'}]{what:<10}[/] {escape(text)}", soft_wrap=True)
+
+    def _clock(self, at_ns: int) -> str:
+        """Plant minutes and seconds since the start."""
+        seconds = max(at_ns - self._start_ns, 0) // SECOND_NS
+        return f"{seconds // 60}:{seconds % 60:02d}"
 
     def record(self, record: Record) -> None:
         body: Any = record.body
@@ -80,7 +85,8 @@ class Narrator:
             self.line(at, "cause", f"{cause['probability']:.0%} {cause['mode']}", "yellow")
             for sign, evidence in (("+", cause["supporting"]), ("-", cause["opposing"])):
                 for cited in evidence[:3]:
-                    self.line(at, "", f"  {sign} {cited['quote'] or cited['kind']}  [{cited['ref']}]", "dim")
+                    ref = SPAN.sub(lambda m: f"@{self._clock(int(m[1]))}..{self._clock(int(m[2]))}", cited["ref"])
+                    self.line(at, "", f"  {sign} {cited['quote'] or cited['kind']}  [{ref}]", "dim")
 
     def _decision(self, at: int, body: Any) -> None:
         decision, proposal = body["decision"], body["proposal"]
