@@ -43,9 +43,9 @@ def test_every_bench_of_the_package_is_found_by_its_name() -> None:
 
 
 def test_a_file_without_an_entry_function_is_no_suite() -> None:
-    assert "false-alarms" not in suites.names("eval")
-    with pytest.raises(SuiteError, match="no eval 'false-alarms'"):
-        suite("eval", "false-alarms")
+    assert "suites" not in suites.names("eval")
+    with pytest.raises(SuiteError, match="no eval 'suites'"):
+        suite("eval", "suites")
 
 
 @pytest.mark.parametrize("name", ["nothing-such", "../demo", "bench.loop", "", "Demo"])

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import secrets
@@ -195,6 +196,10 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(2)
     clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"
     ready = json.dumps({"configuration": loaded.digest})
+    # What was made up to here lives as long as the process: walking it again at each full collection would only hold up
+    # a decision.
+    gc.collect()
+    gc.freeze()
     asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=ready, messages_per_s=given.messages_per_s))
 
 
