@@ -53,7 +53,8 @@ def whole(name: str = "loop-7", total_ms: int = 11) -> dict[str, int]:
 
 
 def loops(stamps: dict[str, dict[str, int]], written: int, *, verified: bool = True) -> loop.Ran:
-    return loop.Ran(stamps=stamps, verdicts=dict.fromkeys(stamps, "permit"), written=written, verified=verified, records=1)
+    verdicts = dict.fromkeys(stamps, "permit")
+    return loop.Ran(stamps=stamps, verdicts=verdicts, written=written, verified=verified, records=1, load=0.5, cpu_ns=6 * MS)
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,7 @@ def test_a_loop_s_time_is_the_sum_of_its_parts() -> None:
     assert figures["total_ms"]["p50"] == 11.0
     assert [part["p50"] for part in figures["parts_ms"].values()] == [1.0] * 11
     assert (figures["loops"], figures["missed"]) == (2, 0)
+    assert figures["gate_cpu_ms_a_loop"] == 3.0
     assert loop.good(figures, 2)
 
 

@@ -87,7 +87,13 @@ class Doors:
         self._servers: list[tuple[uvicorn.Server, socket.socket, Path]] = []
         for path, app in apps.items():
             config = uvicorn.Config(
-                app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=CALLERS_MAX
+                app,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                proxy_headers=False,
+                timeout_graceful_shutdown=1,
+                limit_concurrency=CALLERS_MAX,
             )
             self._servers.append((_Server(config), _bind(path), path))
 
@@ -132,7 +138,8 @@ async def pulse(gate: Gatekeeper, wake: asyncio.Event) -> None:
         if due_ns is not None:
             wait_s = min(max((due_ns - gate.clock.monotonic_ns()) / SECOND_NS, 0.0), PULSE_S_MAX)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), max(gate.clock.real_s(wait_s), 0.001))
+            async with asyncio.timeout(max(gate.clock.real_s(wait_s), 0.001)):
+                await wake.wait()
         wake.clear()
 
 

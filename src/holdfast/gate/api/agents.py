@@ -63,7 +63,8 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         frame = gate.frames(table, after)
         if frame is None and wait_s > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(gate.rings[table].wait(after), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await gate.rings[table].wait(after)
             frame = gate.frames(table, after)
         return _frame(frame)
 
@@ -97,8 +98,9 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         return json(gate.propose(writer(request), await read(request, PROPOSAL)))
 
     @get("/v1/proposals/{proposal:str}")
-    async def progress(request: Req, proposal: str) -> Response[bytes]:
+    async def progress(request: Req) -> Response[bytes]:
         author(request)
+        proposal = str(request.path_params["proposal"])
         found = gate.progress(proposal)
         if found is None:
             raise HTTPException(status_code=404, detail=f"no proposal {proposal!r}")

@@ -54,6 +54,8 @@ class Ran(Word, eq=False):
     written: int  # by the device's own count
     verified: bool  # the record
     records: int
+    load: float  # of the machine before the run, one minute's mean
+    cpu_ns: int  # that the gate took from the first proposal on
 
 
 def run(options: Options) -> Figures:
@@ -90,6 +92,9 @@ def judged(ran: Ran) -> dict[str, Any]:
         "total_ms": spread(total),
         "parts_ms": parts,
         "decision_back_at_agent_ms": spread([stamps["answered"] - stamps["asks"] for stamps in whole]),
+        "gate_cpu_ms_a_loop": round(ran.cpu_ns / 1e6 / max(len(names), 1), 3),
+        "cores": os.cpu_count(),
+        "busy_cores_before": round(ran.load, 2),  # by what else runs here: with all of them busy, a figure says little
         "writes_verified": len(ended),
         "writes_received": ran.written,
         "records": ran.records,
@@ -99,7 +104,7 @@ def judged(ran: Ran) -> dict[str, Any]:
 
 
 async def _run(folder: Path, samples: int, options: Options) -> Ran:
-    home = Home(path=folder)
+    load, home = os.getloadavg()[0], Home(path=folder)
     enrol(home, [AGENT])
     env = {"PATH": os.defpath, "LANG": "C.UTF-8"}
     stamps, answers = folder / "stamps.json", folder / "agent.json"
@@ -132,7 +137,8 @@ async def _run(folder: Path, samples: int, options: Options) -> Ran:
     finally:
         for child in reversed(children):
             await child.end()
-    return _gathered(folder, json.loads(stamps.read_text()), json.loads(answers.read_text()), written["writes"])
+    left = json.loads(stamps.read_text())
+    return _gathered(folder, left["stamps"], json.loads(answers.read_text()), written=written["writes"], cpu_ns=left["cpu_ns"], load=load)
 
 
 async def _until_done(agent: Child, samples: int, options: Options, folder: Path) -> None:
@@ -146,7 +152,9 @@ async def _until_done(agent: Child, samples: int, options: Options, folder: Path
         raise SuiteError("the bench's agent gave up; agent and gate said last:\n  " + "\n  ".join(said))
 
 
-def _gathered(folder: Path, stamps: Sequence[tuple[str, str, int]], answers: Sequence[tuple[int, int, int, int, str]], written: int) -> Ran:
+def _gathered(
+    folder: Path, stamps: Sequence[tuple[str, str, int]], answers: Sequence[tuple[int, int, int, int, str]], **counted: Any
+) -> Ran:
     by: dict[str, dict[str, int]] = {}
     for what, whose, at_ns in stamps:
         by.setdefault(whose, {})[what] = at_ns
@@ -154,4 +162,4 @@ def _gathered(folder: Path, stamps: Sequence[tuple[str, str, int]], answers: Seq
         by.setdefault(f"loop-{sample}", {}).update({"has sample": has, "asks": asks, "answered": answered})
     found = verify(folder / "gate", read_public(folder / "gate" / PUBLIC))
     verdicts = {f"loop-{sample}": verdict for sample, _, _, _, verdict in answers}
-    return Ran(stamps=by, verdicts=verdicts, written=written, verified=found.ok, records=found.records)
+    return Ran(stamps=by, verdicts=verdicts, verified=found.ok, records=found.records, **counted)

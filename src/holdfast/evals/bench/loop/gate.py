@@ -34,6 +34,7 @@ class Stopwatch:
         self.bytes_ns = 0  # when bytes last came from the device
         self.recorded: list[tuple[str, str]] = []  # in the open transaction
         self.acting = ""
+        self.cpu_ns = 0  # of this process, when the first proposal came
 
     def stamp(self, what: str, whose: str, at_ns: int | None = None) -> None:
         if len(self.stamps) < STAMPS_MAX:
@@ -90,6 +91,7 @@ def watch_acts(watch: Stopwatch) -> None:
 
     def timed_propose(self: Gatekeeper, author: str, proposal: Proposal) -> Decision:
         watch.stamp("proposed", proposal.id)
+        watch.cpu_ns = watch.cpu_ns or time.process_time_ns()
         return propose(self, author, proposal)
 
     async def timed_again(self: Gatekeeper, job: Job) -> Second:
@@ -124,7 +126,7 @@ def main(argv: Sequence[str]) -> None:
     watch_record(watch)
     watch_acts(watch)
     process.main(list(argv[1:]))
-    Path(argv[0]).write_text(json.dumps(watch.stamps))
+    Path(argv[0]).write_text(json.dumps({"cpu_ns": time.process_time_ns() - watch.cpu_ns, "stamps": watch.stamps}))
 
 
 if __name__ == "__main__":
