@@ -59,6 +59,8 @@ class Moves:
         self._state.db.execute(
             "DELETE FROM moves WHERE tag=? AND id <= (SELECT max(id) FROM moves WHERE tag=?) - ?", (move.tag, move.tag, MOVES_MAX)
         )
+        # Whoever moves something is alive: after a restart no move may lie in the future.
+        self._state.db.execute("UPDATE alive SET at_ns = max(at_ns, ?)", (move.at_ns,))
         self._remember(move)
 
     def follow(self, tag: str, before: float, after: float, at_ns: int) -> None:

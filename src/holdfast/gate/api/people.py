@@ -95,10 +95,11 @@ def people_app(gate: Gatekeeper) -> Litestar:
         return json([job.progress for job in gate.jobs.open() if job.state == "asked"])
 
     @get("/v1/proposals/{proposal:str}")
-    async def proposal(proposal: str) -> Response[bytes]:
-        job = gate.jobs.get(proposal)
+    async def proposal(request: Req) -> Response[bytes]:
+        wanted = str(request.path_params["proposal"])
+        job = gate.jobs.get(wanted)
         if job is None:
-            raise HTTPException(status_code=404, detail=f"no proposal {proposal!r}")
+            raise HTTPException(status_code=404, detail=f"no proposal {wanted!r}")
         return json(job)
 
     @post("/v1/approvals", status_code=200)
