@@ -84,7 +84,7 @@ def test_a_full_disk_records_nothing_and_says_so(tmp_path: Path):
         assert caught.value.code == "state.full"
         assert log.size == 1
         state.db.pragma("max_page_count", pages + 1000)
-        assert log.append("second", {}).seq == 2
+        assert log.append("second", {}) == 2
 
 
 def test_a_folder_that_is_a_file_is_a_clear_word(tmp_path: Path):

@@ -61,8 +61,8 @@ class Log:
         state.ensure(TABLES)
         state.on_rollback(self._forget)
 
-    def append(self, kind: str, body: Word | Mapping[str, Any], *, label: Label = "site", at_ns: int | None = None) -> Record:
-        """Add a record, in the open transaction or one of its own.
+    def append(self, kind: str, body: Word | Mapping[str, Any], *, label: Label = "site", at_ns: int | None = None) -> int:
+        """Add a record, in the open transaction or one of its own; returns its number.
 
         Raises ValueError for what has no canonical form or is too large, StateError where the disk refuses.
         """
@@ -81,7 +81,7 @@ class Log:
             db.execute("INSERT INTO leaf VALUES (?, ?, ?)", (seq, leaf, hashed))
             for node in frontier.append(hashed):
                 db.execute("INSERT INTO node VALUES (?, ?, ?)", node)
-        return record_of(leaf)
+        return seq
 
     @property
     def size(self) -> int:

@@ -20,7 +20,7 @@ from holdfast.gate.connectors.modbus import Modbus
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
-from holdfast.terms import Decision, Frame, Proposal, Record, Sample, Sent, Tag
+from holdfast.terms import Decision, Frame, Proposal, Sample, Sent, Tag
 
 STAMPS_MAX = 2_000_000
 DURABLE = {"decision": "decision durable", "intent": "intent durable", "outcome": "outcome durable"}
@@ -65,7 +65,7 @@ def watch_record(watch: Stopwatch) -> None:
     """When a record is on the disk: at the end of the transaction that holds it."""
     append, transaction = Log.append, State.transaction
 
-    def timed_append(self: Log, kind: str, body: Any, **more: Any) -> Record:
+    def timed_append(self: Log, kind: str, body: Any, **more: Any) -> int:
         if kind in DURABLE:
             of = body["proposal"]
             watch.recorded.append((DURABLE[kind], of.id if isinstance(of, Proposal) else of))
