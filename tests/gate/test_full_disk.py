@@ -79,30 +79,26 @@ async def test_what_others_did_on_a_full_disk_is_not_forgotten(tmp_path: Path) -
     assert [r["what"] for r in world.records("taken")] == ["permit"]
 
 
-async def test_a_person_can_still_refuse_and_resume_from_the_reserve(tmp_path: Path) -> None:
+async def test_a_person_is_still_heard_from_the_reserve_and_no_write_uses_it(tmp_path: Path) -> None:
     world = World(tmp_path, site(rules=ASKING))
     world.gate.people.add("ann", ["operator"], PASSWORD)
     await world.run(3)
     world.propose(103.0)
     world.fill_disk()
-    released: list[bool] = []
-    give = world.gate._state.release_reserve
+    give, keep = world.gate._state.release_reserve, world.gate._state.restore_reserve
 
     def release() -> bool:
-        world.free_disk()
-        released.append(give())
-        return released[-1]
+        world.free_disk()  # what it gives free is room on the disk
+        return give()
 
     world.gate._state.release_reserve = release  # type: ignore[method-assign]
-    attempt = world.gate.people.begin
-    assert attempt is not None
-    with world.gate._state.transaction():
-        pass
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    world.gate.resume("*", "ann", Ed25519PrivateKey.generate().sign(b"x"), 1)
-    assert released == [True]
-    assert len(world.records("resume")) == 1
+    world.gate._state.restore_reserve = lambda: False  # type: ignore[method-assign]  # no other room than that
+    assert world.sign() == "approved"
+    await world.run(3)
+    assert (world.state(), world.plc.written, world.gate.watchdog.beating) == ("approved", [], False)
+    world.gate._state.restore_reserve = keep  # type: ignore[method-assign]
+    await world.run(3)
+    assert world.plc.written == [(SP, 103.0)]
 
 
 async def test_a_resume_that_cannot_be_recorded_does_not_resume(tmp_path: Path) -> None:

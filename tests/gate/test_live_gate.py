@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import httpx
@@ -57,7 +57,7 @@ def written(home: Home, port: int) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def running(home: Home, port: int) -> AsyncIterator[int]:
+async def running(home: Home, port: int) -> AsyncGenerator[int]:
     child = await start_gate(home, written(home, port), env=os.environ)
     try:
         yield child.process.pid
@@ -75,7 +75,7 @@ async def records_until(home: Home, state: str, count: int = 1) -> list[dict[str
     found: list[dict[str, object]] = []
     async with (
         asyncio.timeout(20),
-        httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(home.people)), base_url="http://gate", timeout=None) as http,
+        httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(home.people)), base_url="http://gate", timeout=20.0) as http,
         http.stream("GET", "/v1/events?after=0") as answer,
     ):
         async for line in answer.aiter_lines():

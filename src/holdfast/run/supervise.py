@@ -10,18 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from holdfast.clock import RealClock
+from holdfast.clock import Clock, RealClock
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
-from holdfast.run.isolate import Cell, available
+from holdfast.run.isolate import Cell, available, runtime
 from holdfast.site.load import Loaded
 from holdfast.site.secrets import is_reference, path_of
-from holdfast.terms import Word
+from holdfast.terms import SECOND_NS, Word
 
 READY_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 5.0
 RESTART_S_MIN, RESTART_S_MAX = 1.0, 60.0
+STEADY_S = 300.0  # who lived so long did not die of how it starts
 LINE_BYTES_MAX = 1 << 16
 
 
@@ -71,7 +72,8 @@ def enrol(home: Home, names: Sequence[str]) -> None:
 
 
 def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
-    """What an agent of this run must not see: the gate's folder, every secret that the site file names, the other agents."""
+    """What an agent of this run sees: the runtime, the link and its own folder. The gate's folder, the other agents' and
+    every secret that the site file names are hidden even where somebody keeps them within the runtime."""
     secrets = {
         path_of(str(value), site_path.parent)
         for connection in loaded.site.connections
@@ -80,6 +82,7 @@ def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
     }
     others = [folder for folder in sorted((home.path / "agents").iterdir()) if folder.name != name]
     return Cell(
+        sees=(*runtime(), home.link.parent.absolute()),
         folders=(home.gate.absolute(), *(folder.absolute() for folder in others)),
         files=tuple(sorted(path for path in secrets if path.exists() and not path.is_relative_to(home.gate.absolute()))),
         own=home.agent(name).absolute(),
@@ -160,24 +163,28 @@ async def start_agent(home: Home, site_path: Path, loaded: Loaded, name: str, *,
     )  # fmt: skip
     if not available():
         argv = cell_of(home, site_path, loaded, name).command(argv)
-    env = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+    env = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": str(home.agent(name).absolute())}
     return await start(f"agent {name}", argv, env=env, log=home.path / "logs" / f"agent-{name}.log", speaks=False)
 
 
-async def keep_agent(make: Callable[[], Any], said: Callable[[str], None]) -> None:
-    """Run an agent for ever, restarting it with back-off. Until cancelled."""
+async def keep_agent(make: Callable[[], Any], said: Callable[[str], None], *, clock: Clock | None = None) -> None:
+    """Run an agent for ever, restarting it with back-off, which one that lived for a while begins anew. Until cancelled."""
+    clock = clock or RealClock()
     wait_s = RESTART_S_MIN
     child: Child | None = None
     try:
         while True:
+            since_ns = clock.monotonic_ns()
             try:
                 child = await make()
                 assert child is not None  # noqa: S101
                 code = await child.process.wait()
+                if clock.monotonic_ns() - since_ns > STEADY_S * SECOND_NS:
+                    wait_s = RESTART_S_MIN
                 said(f"{child.name} ended with {code}; started again in {wait_s:.0f} s")
             except StartError as error:
                 said(str(error))
-            await asyncio.sleep(wait_s)
+            await clock.sleep(wait_s)
             wait_s = min(wait_s * 2, RESTART_S_MAX)
     finally:
         if child is not None:
