@@ -245,7 +245,7 @@ class World:
         from holdfast.gate.identity.seal import opened
 
         key = self.gate.people.finish(attempt, opened(attempt.seal, PASSWORD))
-        return self.gate.sign(id, person, "", key, yes=yes, reason="fine").state
+        return self.gate.acts.sign(id, person, "", key, yes=yes, reason="fine").state
 
     def fill_disk(self) -> None:
         """From now on the state file can't grow; filled to the brim."""

@@ -276,7 +276,7 @@ async def test_only_a_person_raises_autonomy(served: Served) -> None:
     assert (await served.post("/v1/autonomy", wanted, door="people"))[0] == 204
     assert served.failed(served.propose(103.0)) == {"autonomy.observe"}
     with pytest.raises(ValueError, match="only a person"):
-        served.gate.set_autonomy(SP, "act", "a fault", "fault")
+        served.gate.acts.set_autonomy(SP, "act", "a fault", "fault")
     status, said = await served.post("/v1/autonomy", {**wanted, "scope": "nothing"}, door="people")
     assert status == 400
     assert SP in said

@@ -55,7 +55,7 @@ async def test_stop_works_on_a_full_disk_and_is_recorded_when_there_is_room(tmp_
     await world.run(3)
     world.propose(103.0)
     world.fill_disk()
-    world.gate.press_stop("*", "somebody")
+    world.gate.acts.press_stop("*", "somebody")
     assert world.gate.stop.stopped() == ("*",)
     await world.run(2)
     assert world.records("stop") == []
@@ -103,11 +103,11 @@ async def test_a_person_is_still_heard_from_the_reserve_and_no_write_uses_it(tmp
 
 async def test_a_resume_that_cannot_be_recorded_does_not_resume(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.gate.press_stop("*", "somebody")
+    world.gate.acts.press_stop("*", "somebody")
     world.fill_disk()
     world.gate._state.release_reserve()
     with pytest.raises(StateError):
-        world.gate.resume("*", "ann", b"s", 1)
+        world.gate.acts.resume("*", "ann", b"s", 1)
     assert world.gate.stop.stopped() == ("*",)
 
 

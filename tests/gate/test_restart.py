@@ -134,7 +134,7 @@ async def test_budgets_survive_a_restart(tmp_path: Path) -> None:
 
 async def test_a_stop_survives_a_restart(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.gate.press_stop("*", "somebody")
+    world.gate.acts.press_stop("*", "somebody")
     world.again()
     await world.run(3)
     assert world.failed(world.propose(103.0)) == {"stop.pressed"}

@@ -90,7 +90,7 @@ async def test_a_lost_write_freezes_its_tag_until_a_person_says_what_happened(tm
     attempt = world.gate.people.begin("Ann")
     key = opened(attempt.seal, PASSWORD)
     assert key is not None
-    world.gate.resolve("p1", "Ann", world.gate.people.finish(attempt, key), result="failed", reason="looked at the PLC")
+    world.gate.acts.resolve("p1", "Ann", world.gate.people.finish(attempt, key), result="failed", reason="looked at the PLC")
     assert world.state() == "failed"
     assert world.propose(101.0, id="p4").verdict == "permit"
     (record,) = world.records("resolved")
@@ -109,7 +109,7 @@ async def test_only_what_is_indeterminate_can_be_resolved(tmp_path: Path) -> Non
     assert key is not None
     for id in ("p1", "no-such"):
         with pytest.raises(ValueError, match="nothing to resolve"):
-            world.gate.resolve(id, "ann", key, result="verified", reason="")
+            world.gate.acts.resolve(id, "ann", key, result="verified", reason="")
 
 
 async def test_a_rejected_write_has_failed_and_its_budget_is_used_all_the_same(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ async def test_stop_pressed_during_the_second_look_is_obeyed(tmp_path: Path) -> 
         world = World(tmp_path / scope.replace("*", "all"))
         await world.run(3)
         assert world.propose(103.0).verdict == "permit"
-        world.plc.on_read = lambda: world.gate.press_stop(scope, "someone")  # noqa: B023 - run before the next round
+        world.plc.on_read = lambda: world.gate.acts.press_stop(scope, "someone")  # noqa: B023 - run before the next round
         await world.run(2)
         assert world.plc.written == []
 

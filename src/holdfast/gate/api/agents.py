@@ -111,7 +111,7 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         name = author(request)  # no limit on how often: the same stop again is not recorded again
         pressed = await read(request, STOP)
         try:
-            gate.press_stop(pressed.scope, name)
+            gate.acts.press_stop(pressed.scope, name)
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 

@@ -107,7 +107,7 @@ def people_app(gate: Gatekeeper) -> Litestar:
         vote = await read(request, VOTE)
         key = await unlock(vote.person, vote.password)
         try:
-            return json(gate.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason))
+            return json(gate.acts.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason))
         except ApprovalError as error:
             raise HTTPException(status_code=409, detail=str(error)) from None
 
@@ -115,7 +115,7 @@ def people_app(gate: Gatekeeper) -> Litestar:
     async def stop(request: Req) -> None:
         pressed = await read(request, STOP)
         try:
-            gate.press_stop(pressed.scope, pressed.by)
+            gate.acts.press_stop(pressed.scope, pressed.by)
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 
@@ -129,14 +129,14 @@ def people_app(gate: Gatekeeper) -> Litestar:
             )
         at_ns = gate.clock.now_ns()
         act = {"act": "resume", "scope": wanted.scope, "at_ns": at_ns}
-        gate.resume(wanted.scope, gate.inbox.named(wanted.person), key.sign(canonical(act)), at_ns)
+        gate.acts.resume(wanted.scope, gate.inbox.named(wanted.person), key.sign(canonical(act)), at_ns)
 
     @post("/v1/resolve", status_code=200)
     async def resolve(request: Req) -> Response[bytes]:
         wanted = await read(request, RESOLVED)
         key = await unlock(wanted.person, wanted.password)
         try:
-            return json(gate.resolve(wanted.proposal, wanted.person, key, result=wanted.result, reason=wanted.reason))
+            return json(gate.acts.resolve(wanted.proposal, wanted.person, key, result=wanted.result, reason=wanted.reason))
         except ValueError as error:
             raise HTTPException(status_code=409, detail=str(error)) from None
 
@@ -145,7 +145,7 @@ def people_app(gate: Gatekeeper) -> Litestar:
         wanted = await read(request, AUTONOMY)
         await unlock(wanted.person, wanted.password)
         try:
-            gate.set_autonomy(wanted.scope, wanted.level, gate.inbox.named(wanted.person), "person")
+            gate.acts.set_autonomy(wanted.scope, wanted.level, gate.inbox.named(wanted.person), "person")
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 
