@@ -6,7 +6,7 @@ Identity is the caller's token (HTTP) or the name the link was made with (direct
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
-import httpx
+import aiohttp
 from pydantic import TypeAdapter, ValidationError
 
 from holdfast.site.model import Site
@@ -129,21 +129,27 @@ _PROGRESS = TypeAdapter(Progress)
 
 
 class HttpLink:
-    """Over a Unix socket (`unix:/path`) or `https://host:port`. Raises LinkError; a request is never sent twice."""
+    """Over a Unix socket (`unix:/path`) or `https://host:port`. Raises LinkError; a message is never sent twice."""
 
     def __init__(self, address: str, token: str) -> None:
-        unix = address.removeprefix("unix:") if address.startswith("unix:") else None
         self.address = address
-        self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=unix, retries=0),
-            base_url="http://gate" if unix else address,
-            headers={"authorization": f"Bearer {token}"},
-            timeout=REQUEST_TIMEOUT_S,
-            trust_env=False,
-        )
+        self._base = "http://gate" if address.startswith("unix:") else address
+        self._headers = {"authorization": f"Bearer {token}"}
+        self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        await self._http.aclose()
+        """Safe to call twice."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _http(self) -> aiohttp.ClientSession:
+        """Made at the first use: it belongs to the event loop that it is made in."""
+        if self._session is None:
+            unix = self.address.removeprefix("unix:") if self.address.startswith("unix:") else None
+            connector = aiohttp.UnixConnector(unix) if unix else aiohttp.TCPConnector()
+            self._session = aiohttp.ClientSession(connector=connector, headers=self._headers)
+        return self._session
 
     async def site(self) -> Site:
         return _read(_SITE, await self._ask("GET", "/v1/site"))
@@ -184,21 +190,18 @@ class HttpLink:
         wait_s: float = 0.0,
         missing_ok: bool = False,
     ) -> bytes:
+        limit = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S + wait_s)
+        data = None if body is None else canonical(body)
         try:
-            answer = await self._http.request(
-                method,
-                path,
-                params=query,
-                content=None if body is None else canonical(body),
-                timeout=REQUEST_TIMEOUT_S + wait_s,
-            )
-        except httpx.HTTPError as error:
+            async with self._http().request(method, self._base + path, params=query, data=data, timeout=limit) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise LinkError(f"no answer from the gate at {self.address} ({type(error).__name__}); is `holdfast run` up?") from error
-        if answer.status_code == 404 and missing_ok:
+        if answer.status == 404 and missing_ok:
             return b""
-        if answer.status_code >= 400:
-            raise LinkError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
-        return answer.content
+        if answer.status >= 400:
+            raise LinkError(f"{method} {path}: {answer.status} {content[:500].decode(errors='replace')}")
+        return content
 
 
 def _read(adapter: TypeAdapter[T], body: bytes) -> T:

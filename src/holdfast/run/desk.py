@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
 
 from holdfast.terms import Record, Word, canonical
 
 TIMEOUT_S = 15.0
-EVENT_BYTES_MAX = 4 << 20
+EVENT_BYTES_MAX = 4 << 20  # of one line of the stream
 
 
 class DeskError(Exception):
@@ -35,12 +35,19 @@ class Desk:
 
     def __init__(self, home: Path) -> None:
         self._socket = home / "gate" / "people.sock"
-        self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(self._socket)), base_url="http://gate", timeout=TIMEOUT_S, trust_env=False
-        )
+        self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        await self._http.aclose()
+        """Safe to call twice."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _http(self) -> aiohttp.ClientSession:
+        """Made at the first use: it belongs to the event loop that it is made in."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self._socket)), read_bufsize=EVENT_BYTES_MAX)
+        return self._session
 
     async def status(self) -> Mapping[str, Any]:
         return await self._ask("GET", "/v1/status")
@@ -70,22 +77,25 @@ class Desk:
     async def events(self, after: int = 0) -> AsyncIterator[Record]:
         """Records from `after` on, for ever. Raises DeskError when the gate ends."""
         try:
-            async with self._http.stream("GET", f"/v1/events?after={after}", timeout=None) as answer:
-                async for line in answer.aiter_lines():
-                    if line.startswith("data: ") and len(line) <= EVENT_BYTES_MAX:
+            async with self._http().get(f"http://gate/v1/events?after={after}", timeout=aiohttp.ClientTimeout(total=None)) as answer:
+                async for line in answer.content:
+                    if line.startswith(b"data: "):
                         yield Record(**json.loads(line[6:]))
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unreachable(error) from error
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        limit = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        data = None if body is None else canonical(body)
         try:
-            answer = await self._http.request(method, path, content=None if body is None else canonical(body))
-        except httpx.HTTPError as error:
+            async with self._http().request(method, f"http://gate{path}", data=data, timeout=limit) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._unreachable(error) from error
-        if answer.status_code >= 400:
-            said = answer.json().get("error", answer.text) if answer.headers.get("content-type", "").startswith("application/json") else ""
-            raise DeskError(str(said) or f"the gate answered {answer.status_code}", refused=True)
-        return answer.json() if answer.content else None
+        if answer.status >= 400:
+            said = json.loads(content).get("error") if answer.content_type == "application/json" else ""
+            raise DeskError(str(said) or f"the gate answered {answer.status}", refused=True)
+        return json.loads(content) if content else None
 
     def _unreachable(self, error: Exception) -> DeskError:
         return DeskError(
