@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.language import duration, explain, flat, say
+from holdfast.language import duration, explain, flat, number, say
 
 ROOMS = sorted({f.name.split(".")[0] for f in files("holdfast.words").iterdir() if f.name.endswith(".toml")})
 CODE = re.compile(r'(?:passed|failed)\(\s*"([a-z_.]+)"')
@@ -68,10 +68,42 @@ def test_a_fact_is_text_and_no_template() -> None:
         ("86400", "1 d", "1 天"),
         ("90", "90 s", "90 秒"),
         ("2.5", "2.5 s", "2.5 秒"),
+        ("29.42418988", "29 s", "29 秒"),
+        ("0.1234567", "0.123 s", "0.123 秒"),
+        ("1799.475485", "29 min 59 s", "29 分钟 59 秒"),
+        ("7325.5", "2 h 2 min", "2 小时 2 分钟"),
+        ("3700", "1 h 1 min 40 s", "1 小时 1 分钟 40 秒"),
+        ("nan", "nan s", "nan 秒"),
     ],
 )
 def test_seconds_are_said_as_a_person_does(seconds: str, english: str, chinese: str) -> None:
     assert (duration(seconds, "en"), duration(seconds, "zh")) == (english, chinese)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("98.48716253", "98.49"),
+        ("0.000123456", "0.0001235"),
+        ("12345.678", "12346"),
+        ("123456", "123456"),
+        ("2.0", "2"),
+        ("1e-09", "1e-09"),
+        ("0.0", "0"),
+        ("grade DC01", "grade DC01"),
+        ("1.2.3", "1.2.3"),
+    ],
+)
+def test_a_number_is_shown_to_four_digits_and_text_as_it_is(value: str, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_two_different_numbers_never_look_the_same() -> None:
+    facts = {"value": "115.0001", "unit": "kN", "low": "90", "high": "115"}
+    assert say("envelope.range.above", facts, "en") == "115.0001 kN is above the range 90…115 kN."
+    assert say("envelope.dwell.early", {"since_s": "59.97", "dwell_s": "60"}, "en").startswith("The last move was only 59.97 s ago; 1 min")
+    late = {"of": "a", "age_s": "2.0004", "max_s": "2"}
+    assert say("fresh.age", late, "en") == "a is 2.0004 s old; 2 s is the most."
 
 
 def test_what_is_no_number_of_seconds_is_shown() -> None:
