@@ -12,6 +12,7 @@ Perfect: TypeAlias = Callable[[int, int], bytes]  # (level, index) -> 32 bytes
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 TILE_LEVELS = 8  # hashes of complete subtrees are worth storing at every 8th level: 1/255 more rows, proofs stay cheap
+TILE = 1 << TILE_LEVELS  # leaves
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -43,6 +44,28 @@ class Frontier:
                 stored.append((level, left, top))
         self.peaks.append(top)
         self.size += 1
+        return stored
+
+    def append_tile(self, leaves: Sequence[bytes]) -> list[tuple[int, int, bytes]]:
+        """The same for TILE hashes at once, which begin at a multiple of TILE: half the time. Raises ValueError."""
+        if self.size % TILE or len(leaves) != TILE:
+            raise ValueError(f"a tile is {TILE} leaves from a multiple of {TILE} on, not {len(leaves)} from {self.size} on")
+        sha256, level_hashes = hashlib.sha256, list(leaves)
+        while len(level_hashes) > 1:
+            level_hashes = [
+                sha256(b"\x01" + left + right).digest() for left, right in zip(level_hashes[::2], level_hashes[1::2], strict=True)
+            ]
+        (top,) = level_hashes
+        left, level = self.size >> TILE_LEVELS, TILE_LEVELS
+        stored = [(level, left, top)]
+        while left & 1:
+            top = node_hash(self.peaks.pop(), top)
+            left >>= 1
+            level += 1
+            if level % TILE_LEVELS == 0:
+                stored.append((level, left, top))
+        self.peaks.append(top)
+        self.size += TILE
         return stored
 
     def root(self) -> bytes:

@@ -6,29 +6,24 @@ each signed checkpoint states at its size. Notes kept elsewhere (a witness, the 
 
 import contextlib
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import apsw
 
 from holdfast.gate.ledger.checkpoint import CHECKPOINTS, Checkpoint, PublicKey, notes_in, parse, signed_by
+from holdfast.gate.ledger.leaves import pieces, reader
 from holdfast.gate.ledger.log import record_of
-from holdfast.gate.ledger.merkle import Frontier
+from holdfast.gate.ledger.merkle import TILE, Frontier
 from holdfast.gate.ledger.store import APPLICATION_ID, FILE, LOCK, StateError, cured
 from holdfast.terms import Record, Word
 
-FIELDS = {"seq", "at_ns", "kind", "label", "body"}
 NOTES_BYTES_MAX = 256 << 20
-
-# One encoder for all leaves: json.dumps with options builds one each time.
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+HASH_BYTES = 32
 
 
 class Verdict(Word):
@@ -56,10 +51,10 @@ def verify(path: Path, key: PublicKey, *, notes: Sequence[str] = ()) -> Verdict:
     frontier = Frontier()
     signed: list[int] = []
     try:
-        with cured(file), opened(file) as db, _one_snapshot(db):
+        with cured(file), readable(file) as uri, _reading(uri, file) as db, _one_snapshot(db):
             beside = _notes_beside(file)
             checkpoints = _checkpoints(db, key, [*beside, *notes])
-            _nodes(db, _walk(db, checkpoints, frontier, signed))
+            _nodes(db, _walk(db, uri, checkpoints, frontier, signed))
     except _Bad as bad:
         return Verdict(
             ok=False,
@@ -84,31 +79,49 @@ def verify(path: Path, key: PublicKey, *, notes: Sequence[str] = ()) -> Verdict:
     return Verdict(ok=True, records=frontier.size, signed=last, root=frontier.root().hex(), detail=detail)
 
 
-def _walk(db: apsw.Connection, checkpoints: Sequence[Checkpoint], frontier: Frontier, signed: list[int]) -> dict[tuple[int, int], bytes]:
+def _walk(
+    db: apsw.Connection, uri: str, checkpoints: Sequence[Checkpoint], frontier: Frontier, signed: list[int]
+) -> dict[tuple[int, int], bytes]:
     """Hash every leaf again, compare with each checkpoint as its size is reached, return the inner hashes worth storing."""
     inner: dict[tuple[int, int], bytes] = {}
     ahead = list(reversed(checkpoints))
     _settle(ahead, frontier, signed)
-    sha256 = hashlib.sha256
-    for row_seq, leaf, stored in db.execute("SELECT seq, bytes, hash FROM leaf ORDER BY seq"):
-        seq = frontier.size + 1
-        if row_seq != seq:
-            raise _Bad("ledger.gap", f"record {seq} is missing; the next one is {row_seq}", first_bad=seq)
-        if not isinstance(leaf, bytes):
-            raise _Bad("ledger.form", f"record {seq} holds no bytes", first_bad=seq)
-        hashed = sha256(b"\x00" + leaf).digest()
-        if hashed != stored:
-            raise _Bad("ledger.leaf", f"record {seq} was changed: its bytes don't have its hash", first_bad=seq)
-        _form(seq, leaf)
-        for level, index, node in frontier.append(hashed):
+    for piece in pieces(db, uri, _total(db)):
+        for level, index, node in _grown(frontier, piece.hashes, ahead, signed):
             inner[level, index] = node
-        if ahead and ahead[-1].size == seq:
-            _settle(ahead, frontier, signed)
+        if piece.fault is not None:
+            raise _Bad(piece.fault.code, piece.fault.detail, first_bad=piece.fault.seq)
     if ahead:
         lost = ahead[0].size
         detail = f"a checkpoint signs {lost} records, {frontier.size} are here: records {frontier.size + 1} to {lost} were cut off"
         raise _Bad("ledger.truncated", detail, first_bad=frontier.size + 1)
     return inner
+
+
+def _total(db: apsw.Connection) -> int:
+    """The highest number of a record; numbers begin at 1."""
+    row = db.execute("SELECT min(seq), max(seq) FROM leaf").fetchone()
+    lowest, highest = row if row else (None, None)
+    if lowest is not None and lowest < 1:
+        raise _Bad("ledger.gap", f"record 1 is missing; the next one is {lowest}", first_bad=1)
+    return highest or 0
+
+
+def _grown(frontier: Frontier, hashes: bytes, ahead: list[Checkpoint], signed: list[int]) -> Generator[tuple[int, int, bytes]]:
+    """Append leaf hashes, whole tiles at once where no checkpoint lies inside one; yield the inner hashes worth storing."""
+    leaves = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+    at = 0
+    while at < len(leaves):
+        nearest = ahead[-1].size if ahead else 0
+        tile = frontier.size % TILE == 0 and at + TILE <= len(leaves) and not frontier.size < nearest < frontier.size + TILE
+        if tile:
+            yield from frontier.append_tile(leaves[at : at + TILE])
+            at += TILE
+        else:
+            yield from frontier.append(leaves[at])
+            at += 1
+        if nearest == frontier.size:
+            _settle(ahead, frontier, signed)
 
 
 def _settle(ahead: list[Checkpoint], frontier: Frontier, signed: list[int]) -> None:
@@ -122,20 +135,6 @@ def _settle(ahead: list[Checkpoint], frontier: Frontier, signed: list[int]) -> N
             )
             raise _Bad("ledger.rewritten", detail, between=(before, checkpoint.size))
         signed.append(checkpoint.size)
-
-
-def _form(seq: int, leaf: bytes) -> None:
-    """One form and one place: a leaf that could be read two ways, or that sits elsewhere, is bad even if it is signed."""
-    try:
-        text = leaf.decode()
-        value: Any = json.loads(text)
-        same = _encode(value) == text
-    except (ValueError, RecursionError):
-        raise _Bad("ledger.form", f"record {seq} is not JSON in UTF-8", first_bad=seq) from None
-    if not same or not isinstance(value, dict) or value.keys() != FIELDS:
-        raise _Bad("ledger.form", f"record {seq} is not in canonical form", first_bad=seq)
-    if type(value["seq"]) is not int or value["seq"] != seq:
-        raise _Bad("ledger.order", f"in the place of record {seq} stands one that calls itself {value['seq']}", first_bad=seq)
 
 
 def _checkpoints(db: apsw.Connection, key: PublicKey, elsewhere: Iterable[str]) -> list[Checkpoint]:
@@ -209,25 +208,31 @@ def selected(db: apsw.Connection, *, after: int, kind: str, limit: int) -> tuple
 @contextlib.contextmanager
 def opened(file: Path) -> Generator[apsw.Connection]:
     """The state file, only to read, leaving nothing beside evidence where no gate runs. Raises StateError, OSError, apsw.Error."""
+    with readable(file) as uri, _reading(uri, file) as db:
+        yield db
+
+
+@contextlib.contextmanager
+def readable(file: Path) -> Generator[str]:
+    """The URI under which the state file, or a copy of what a killed gate left, can be read. Raises StateError, OSError."""
     if not file.is_file():
         raise StateError("state.missing", f"{file}: there is no such file. Give a state folder or its {FILE}.")
-    with contextlib.ExitStack() as stack:
-        wal = file.with_name(file.name + "-wal")
-        if not _gate_runs(file) and wal.exists() and wal.stat().st_size:
-            # What a killed gate left: recovering the WAL writes beside it, so that happens to a copy.
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-verify-")))
+    wal = file.with_name(file.name + "-wal")
+    if _gate_runs(file):
+        yield f"file:{quote(str(file))}?mode=ro"
+    elif wal.exists() and wal.stat().st_size:
+        # Recovering the WAL writes beside it, so that happens to a copy.
+        with tempfile.TemporaryDirectory(prefix="holdfast-verify-") as folder:
             for source in (file, wal):
-                shutil.copyfile(source, folder / source.name)
-            uri = f"file:{quote(str(folder / file.name))}?mode=ro"
-        elif _gate_runs(file):
-            uri = f"file:{quote(str(file))}?mode=ro"
-        else:
-            uri = f"file:{quote(str(file))}?immutable=1"
-        db = stack.enter_context(contextlib.closing(apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)))
-        db.set_busy_timeout(5_000)
-        # A hostile file must not run anything: no trusted schema, no surprises in views and triggers.
-        db.pragma("trusted_schema", False)
-        db.pragma("cell_size_check", True)
+                shutil.copyfile(source, Path(folder) / source.name)
+            yield f"file:{quote(str(Path(folder) / file.name))}?mode=ro"
+    else:
+        yield f"file:{quote(str(file))}?immutable=1"
+
+
+@contextlib.contextmanager
+def _reading(uri: str, file: Path) -> Generator[apsw.Connection]:
+    with contextlib.closing(reader(uri)) as db:
         if db.pragma("application_id") != APPLICATION_ID:
             raise StateError("state.foreign", f"{file}: a database, but not Holdfast's. Point to the right file.")
         yield db
