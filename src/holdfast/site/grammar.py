@@ -194,6 +194,48 @@ AGENT = Record(
     }
 )
 
+CONTEXT_SOURCE = Record(
+    {
+        "type": Field(Text(choices=("tag", "csv", "sqlite", "postgres")), "tag, csv, sqlite or postgres", True),
+        "tag": Field(REFERENCE, "the tag that says it (of tag)"),
+        "as": Field(Text(), "the name that conditions ask for: stand-4/bearing, or current.kind of a schedule (of tag)"),
+        "scale": Field(SCALE, "linear scaling of the tag's value (of tag): {raw: [0, 10], eng: [0, 1]}"),
+        "file": Field(FILE_NAME, "the CSV file or the SQLite database, beside the site file (of csv and sqlite)"),
+        "query": Field(Text(), "one SELECT (of sqlite and postgres)"),
+        "host": Field(Text(), "the server (of postgres)"),
+        "port": Field(Number(least=1, most=65535, whole=True), "5432 if left out (of postgres)"),
+        "database": Field(Text(), "its name (of postgres)"),
+        "user": Field(Text(), "one that may only read (of postgres)"),
+        "password": Field(Text(), "file: or env: (of postgres)"),
+        "every": Field(Duration(most_s=60.0), "how often it is looked at; 10s if left out (not of tag)"),
+    }
+)
+CONTEXT = Record(
+    {
+        "kind": Field(Text(choices=("health", "schedule", "inventory", "lots")), "what it is about", True),
+        "source": Field(CONTEXT_SOURCE, "where it comes from: {type: csv, file: plan.csv}", True),
+        "columns": Field(Table(Text()), "our columns and what the source calls them: {from: Start, to: 结束}"),
+        "newer_than": Field(Duration(), "a time: what is older is missing", True),
+    }
+)
+
+OUTBOX = Record(
+    {
+        "type": Field(Text(choices=("file", "sqlite", "postgres", "webhook")), "file, sqlite, postgres or webhook", True),
+        "orders": Field(Listing(Text(choices=("hold_batch", "work_order", "notify")), least=1), "the kinds of order that it takes", True),
+        "equipment": Field(Listing(Text(), least=1), "only orders about these; all if left out"),
+        "file": Field(FILE_NAME, "in the gate's folder `outbox`, or an absolute path (of file and sqlite)"),
+        "table": Field(Text(pattern=r"[A-Za-z_][A-Za-z0-9_]{0,62}", wanted="write a table's name"), "its table (of sqlite and postgres)"),
+        "host": Field(Text(), "the server (of postgres)"),
+        "port": Field(Number(least=1, most=65535, whole=True), "5432 if left out (of postgres)"),
+        "database": Field(Text(), "its name (of postgres)"),
+        "user": Field(Text(), "one that may only insert there (of postgres)"),
+        "password": Field(Text(), "file: or env: (of postgres)"),
+        "url": Field(Text(), "https://HOST/PATH, or env: (of webhook)"),
+        "token": Field(Text(), "file: or env: of a bearer token (of webhook)"),
+    }
+)
+
 KEEP = Text(
     pattern=r"\s*(>=|<=)\s*[0-9]+(\.[0-9]+)?\s*(%\s*of\s+\S.*)?",
     wanted='write ">= 98% of line/speed_ref" or "<= 12.5"',
@@ -222,6 +264,8 @@ SITE = Record(
         ),
         "templates": Field(Table(Table(TEMPLATE_PART)), "tags that come together, with {placeholders}"),
         "equipment": Field(Table(EQUIPMENT), "the plant's equipment with its tags", True, "write equipment: {line: {tags: {…}}}"),
+        "context": Field(Table(CONTEXT), "what the plant knows beside its tags: health, schedule, inventory, lots"),
+        "outbox": Field(Table(OUTBOX), "where orders go: batches to hold, work orders, notes to people"),
         "perception": Field(Listing(DETECTOR), "what watches the data"),
         "agents": Field(Table(AGENT), "who may propose"),
         "default_approvals": Field(Listing(Text(), least=1), "roles asked where a rule names none; [operator] if left out"),

@@ -12,11 +12,13 @@ from holdfast import plugins
 from holdfast.site import lines, taglist
 from holdfast.site.alarms import make_alarms
 from holdfast.site.connections import make_connections
+from holdfast.site.context import make_context
 from holdfast.site.envelopes import check_loop_units, make_envelopes, make_equals
 from holdfast.site.grammar import SITE, TAG
 from holdfast.site.log import Log, nearest
 from holdfast.site.model import AlarmLimits, Connection, Envelope, Equipment, Loop, Policy, Problem, Site, SiteError
 from holdfast.site.names import Directory, Register, clean
+from holdfast.site.outbox import make_outbox
 from holdfast.site.points import make_loop, make_tag
 from holdfast.site.rules import make_policy
 from holdfast.site.shapes import At, Block
@@ -132,6 +134,8 @@ def _site(block: Block, desk: _Desk) -> Site:
         policy=_policy(block, plant.tags, [a.name for a in agents], desk),
         modes=_modes(block, desk),
         stop_tag=make_equals(block.block("stop"), "", plant.directory, log),
+        context=make_context(dict(block.each("context")), plant.directory, log),
+        outbox=make_outbox(dict(block.each("outbox")), [e.name for e in plant.equipment], log),
     )
 
 

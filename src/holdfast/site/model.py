@@ -7,7 +7,7 @@ the order of a frame's columns and of the reasons in a decision.
 
 from typing import ClassVar, Literal
 
-from holdfast.terms import Autonomy, Priority, Tag, Word
+from holdfast.terms import Autonomy, Priority, Scale, Tag, Word
 
 
 class Equals(Word):
@@ -173,6 +173,49 @@ class Objective(Word):
     keep: tuple[tuple[str, str, float, str], ...] = ()  # (tag, ">=" or "<=", factor, other tag or "")
 
 
+ContextKind = Literal["health", "schedule", "inventory", "lots"]
+
+
+class ContextTable(Word):
+    """What the plant knows beside its tags: where a table comes from, its columns, and how old it may be.
+
+    `source` "tag" has the options tag and as, and `scale`; "csv" file; "sqlite" file and query; "postgres" host, port,
+    database, user, password and query.
+    """
+
+    name: str
+    kind: ContextKind
+    source: Literal["tag", "csv", "sqlite", "postgres"]
+    options: tuple[tuple[str, str | float | bool | None], ...] = ()
+    scale: Scale | None = None
+    columns: tuple[tuple[str, str], ...] = ()  # (our column, the source's), where they differ
+    newer_than_s: float
+    every_s: float = 10.0  # how often the source is looked at
+    line: int = 0
+
+    apart: ClassVar[tuple[str, ...]] = ("line",)
+
+    def option(self, name: str, default: str | float | bool | None = None) -> str | float | bool | None:
+        return dict(self.options).get(name, default)
+
+
+class OutboxTarget(Word):
+    """Where orders go. `type` "file" has the option file; "sqlite" file and table; "postgres" host, port, database, user,
+    password and table; "webhook" url and token."""
+
+    name: str
+    type: Literal["file", "sqlite", "postgres", "webhook"]
+    kinds: tuple[str, ...]  # of orders that it takes
+    equipment: tuple[str, ...] = ()  # of those, only for these; () for all
+    options: tuple[tuple[str, str | float | bool | None], ...] = ()
+    line: int = 0
+
+    apart: ClassVar[tuple[str, ...]] = ("line",)
+
+    def option(self, name: str, default: str | float | bool | None = None) -> str | float | bool | None:
+        return dict(self.options).get(name, default)
+
+
 class Site(Word):
     """One configuration. `digest(site)` is its identity in the record."""
 
@@ -193,6 +236,8 @@ class Site(Word):
     policy: Policy = Policy(revision=0, rules=())
     modes: str = ""  # canonical text of the site's own failure modes
     stop_tag: Equals | None = None
+    context: tuple[ContextTable, ...] = ()
+    outbox: tuple[OutboxTarget, ...] = ()
 
     def tag(self, name: str) -> Tag | None:
         return next((t for t in self.tags if t.name == name), None)
