@@ -424,6 +424,7 @@ class Gatekeeper:
             "yields": sorted(self.moves.yields.items()),
             "jobs": [{"proposal": job.proposal.id, "state": job.state, "tags": job.tags} for job in self.jobs.open()],
             "connections": {name: dict(connector.health()) for name, connector in self.connectors.items()},
+            "rows": {table.id: self.rings[table.id].next_seq for table in self.tables.values()},
             "records": self.log.size,
         }
 
