@@ -10,7 +10,7 @@ import pytest
 from holdfast.language import duration, explain, flat, number, say
 
 ROOMS = sorted({f.name.split(".")[0] for f in files("holdfast.words").iterdir() if f.name.endswith(".toml")})
-CODE = re.compile(r'(?:passed|failed)\(\s*"([a-z_.]+)"')
+CODE = re.compile(r'(?:passed|settled|failed)\(\s*"([a-z_.]+)"')
 GUARD = Path(__file__).parents[2] / "src/holdfast/gate/guard"
 
 

@@ -1,9 +1,11 @@
 """What an approval signs: the proposal, the configuration, the setpoints it starts from and the modes it relies on."""
 
+import hashlib
 import math
 from typing import Any
 
 from holdfast.gate.guard.case import Case
+from holdfast.gate.guard.written import snapshot_bytes
 from holdfast.terms import Snapshot, digest, plain
 
 
@@ -12,9 +14,7 @@ def binds(case: Case) -> str:
     present = {target.bound.tag.name: case.present(target.bound) for target in case.targets}
     modes: dict[str, float | None] = {}
     for target in case.targets:
-        bound = target.bound
-        musts = (bound.enable, *((bound.maintenance,) if bound.maintenance else ()), *bound.requires)
-        for watch in (*(must.watch for must in musts), *((bound.range_by,) if bound.range_by else ())):
+        for watch in target.bound.modes:
             reading = case.sound(watch)
             modes[watch.tag.name] = None if reading is None else reading.value
     return digest({"proposal": case.proposal, "configuration": case.compiled.digest, "present": present, "modes": modes})
@@ -31,7 +31,7 @@ def recorded(snapshot: Snapshot) -> Any:
 def snapshot_digest(snapshot: Snapshot) -> str:
     """SHA-256 of the canonical bytes of `recorded(snapshot)`, hex."""
     try:
-        return digest(snapshot)
+        return hashlib.sha256(snapshot_bytes(snapshot)).hexdigest()
     except ValueError:  # a Bad reading carries NaN
         return digest(recorded(snapshot))
 

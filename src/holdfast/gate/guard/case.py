@@ -1,8 +1,9 @@
 """One proposal before the guard: what it wants, what is known, and the checks' common questions. Making one never raises."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 from holdfast.gate.guard.compile import Bound, Compiled, Must, Watch
 from holdfast.gate.guard.readings import flaw
@@ -12,6 +13,22 @@ SETS_MAX = 16  # tags in one group
 TEXT_MAX = 200  # characters of one fact
 Overlay = dict[str, float]
 _RANK = {level: rank for rank, level in enumerate(AUTONOMIES)}
+
+
+T = TypeVar("T")
+REASONS_MAX = 4096  # reasons that are made once, of the configuration
+
+
+class Once(Generic[T]):
+    """`functools.cached_property` without its lock: a case lives within one decision, in one thread."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+
+    def __get__(self, case: Any, of: type | None = None) -> T:
+        made = case.__dict__[self._name] = self._make(case)  # from now on the instance's own attribute is found first
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +49,15 @@ class Case:
         self.compiled = compiled
         self.snapshot = snapshot
         self._flaws: dict[int, str] = {}  # by identity of the watch, which the configuration keeps alive
+        self._present: dict[str, float | None] = {}
 
-    @cached_property
+    @Once
     def sets(self) -> tuple[tuple[str, float], ...]:
         """(tag, asked) of a write, () for anything else. Raises on a malformed one, which fails the check that asked."""
         action = self.proposal.action
         return tuple((name, value) for name, value in action.sets[:SETS_MAX]) if isinstance(action, Write) else ()
 
-    @cached_property
+    @Once
     def readings(self) -> dict[str, Reading | None]:
         """By tag; None for a tag with two readings, which is none."""
         found: dict[str, Reading | None] = {}
@@ -47,7 +65,7 @@ class Case:
             found[reading.tag] = None if reading.tag in found else reading
         return found
 
-    @cached_property
+    @Once
     def targets(self) -> tuple[Target, ...]:
         """The bounded tags of a write, in order; tags without bounds are `addressed`'s business."""
         found: list[Target] = []
@@ -74,12 +92,18 @@ class Case:
 
     def sound(self, watch: Watch) -> Reading | None:
         """The reading of a tag if a decision may rest on it."""
-        return self.readings.get(watch.tag.name) if self.flaw(watch) == "" else None
+        found = self._flaws.get(id(watch))
+        if found is None:
+            found = self.flaw(watch)
+        return None if found else self.readings.get(watch.tag.name)
 
     def present(self, bound: Bound) -> float | None:
         """The active setpoint."""
-        reading = self.sound(bound.present)
-        return None if reading is None else reading.value
+        name = bound.tag.name
+        if name not in self._present:
+            reading = self.sound(bound.present)
+            self._present[name] = None if reading is None else reading.value
+        return self._present[name]
 
     def values(self, watch: Watch) -> tuple[float, ...] | None:
         """The value now, and those that this proposal or pending ones would give the tag; None if now is not known."""
@@ -87,15 +111,18 @@ class Case:
         if reading is None:
             return None
         name = watch.tag.name
-        later = [world[name] for world in self.worlds if name in world]
-        return (reading.value, *later)
+        if name not in self.changing:
+            return (reading.value,)
+        return (reading.value, *(world[name] for world in self.worlds if name in world))
 
     def holds(self, must: Must) -> bool | None:
         """Whether the tag has the value now and after every step; None if it isn't known."""
         values = self.values(must.watch)
-        return None if values is None else all(value == must.value for value in values)
+        if values is None:
+            return None
+        return values[0] == must.value if len(values) == 1 else all(value == must.value for value in values)
 
-    @cached_property
+    @Once
     def pending(self) -> Overlay:
         """What tags would be once everything asked for or in flight had happened."""
         overlay: Overlay = {}
@@ -104,7 +131,7 @@ class Case:
                 overlay |= self._effect(move.tag, move.after)
         return overlay
 
-    @cached_property
+    @Once
     def worlds(self) -> tuple[Overlay, ...]:
         """Tags changed after each step of the group, as things are and as if what is pending had happened."""
         found: list[Overlay] = []
@@ -116,12 +143,17 @@ class Case:
                     found.append(world)
         return tuple(found)
 
+    @Once
+    def changing(self) -> frozenset[str]:
+        """Tags that any of the worlds changes."""
+        return frozenset(name for world in self.worlds for name in world)
+
     def _effect(self, name: str, value: float) -> Overlay:
         """A written setpoint, and the active one that follows it."""
         bound = self.compiled.bounds.get(name)
         return {name: value} if bound is None else {name: value, bound.present.tag.name: value}
 
-    @cached_property
+    @Once
     def level(self) -> tuple[Autonomy, str]:
         """The autonomy in force and who set it: the lowest of plant, equipment, envelope, agent and what faults left."""
         return min(self._levels(), key=lambda found: _RANK[found[0]])
@@ -154,16 +186,31 @@ class Case:
                 yield move
 
 
+def _reason(code: str, ok: bool, tag: str, facts: tuple[tuple[str, str], ...]) -> Reason:
+    # A frozen dataclass sets its fields one by one through object.__setattr__; a decision makes some twenty reasons.
+    reason = object.__new__(Reason)
+    object.__setattr__(reason, "__dict__", {"code": code, "passed": ok, "tag": tag, "facts": facts})
+    return reason
+
+
 def passed(code: str, tag: str = "", **facts: str) -> Reason:
-    return Reason(code=code, passed=True, tag=tag, facts=tuple(facts.items()))
+    return _reason(code, True, tag, tuple(facts.items()))
+
+
+@lru_cache(maxsize=REASONS_MAX)
+def settled(code: str, tag: str = "", **facts: str) -> Reason:
+    """A passed reason whose facts come from the configuration alone: made once."""
+    return passed(code, tag, **facts)
 
 
 def failed(code: str, tag: str = "", **facts: str) -> Reason:
-    return Reason(code=code, passed=False, tag=clean(tag), facts=tuple((name, clean(fact)) for name, fact in facts.items()))
+    return _reason(code, False, clean(tag), tuple([(name, clean(fact)) for name, fact in facts.items()]))
 
 
 def clean(text: object) -> str:
     """Text that may come from an agent, short and fit for the record."""
+    if type(text) is str and text.isascii() and len(text) <= TEXT_MAX:
+        return text
     try:
         shown = text if isinstance(text, str) else str(text)
     except Exception:  # noqa: BLE001  an integer of 5000 digits has no text

@@ -1,13 +1,15 @@
 """A site made ready for decisions, once: lookups, bounds in the units they are compared in, programs of the rules."""
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from holdfast.gate.guard import policy
-from holdfast.gate.guard.cel import Language, Program, Variable
+from holdfast.gate.guard.cel import Language, Program, Together, Variable
 from holdfast.gate.guard.conditions import Input
-from holdfast.gate.guard.exact import exact
+from holdfast.gate.guard.exact import exact, shown
 from holdfast.site.model import Envelope, Equals, Equipment, Problem, Rule, Site, SiteError
 from holdfast.terms import SECOND_NS, Autonomy, Tag, digest
 
@@ -30,6 +32,7 @@ class Must:
 
     watch: Watch
     value: float
+    label: str  # the value as a person reads it: a state's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,40 @@ class CompiledRule:
     variables: tuple[Variable, ...]
     watches: tuple[Watch | None, ...]  # of the variables; None for context
     needs_value: bool  # uses proposed or present, so it can only be about a write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleInput:
+    """Something that rules read, once for all of them."""
+
+    variable: Variable
+    watch: Watch | None  # of a tag; None for context
+    fact: str  # "health:NAME" and so on
+    shown: str  # as it is written in a condition
+    rule: str  # the first that reads it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """The rules that apply to one agent's action on one target, with all that they read."""
+
+    rules: tuple[CompiledRule, ...] = ()
+    inputs: tuple[RuleInput, ...] = ()
+    ids: str = ""
+    together: Together | None = None
+
+
+NO_RULES = RuleSet()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """One row of a range, both ends included, and how a person reads it."""
+
+    low: float
+    high: float
+    low_shown: str
+    high_shown: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +89,9 @@ class Bound:
     maintenance: Must | None
     requires: tuple[Must, ...]
     range_by: Watch | None
-    rows: tuple[tuple[str, tuple[float, float]], ...] | None  # tightened by the tag's EURange; None: no range at all
+    limits: dict[str, Limits | None] | None  # by state name, "" for all; tightened by EURange; None: no range at all
     present: Watch  # the active setpoint
+    modes: tuple[Watch, ...]  # enable, maintenance, requires and the range's state: what a signature for a write relies on
     watched: tuple[Watch, ...]  # all of the above and rests_on, each tag once
     step: Decimal | None
     rate: Decimal | None
@@ -65,10 +103,10 @@ class Bound:
     resolution: float  # half a step of the wire's raw number, in the tag's unit
     wired: bool  # the connection may write
     heartbeat: bool
-    rules: tuple[tuple[str, tuple[CompiledRule, ...]], ...]  # by agent
+    rules: dict[str, RuleSet]  # by agent
 
-    def rules_for(self, agent: str) -> tuple[CompiledRule, ...]:
-        return next((rules for name, rules in self.rules if name == agent), ())
+    def rules_for(self, agent: str) -> RuleSet:
+        return self.rules.get(agent, NO_RULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +139,7 @@ def compile_site(site: Site) -> Compiled:
         site=site,
         digest=digest(site),
         tags=tags,
-        bounds={e.tag: _bound(site, e, tags, heartbeats, rules) for e in site.envelopes},
+        bounds={e.tag: _bound(site, e, tags, heartbeats, rules, language) for e in site.envelopes},
         equipment={e.name: e for e in site.equipment},
         agents={a.name: a.autonomy for a in site.agents},
         sis=frozenset(tag.name for tag in site.tags if tag.sis),
@@ -120,6 +158,30 @@ def applies(rule: Rule, agent: str, kind: str, target: str) -> bool:
     return any(fnmatchcase(target, glob) for glob in rule.tags)
 
 
+def rule_set(rules: Iterable[CompiledRule], resting: Mapping[str, Watch], language: Language | None = None) -> RuleSet:
+    """`resting` are the watches of the bound that is written: where it rests on a tag, its rules do so as strictly.
+
+    With a `language` the rules are compiled to be evaluated together too, which pays where the set is used more than once.
+    """
+    of = tuple(rules)
+    inputs: dict[str, RuleInput] = {}
+    for rule in of:
+        for variable, watch in zip(rule.variables, rule.watches, strict=True):
+            source = variable.input
+            inputs.setdefault(
+                variable.name,
+                RuleInput(
+                    variable=variable,
+                    watch=None if watch is None else resting.get(source.name, watch),
+                    fact=f"{source.kind}:{source.name}",
+                    shown=f'{source.kind}("{source.name}")',
+                    rule=rule.rule.id,
+                ),
+            )
+    together = None if language is None else language.together([rule.program for rule in of])
+    return RuleSet(rules=of, inputs=tuple(inputs.values()), ids=", ".join(rule.rule.id for rule in of), together=together)
+
+
 def _rule(loaded: policy.Loaded, tags: dict[str, Tag]) -> CompiledRule:
     return CompiledRule(
         rule=loaded.rule,
@@ -135,20 +197,31 @@ def _watch(tag: Tag) -> Watch:
 
 
 def _must(equals: Equals, tags: dict[str, Tag]) -> Must:
-    return Must(watch=_watch(tags[equals.tag]), value=equals.value)
+    return _demand(_watch(tags[equals.tag]), equals.value)
+
+
+def _demand(watch: Watch, value: float) -> Must:
+    return Must(watch=watch, value=value, label=next((name for number, name in watch.tag.states if number == value), shown(value)))
 
 
 def _ns(seconds: float) -> int:
     return round(seconds * SECOND_NS)
 
 
-def _bound(site: Site, envelope: Envelope, tags: dict[str, Tag], heartbeats: frozenset[str], rules: tuple[CompiledRule, ...]) -> Bound:
+def _bound(
+    site: Site,
+    envelope: Envelope,
+    tags: dict[str, Tag],
+    heartbeats: frozenset[str],
+    rules: tuple[CompiledRule, ...],
+    language: Language,
+) -> Bound:
     tag = tags[envelope.tag]
     equipment = next((e for e in site.equipment if e.name == envelope.equipment), Equipment(name=envelope.equipment, autonomy="observe"))
     resting = {name: _resting(envelope, tags[name]) for name in (envelope.rests_on.tags if envelope.rests_on else ())}
 
     def must(equals: Equals) -> Must:
-        return Must(watch=resting.get(equals.tag) or _watch(tags[equals.tag]), value=equals.value)
+        return _demand(resting.get(equals.tag) or _watch(tags[equals.tag]), equals.value)
 
     def watch(name: str) -> Watch:
         return resting.get(name) or _watch(tags[name])
@@ -170,8 +243,9 @@ def _bound(site: Site, envelope: Envelope, tags: dict[str, Tag], heartbeats: fro
         maintenance=maintenance,
         requires=requires,
         range_by=range_by,
-        rows=_rows(envelope, tag),
+        limits=_limits(envelope, tag),
         present=present,
+        modes=(*(m.watch for m in musts), *((range_by,) if range_by else ())),
         watched=tuple(watched.values()),
         step=None if envelope.step is None else exact(envelope.step),
         rate=None if envelope.rate is None else exact(envelope.rate.max),
@@ -183,7 +257,7 @@ def _bound(site: Site, envelope: Envelope, tags: dict[str, Tag], heartbeats: fro
         resolution=_resolution(tag),
         wired=connection is not None and connection.writes,
         heartbeat=envelope.tag in heartbeats,
-        rules=tuple((a.name, tuple(r for r in rules if applies(r.rule, a.name, "write", tag.name))) for a in site.agents),
+        rules={a.name: rule_set((r for r in rules if applies(r.rule, a.name, "write", tag.name)), watched, language) for a in site.agents},
     )
 
 
@@ -192,14 +266,17 @@ def _resting(envelope: Envelope, tag: Tag) -> Watch:
     return Watch(tag=tag, age_s_max=envelope.rests_on.newer_than_s, still_s_max=envelope.rests_on.moves_within_s)
 
 
-def _rows(envelope: Envelope, tag: Tag) -> tuple[tuple[str, tuple[float, float]], ...] | None:
+def _limits(envelope: Envelope, tag: Tag) -> dict[str, Limits | None] | None:
     rows = envelope.range.rows if envelope.range else None
-    if tag.eu_range is None:
-        return rows
-    low, high = tag.eu_range
-    if rows is None:
-        return (("", (low, high)),)
-    return tuple((name, (max(low, row[0]), min(high, row[1]))) for name, row in rows)
+    if rows is None and tag.eu_range is None:
+        return None
+    low, high = tag.eu_range or (-math.inf, math.inf)
+    found: dict[str, Limits | None] = {}
+    for name, row in (("", (low, high)),) if rows is None else rows:
+        ends = max(low, row[0]), min(high, row[1])
+        # A state given twice selects nothing.
+        found[name] = None if name in found else Limits(low=ends[0], high=ends[1], low_shown=shown(ends[0]), high_shown=shown(ends[1]))
+    return found
 
 
 def _resolution(tag: Tag) -> float:
@@ -257,4 +334,17 @@ def reads(compiled: Compiled) -> frozenset[str]:
     return frozenset(names | ({compiled.stop.watch.tag.name} if compiled.stop else set()))
 
 
-__all__ = ["Bound", "Compiled", "CompiledRule", "Input", "Must", "Watch", "applies", "compile_site", "reads"]
+__all__ = [
+    "Bound",
+    "Compiled",
+    "CompiledRule",
+    "Input",
+    "Must",
+    "RuleInput",
+    "RuleSet",
+    "Watch",
+    "applies",
+    "compile_site",
+    "reads",
+    "rule_set",
+]

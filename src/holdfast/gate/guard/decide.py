@@ -44,10 +44,13 @@ def decide(proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapsh
     already, having recorded the snapshot; without it, it is computed here.
     """
     case = Case(proposal, author, compiled, snapshot)
-    reasons = [reason for code, check in BEFORE_POLICY for reason in _made(code, check, case)]
+    reasons: list[Reason] = []
+    for code, check in BEFORE_POLICY:
+        reasons += _made(code, check, case)
     ruling = _ruling(case)
     reasons += ruling.reasons
-    reasons += [reason for code, check in AFTER_POLICY for reason in _made(code, check, case)]
+    for code, check in AFTER_POLICY:
+        reasons += _made(code, check, case)
     signed, of_snapshot = _digests(case, snapshot_sha256, reasons)
     level = _level(case)
     outcome: Outcome = ruling.outcome
@@ -55,8 +58,10 @@ def decide(proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapsh
     asks = outcome == "ask" or (outcome == "permit" and level == "ask")
     if asks and not roles:  # an ask that names nobody would wait for nobody
         reasons.append(failed("policy.no_role"))
-    if not all(reason.passed for reason in reasons if not _only_observe(reason)):
-        outcome = "failed"
+    for reason in reasons:
+        # The level `observe` is the truth table's first column, not a failed check; it refuses by itself.
+        if not reason.passed and reason.code != "autonomy.observe":
+            outcome = "failed"
     answer, would = verdict(level, outcome)
     return Decision(
         proposal=clean(getattr(proposal, "id", "")),
@@ -70,11 +75,6 @@ def decide(proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapsh
         reasons=tuple(reasons),
         roles=roles if answer == "ask" else (),
     )
-
-
-def _only_observe(reason: Reason) -> bool:
-    # The level `observe` is the truth table's first column, not a failed check; it refuses by itself.
-    return reason.code == "autonomy.observe"
 
 
 def _made(code: str, check: Check, case: Case) -> tuple[Reason, ...]:

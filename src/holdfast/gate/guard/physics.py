@@ -3,7 +3,8 @@
 At a limit passes, the next number above fails. Range compares the wire's doubles; step and rate compare exact decimals.
 """
 
-from holdfast.gate.guard.case import Case, Target, failed, passed
+from holdfast.gate.guard.case import Case, Target, failed, passed, settled
+from holdfast.gate.guard.compile import Limits
 from holdfast.gate.guard.exact import gap, shown, total
 from holdfast.gate.guard.readings import state
 from holdfast.terms import SECOND_NS, Reason
@@ -15,8 +16,8 @@ def in_range(case: Case) -> tuple[Reason, ...]:
 
 def _range(case: Case, target: Target) -> Reason:
     bound, name, unit = target.bound, target.bound.tag.name, target.bound.tag.unit
-    if bound.rows is None:
-        return passed("envelope.range.none", name)
+    if bound.limits is None:
+        return settled("envelope.range.none", name)
     if target.value is None:
         return failed("envelope.range.unknown", name, of=name)
     wanted: tuple[str, ...] = ("",)
@@ -26,22 +27,33 @@ def _range(case: Case, target: Target) -> Reason:
         if values is None:
             return failed("envelope.range.unknown", name, of=watch.tag.name)
         states = [state(value, watch) for value in values]
-        if any(found is None for found in states):
+        if None in states:
             return failed("envelope.range.unlisted", name, of=watch.tag.name, state=", ".join(shown(v) for v in values))
         wanted = tuple(dict.fromkeys(found for found in states if found is not None))
-    # A state given twice, or not at all, selects nothing.
-    rows = [(row, [limits for of, limits in bound.rows if of == row]) for row in wanted]
-    for row, limits in rows:
-        if len(limits) != 1:
+    rows: list[Limits] = []
+    for row in wanted:
+        limits = bound.limits.get(row)
+        if limits is None:
             return failed("envelope.range.unlisted", name, of=bound.range_by.tag.name if bound.range_by else name, state=row)
-    low, high = max(limits[0][0] for _, limits in rows), min(limits[0][1] for _, limits in rows)
-    facts = {"value": shown(target.value), "low": shown(low), "high": shown(high), "unit": unit}
+        rows.append(limits)
+    lowest, highest = max(rows, key=_low), min(rows, key=_high)
+    low, high = lowest.low, highest.high
+    facts = {"value": shown(target.value), "low": lowest.low_shown, "high": highest.high_shown, "unit": unit}
     if bound.range_by is not None:
-        facts["state"] = ", ".join(f"{bound.range_by.tag.name.rsplit('/', 1)[-1]} {row}" for row in wanted)
+        of = bound.range_by.tag.name.rsplit("/", 1)[-1]
+        facts["state"] = ", ".join([f"{of} {row}" for row in wanted])
     if low <= target.value <= high:
         return passed("envelope.range", name, **facts)
     side = "above" if target.value > high else "below"
     return failed(f"envelope.range.{side}" + (".state" if bound.range_by is not None else ""), name, **facts)
+
+
+def _low(limits: Limits) -> float:
+    return limits.low
+
+
+def _high(limits: Limits) -> float:
+    return limits.high
 
 
 def step(case: Case) -> tuple[Reason, ...]:
@@ -51,7 +63,7 @@ def step(case: Case) -> tuple[Reason, ...]:
 def _step(case: Case, target: Target) -> Reason:
     bound, name = target.bound, target.bound.tag.name
     if bound.step is None:
-        return passed("envelope.step.none", name)
+        return settled("envelope.step.none", name)
     present = case.present(bound)
     if present is None or target.value is None:
         return failed("envelope.step.unknown", name, of=bound.present.tag.name)
@@ -67,7 +79,7 @@ def rate(case: Case) -> tuple[Reason, ...]:
 def _rate(case: Case, target: Target) -> Reason:
     bound, name = target.bound, target.bound.tag.name
     if bound.rate is None:
-        return passed("envelope.rate.none", name)
+        return settled("envelope.rate.none", name)
     present = case.present(bound)
     if present is None or target.value is None:
         return failed("envelope.rate.unknown", name, of=bound.present.tag.name)
@@ -85,7 +97,7 @@ def writes(case: Case) -> tuple[Reason, ...]:
 def _writes(case: Case, target: Target) -> Reason:
     bound, name, budget = target.bound, target.bound.tag.name, target.bound.envelope.writes
     if budget is None:
-        return passed("envelope.writes.none", name)
+        return settled("envelope.writes.none", name)
     since_ns = case.snapshot.at_ns - bound.writes_ns
     count = 1 + sum(1 for m in case.moves(bound) if m.ours and m.at_ns > since_ns)
     facts = {"count": str(count), "max": str(budget.max), "per_s": shown(budget.per_s)}
@@ -99,10 +111,10 @@ def dwell(case: Case) -> tuple[Reason, ...]:
 def _dwell(case: Case, target: Target) -> Reason:
     bound, name = target.bound, target.bound.tag.name
     if bound.envelope.dwell_s is None:
-        return passed("envelope.dwell.none", name)
+        return settled("envelope.dwell.none", name)
     last_ns = max((m.at_ns for m in case.moves(bound)), default=None)
     if last_ns is None:
-        return passed("envelope.dwell.first", name)
+        return settled("envelope.dwell.first", name)
     since_ns = case.snapshot.at_ns - last_ns
     facts = {"since_s": shown(since_ns / SECOND_NS), "dwell_s": shown(bound.envelope.dwell_s)}
     return passed("envelope.dwell", name, **facts) if since_ns >= bound.dwell_ns else failed("envelope.dwell.early", name, **facts)
@@ -118,7 +130,7 @@ def _yield(case: Case, target: Target) -> Reason:
     others = [m.at_ns + bound.yield_ns for m in case.moves(bound) if not m.ours]
     until_ns = max([until_ns, *others])
     if now_ns >= until_ns:
-        return passed("yield", name)
+        return settled("yield", name)
     return failed("yield.operator", name, left_s=shown((until_ns - now_ns) / SECOND_NS), yield_s=shown(bound.envelope.yield_s))
 
 
@@ -132,7 +144,7 @@ def _busy(case: Case, target: Target) -> Reason:
     pending = any(m.tag == name and m.ours for m in case.snapshot.pending if case.counts(m))
     if why or pending:
         return failed("busy.busy", name, why=", ".join(why) or "pending")
-    return passed("busy", name)
+    return settled("busy", name)
 
 
 def unchanged(case: Case) -> tuple[Reason, ...]:

@@ -38,4 +38,7 @@ def state(value: float, watch: Watch) -> str | None:
     """The name of a state, None for a value that the site file doesn't list."""
     if not math.isfinite(value) or value != int(value):
         return None
-    return next((name for number, name in watch.tag.states if number == value), None)
+    for number, name in watch.tag.states:
+        if number == value:
+            return name
+    return None

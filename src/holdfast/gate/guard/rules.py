@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from holdfast.gate.guard.case import Case, Overlay, Target, clean, failed, passed
 from holdfast.gate.guard.cel import Unclear, Value, Values, Variable
-from holdfast.gate.guard.compile import CompiledRule, Watch, applies
+from holdfast.gate.guard.compile import RuleInput, RuleSet, Watch, applies, rule_set
 from holdfast.gate.guard.readings import SKEW_S_MAX, VALUE_MAX, state
 from holdfast.gate.guard.verdict import Outcome
 from holdfast.site.model import Rule
@@ -38,7 +38,7 @@ def rule_on(case: Case) -> Ruling:
         rulings = [_target(case, target) for target in case.targets]
     elif isinstance(action, Order | Adopt):
         name = action.target if isinstance(action, Order) else f"{action.what}/{action.name}"
-        rules = tuple(rule for rule in case.compiled.rules if applies(rule.rule, case.author, action.kind, name))
+        rules = rule_set((rule for rule in case.compiled.rules if applies(rule.rule, case.author, action.kind, name)), {})
         rulings = [_unvalued(case, clean(name), rules, must_ask=isinstance(action, Adopt))]
     else:
         rulings = []
@@ -51,37 +51,36 @@ def rule_on(case: Case) -> Ruling:
 
 def _target(case: Case, target: Target) -> Ruling:
     name, rules = target.bound.tag.name, target.bound.rules_for(case.author)
-    missing: dict[tuple[str, str], Reason] = {}
-    held: list[dict[str, bool]] = []
     present = case.present(target.bound)
     if target.value is None or present is None:
-        of = ", ".join(rule.rule.id for rule in rules)
-        missing["present", name] = failed("policy.missing", name, input=target.bound.present.tag.name, why="unknown", rules=of)
-    resting = {watch.tag.name: watch for watch in target.bound.watched}
-    numbers: dict[str, Value] = (
-        {} if target.value is None or present is None else {"proposed": float(target.value), "present": float(present)}
-    )
+        unknown = failed("policy.missing", name, input=target.bound.present.tag.name, why="unknown", rules=rules.ids)
+        others = (reason for world in case.worlds or ({},) for reason in _inputs(case, name, rules, world)[1])
+        return Ruling("failed", (), tuple(dict.fromkeys((unknown, *others))))
+    missing: dict[Reason, None] = {}
+    held: list[tuple[bool, ...]] = []
     for world in case.worlds:
-        values, wrong = _inputs(case, name, rules, resting, world)
-        missing |= wrong
-        if not missing:
-            try:
-                held.append(_held(rules, case.compiled.language.values(values | numbers)))
-            except _RuleError as error:
-                return Ruling("failed", (), (failed("policy.error", name, rule=error.rule, error=str(error)),))
+        values, wrong = _inputs(case, name, rules, world)
+        missing.update(dict.fromkeys(wrong))
+        if missing:
+            continue
+        values["proposed"], values["present"] = float(target.value), float(present)
+        try:
+            held.append(_held(rules, case.compiled.language.values(values)))
+        except _RuleError as error:
+            return Ruling("failed", (), (failed("policy.error", name, rule=error.rule, error=str(error)),))
     if missing:
-        return Ruling("failed", (), tuple(missing.values()))
+        return Ruling("failed", (), tuple(missing))
     return _combine(case, name, rules, held)
 
 
-def _unvalued(case: Case, name: str, rules: tuple[CompiledRule, ...], *, must_ask: bool) -> Ruling:
+def _unvalued(case: Case, name: str, rules: RuleSet, *, must_ask: bool) -> Ruling:
     """Of an action that writes no tag: a condition on `proposed` or `present` has no answer there."""
-    valued = [rule.rule.id for rule in rules if rule.needs_value]
+    valued = [rule.rule.id for rule in rules.rules if rule.needs_value]
     if valued:
         return Ruling("failed", (), (failed("policy.missing", name, input="proposed", why="unknown", rules=", ".join(valued)),))
-    values, missing = _inputs(case, name, rules, {}, {})
+    values, missing = _inputs(case, name, rules, {})
     if missing:
-        return Ruling("failed", (), tuple(missing.values()))
+        return Ruling("failed", (), missing)
     try:
         ruling = _combine(case, name, rules, [_held(rules, case.compiled.language.values(values))])
     except _RuleError as error:
@@ -98,31 +97,38 @@ class _RuleError(Exception):
         self.rule = rule
 
 
-def _held(rules: tuple[CompiledRule, ...], values: Values) -> dict[str, bool]:
-    held: dict[str, bool] = {}
-    for rule in rules:
+def _held(rules: RuleSet, values: Values) -> tuple[bool, ...]:
+    if rules.together is not None and (all_held := rules.together.hold(values)) is not None:
+        return all_held
+    held: list[bool] = []
+    for rule in rules.rules:
         try:
-            held[rule.rule.id] = rule.program.holds(values)
+            held.append(rule.program.holds(values))
         except Unclear as error:
             raise _RuleError(rule.rule.id, str(error)) from error
-    return held
+    return tuple(held)
 
 
-def _combine(case: Case, name: str, rules: tuple[CompiledRule, ...], held: list[dict[str, bool]]) -> Ruling:
-    def once(rule: Rule) -> bool:
-        return any(world[rule.id] for world in held)
-
-    def always(rule: Rule) -> bool:
-        return bool(held) and all(world[rule.id] for world in held)
-
-    of = [rule.rule for rule in rules]
-    forbids = [r.id for r in of if r.effect == "forbid" and once(r)]
+def _combine(case: Case, name: str, rules: RuleSet, held: list[tuple[bool, ...]]) -> Ruling:
+    # Of each rule, in order: whether it held once, and whether it held every time. No world at all: neither.
+    by_rule = [(once, once) for once in held[0]] if len(held) == 1 else [(any(of), all(of)) for of in zip(*held, strict=True)]
+    forbids: list[str] = []
+    permits: list[str] = []
+    asks: list[Rule] = []
+    always_asks = False
+    for compiled, (once, always) in zip(rules.rules, by_rule or [(False, False)] * len(rules.rules), strict=True):
+        rule = compiled.rule
+        if rule.effect == "forbid":
+            forbids += (rule.id,) if once else ()
+        elif rule.effect == "ask":
+            asks += (rule,) if once else ()
+            always_asks = always_asks or always
+        elif always:
+            permits.append(rule.id)
     if forbids:
         return Ruling("none", (), (failed("policy.forbid", name, rules=", ".join(forbids)),))
-    asks = [r for r in of if r.effect == "ask" and once(r)]
-    permits = [r.id for r in of if r.effect == "permit" and always(r)]
     # An ask that holds only part of the way asks a person, but does not by itself allow the rest of the way.
-    if not permits and not any(always(r) for r in asks):
+    if not permits and not always_asks:
         return Ruling("none", (), (failed("policy.none", name),))
     if not asks:
         return Ruling("permit", (), (passed("policy.permit", name, rules=", ".join(permits)),))
@@ -130,27 +136,17 @@ def _combine(case: Case, name: str, rules: tuple[CompiledRule, ...], held: list[
     return Ruling("ask", roles, (passed("policy.ask", name, rules=", ".join(r.id for r in asks), roles=", ".join(roles)),))
 
 
-def _inputs(
-    case: Case, target: str, rules: tuple[CompiledRule, ...], resting: dict[str, Watch], world: Overlay
-) -> tuple[dict[str, Value], dict[tuple[str, str], Reason]]:
+def _inputs(case: Case, target: str, rules: RuleSet, world: Overlay) -> tuple[dict[str, Value], tuple[Reason, ...]]:
     """Every input of the rules, typed; and a reason for each that is not known."""
     values: dict[str, Value] = {}
-    missing: dict[tuple[str, str], Reason] = {}
-    for rule in rules:
-        for variable, watch in zip(rule.variables, rule.watches, strict=True):
-            if variable.name in values:
-                continue
-            source = variable.input
-            if watch is None:
-                value, why = _fact(case, variable)
-            else:
-                value, why = _tag(case, variable, resting.get(source.name, watch), world)
-            if value is None:
-                key = (source.kind, source.name)
-                missing[key] = failed("policy.missing", target, input=f'{source.kind}("{source.name}")', why=why, rules=rule.rule.id)
-            else:
-                values[variable.name] = value
-    return values, missing
+    missing: list[Reason] = []
+    for of in rules.inputs:
+        value, why = _fact(case, of) if of.watch is None else _tag(case, of.variable, of.watch, world)
+        if value is None:
+            missing.append(failed("policy.missing", target, input=of.shown, why=why, rules=of.rule))
+        else:
+            values[of.variable.name] = value
+    return values, tuple(missing)
 
 
 def _tag(case: Case, variable: Variable, watch: Watch, world: Overlay) -> tuple[Value | None, str]:
@@ -173,16 +169,15 @@ def _tag(case: Case, variable: Variable, watch: Watch, world: Overlay) -> tuple[
             return (name, "") if name is not None else (None, "unlisted")
 
 
-def _fact(case: Case, variable: Variable) -> tuple[Value | None, str]:
-    name = f"{variable.input.kind}:{variable.input.name}"
-    found = [(value, at_ns) for of, value, at_ns in case.snapshot.facts if of == name]
+def _fact(case: Case, of: RuleInput) -> tuple[Value | None, str]:
+    found = [(value, at_ns) for name, value, at_ns in case.snapshot.facts if name == of.fact]
     if len(found) != 1:
         return None, "missing"
     value, at_ns = found[0]
     age_s = (case.snapshot.at_ns - at_ns) / SECOND_NS
     if not -SKEW_S_MAX <= age_s <= FACT_AGE_S_MAX:
         return None, "age"
-    if variable.type == "string":
+    if of.variable.type == "string":
         return (value, "") if isinstance(value, str) else (None, "type")
     if isinstance(value, bool) or not isinstance(value, float | int):
         return None, "type"

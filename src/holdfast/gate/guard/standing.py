@@ -3,9 +3,7 @@
 # An action of another kind can come from outside: the match has a last case though the types say that it can't be reached.
 # pyright: reportUnnecessaryComparison=false
 
-from collections.abc import Iterator
-
-from holdfast.gate.guard.case import Case, Target, clean, failed, passed
+from holdfast.gate.guard.case import Case, Target, clean, failed, passed, settled
 from holdfast.gate.guard.compile import Must
 from holdfast.gate.guard.exact import shown
 from holdfast.gate.guard.readings import SKEW_S_MAX, stuck
@@ -48,7 +46,7 @@ def _address(case: Case, name: str) -> Reason:
         return failed("addressed.no_envelope", name)
     if not bound.wired:
         return failed("addressed.connection", name, connection=tag.connection)
-    return passed("addressed", name, target=name)
+    return settled("addressed", name, target=name)
 
 
 def wire(case: Case) -> tuple[Reason, ...]:
@@ -81,14 +79,14 @@ def stop(case: Case) -> tuple[Reason, ...]:
             reasons.append(failed("stop.unknown", wired.watch.tag.name))
         elif reading.value == wired.value:
             reasons.append(failed("stop.wired", wired.watch.tag.name))
-    return tuple(reasons) or (passed("stop"),)
+    return tuple(reasons) or (settled("stop"),)
 
 
 def autonomy(case: Case) -> tuple[Reason, ...]:
     if case.author not in case.compiled.agents:
         return (failed("autonomy.author", author=case.author),)
     level, by = case.level
-    return (failed("autonomy.observe", by=by) if level == "observe" else passed("autonomy", level=level, by=by),)
+    return (failed("autonomy.observe", by=by) if level == "observe" else settled("autonomy", level=level, by=by),)
 
 
 def enable(case: Case) -> tuple[Reason, ...]:
@@ -102,13 +100,13 @@ def maintenance(case: Case) -> tuple[Reason, ...]:
 def _maintenance(case: Case, target: Target) -> Reason:
     name, must = target.bound.tag.name, target.bound.maintenance
     if must is None:
-        return passed("maintenance.none", name)
+        return settled("maintenance.none", name)
     values = case.values(must.watch)
     if values is None:
         return failed("maintenance.unknown", name, of=must.watch.tag.name)
     if any(value == must.value for value in values):
         return failed("maintenance.on", name, of=must.watch.tag.name)
-    return passed("maintenance", name, of=must.watch.tag.name)
+    return settled("maintenance", name, of=must.watch.tag.name)
 
 
 def requires(case: Case) -> tuple[Reason, ...]:
@@ -121,11 +119,11 @@ def _must(case: Case, code: str, target: Target, must: Must) -> Reason:
         case None:
             return failed(f"{code}.unknown", name, of=of)
         case True:
-            return passed(code, name, of=of, value=_label(must, must.value))
+            return settled(code, name, of=of, value=must.label)
         case False:
             reading = case.readings[of]
             value = _label(must, reading.value if reading else must.value)
-            return failed(f"{code}.off", name, of=of, value=value, wanted=_label(must, must.value))
+            return failed(f"{code}.off", name, of=of, value=value, wanted=must.label)
 
 
 def _label(must: Must, value: float) -> str:
@@ -136,22 +134,21 @@ def fresh(case: Case) -> tuple[Reason, ...]:
     return tuple(reason for target in case.targets for reason in _fresh(case, target))
 
 
-def _fresh(case: Case, target: Target) -> Iterator[Reason]:
+def _fresh(case: Case, target: Target) -> list[Reason]:
     name = target.bound.tag.name
-    good = True
+    found: list[Reason] = []
     for watch in target.bound.watched:
         of = watch.tag.name
         reading = case.readings.get(of)
         wrong = case.flaw(watch)
         if wrong or reading is None:
-            good = False
             status = f"0x{reading.status:08X}" if reading else ""
             age = shown(reading.age_s) if reading else ""
             skew = shown(reading.skew_s) if reading else ""
             limit = SKEW_S_MAX if wrong == "skew" else watch.age_s_max
-            yield failed(f"fresh.{wrong or 'missing'}", name, of=of, status=status, age_s=age, skew_s=skew, max_s=shown(limit))
+            found.append(failed(f"fresh.{wrong or 'missing'}", name, of=of, status=status, age_s=age, skew_s=skew, max_s=shown(limit)))
         if reading is not None and watch.still_s_max is not None and stuck(reading, watch):
-            good = False
-            yield failed("fresh.stuck", name, of=of, still_s=shown(reading.still_s), max_s=shown(watch.still_s_max))
-    if good:
-        yield passed("fresh", name, tags=str(len(target.bound.watched)))
+            found.append(failed("fresh.stuck", name, of=of, still_s=shown(reading.still_s), max_s=shown(watch.still_s_max)))
+    if not found:
+        found.append(settled("fresh", name, tags=str(len(target.bound.watched))))
+    return found

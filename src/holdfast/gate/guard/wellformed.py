@@ -40,7 +40,9 @@ def _name(text: object) -> bool:
 
 def _text(text: object) -> bool:
     # Lone surrogates have no UTF-8 form, so they have no place in the record.
-    return isinstance(text, str) and len(text) <= TEXT_MAX and not any("\ud800" <= c <= "\udfff" for c in text)
+    if not isinstance(text, str) or len(text) > TEXT_MAX:
+        return False
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _texts(proposal: Proposal) -> tuple[Reason, ...]:
