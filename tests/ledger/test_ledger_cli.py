@@ -101,7 +101,7 @@ def test_a_second_key_is_not_made(home: Path):
 
 def test_people_are_added_listed_and_removed(tmp_path: Path):
     home = tmp_path / "gate"
-    typed = "brass kettle orchard\nbrass kettle orchard\n"
+    typed = "brass kettle orchard\n"
     assert holdfast("people", "add", "ann", "--role", "operator", "--role", "engineer", "--home", home, stdin=typed)[0] == 0
     (tmp_path / "password").write_text("another good password\n")
     added = ("people", "add", "bob", "--role", "operator", "--home", home, "--password-file", tmp_path / "password", "--json")
@@ -114,9 +114,12 @@ def test_people_are_added_listed_and_removed(tmp_path: Path):
 
 
 def test_people_can_not_be_changed_beside_a_running_gate(tmp_path: Path):
+    add = ("people", "add", "ann", "--role", "operator", "--home", tmp_path)
     state = State(tmp_path / "gate", durable=False, reserve_bytes=0)
-    assert holdfast("people", "list", "--home", tmp_path)[0] == 2
+    assert holdfast(*add, stdin="brass kettle orchard\n")[0] == 2
+    assert holdfast("people", "list", "--home", tmp_path)[0] == 0
     state.close()
+    assert holdfast(*add, stdin="brass kettle orchard\n")[0] == 0
     assert holdfast("people", "list", "--home", tmp_path)[0] == 0
     assert holdfast("people", "list", "--home", tmp_path / "nowhere")[0] == 2
     assert not (tmp_path / "nowhere").exists()

@@ -1,5 +1,6 @@
 """`holdfast ledger`: verify, show and prove the record, from its file alone."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
 SHOWN_MAX = 10_000
+HASH = re.compile(r"\b[0-9a-f]{64}\b")  # its beginning tells it apart; --json has all of it
 
 PathArgument = Annotated[Path, typer.Argument(help="The state folder, or the state.db in it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
@@ -169,6 +171,7 @@ def _summary(body: object) -> str:
     """The first plain fields of a record, short enough for a line. What an agent wrote can't move the cursor."""
     if not isinstance(body, dict):
         return ""
-    parts = [f"{name}={value}" for name, value in body.items() if isinstance(value, str | int | float | bool)]
+    plain = {n: v for n, v in body.items() if isinstance(v, str | int | float | bool) and v != ""}
+    parts = [f"{name}={HASH.sub(lambda m: m[0][:12] + '…', str(value))}" for name, value in plain.items()]
     text = "  ".join(parts)[:160]
     return "".join(c if c.isprintable() else "·" for c in text)

@@ -1,6 +1,7 @@
-"""`holdfast people`: who may answer, in which roles. Goes straight to the state folder, so only while no gate runs there."""
+"""`holdfast people`: who may answer, in which roles. Goes straight to the state folder, so changes wait until no gate runs there."""
 
 import contextlib
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,7 +44,7 @@ def add(
 
 def list_(home: HomeOption = HOME, json: JsonOption = False) -> None:
     """Everyone, with roles and public keys."""
-    with _people(home, json=json, must_exist=True) as people:
+    with _people(home, json=json, must_exist=True, reads=True) as people:
         known = people.list()
     render(
         Answer(
@@ -64,7 +65,7 @@ def remove(name: Annotated[str, typer.Argument(help="The person.")], home: HomeO
 
 
 @contextlib.contextmanager
-def _people(home: Path, *, json: bool, must_exist: bool = False) -> "Generator[People]":
+def _people(home: Path, *, json: bool, must_exist: bool = False, reads: bool = False) -> "Generator[People]":
     import os
 
     from holdfast.clock import RealClock
@@ -77,15 +78,26 @@ def _people(home: Path, *, json: bool, must_exist: bool = False) -> "Generator[P
     if must_exist and not (folder / FILE).exists():
         fail(f"{home}: nothing was ever run here. Give the folder of a run with --home, or add the first person.", json=json)
     try:
-        with contextlib.closing(State(folder)) as state:
+        with contextlib.closing(State(folder) if not reads else State(folder, exclusive=False, reserve_bytes=0)) as state:
             clock = RealClock()
             yield People(state, Log(state, clock), clock, os.urandom)
-    except (StateError, IdentityError) as error:
+    except StateError as error:
+        if error.code == "state.in_use":
+            fail(
+                f"A gate runs with this --home, and it alone keeps the record: end `holdfast run` there, then try again. ({error})",
+                json=json,
+            )
+        fail(str(error), json=json)
+    except IdentityError as error:
         fail(str(error), json=json)
 
 
 def _password(name: str, file: Path | None, *, json: bool) -> str:
     if file is None:
+        if not sys.stdin.isatty():
+            if line := sys.stdin.readline().rstrip("\r\n"):
+                return line
+            fail("no password on standard input: run it in a terminal, pipe the password in, or give --password-file FILE", json=json)
         # On stderr, so that --json leaves nothing but JSON on stdout.
         return typer.prompt(f"Password for {name}", hide_input=True, confirmation_prompt=True, err=True)
     try:

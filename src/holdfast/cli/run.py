@@ -1,6 +1,9 @@
 """Run a site: start it, look at it, stop it, and let people answer what it asks."""
 
 import asyncio
+import getpass
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli.render import NO, Answer, fail, render
-from holdfast.language import say
+from holdfast.cli.showing import place, sentence, verdict_of, wanted_of
 
 Home = Annotated[Path, typer.Option(help="Where the run keeps everything.", envvar="HOLDFAST_HOME")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -39,18 +42,11 @@ def run(site: Path, home: Home = HOME, json: Json = False) -> None:
 
 def status(home: Home = HOME, json: Json = False) -> None:
     """What runs, what is stopped and what waits."""
+    from holdfast.cli.showing import status_rows
+
     found = _ask(home, lambda desk: desk.status(), json=json)
-    rows = (
-        ("site", found["site"]),
-        ("stopped", ", ".join(found["stopped"]) or "nothing"),
-        ("autonomy", ", ".join(f"{scope}: {level}" for scope, level in found["autonomy"]) or "as the site file says"),
-        ("agent", "lost: no heartbeat to the PLC" if found["agent_lost"] else "heard"),
-        ("alarms", ", ".join(f"{a['tag']} {a['limit']}" for a in found["alarms"] if a["active"]) or "none"),
-        ("waiting", ", ".join(f"{j['proposal']} {j['state']}" for j in found["jobs"]) or "nothing"),
-        ("records", str(found["records"])),
-    )
-    connections = tuple((f"connection {name}", ", ".join(f"{k} {v:g}" for k, v in h.items())) for name, h in found["connections"].items())
-    render(Answer(data=found, columns=("what", "now"), rows=(*rows, *connections)), json=json)
+    title = f"{found['site']}  {'STOPPED' if found['stopped'] else 'FAULT' if found['fault'] else 'running'}"
+    render(Answer(data=found, title=title, rows=status_rows(found), columns=("", "")), json=json)
 
 
 def stop(
@@ -62,14 +58,16 @@ def stop(
     from holdfast.gate.actuation.stop import StopSwitch
     from holdfast.run.desk import Desk, DeskError
 
+    by = f"{_user()} at the command line"
+
     async def press() -> str:
         desk = Desk(home)
         try:
-            await desk.stop(equipment, "command line")
+            await desk.stop(equipment, by)
         except DeskError as error:
             if error.refused or not (home / "gate").is_dir():
                 raise
-            StopSwitch(home / "gate" / "stop.switch").press(equipment, "command line")
+            StopSwitch(home / "gate" / "stop.switch").press(equipment, by)
             return "the gate is not running; it will find the switch pressed"
         finally:
             await desk.close()
@@ -79,7 +77,8 @@ def stop(
         how = asyncio.run(press())
     except DeskError as error:
         fail(str(error), json=json)
-    render(Answer(data={"stopped": equipment, "how": how}, lines=(f"Stopped: {equipment}; {how}.",)), json=json)
+    lines = (f"Stopped: {place(equipment)}; {how}.", f"To go on: holdfast resume --as YOUR-NAME --home {home}")
+    render(Answer(data={"stopped": equipment, "how": how}, lines=lines), json=json)
 
 
 Person = Annotated[str, typer.Option("--as", help="Your name, as `holdfast people list` has it.")]
@@ -89,7 +88,7 @@ def resume(person: Person, home: Home = HOME, equipment: Annotated[str, typer.Op
     """Let writes go on after a stop. Asks for your password."""
     password = _password(person)
     _ask(home, lambda desk: desk.resume(equipment, person, password), json=json)
-    render(Answer(data={"resumed": equipment}, lines=(f"Resumed: {equipment}.",)), json=json)
+    render(Answer(data={"resumed": equipment}, lines=(f"Resumed: {place(equipment)}.",)), json=json)
 
 
 def autonomy(
@@ -100,30 +99,30 @@ def autonomy(
     json: Json = False,
 ) -> None:
     """Raise or lower how far Holdfast may go, below the site file's ceilings. Asks for your password."""
+    from holdfast.terms import AUTONOMIES
+
+    if level not in AUTONOMIES:
+        fail(f"no autonomy {level!r}; there are {', '.join(AUTONOMIES)}", json=json)
     password = _password(person)
     _ask(home, lambda desk: desk.autonomy(scope, level, person, password), json=json)
-    render(Answer(data={"scope": scope, "level": level}, lines=(f"Autonomy of {scope}: {level}.",)), json=json)
+    render(Answer(data={"scope": scope, "level": level}, lines=(f"Autonomy of {place(scope)}: {level}.",)), json=json)
 
 
 def approvals_list(home: Home = HOME, json: Json = False) -> None:
     """Decisions that ask for someone."""
     found = _ask(home, lambda desk: desk.waiting(), json=json)
     rows = tuple((p["proposal"], p["decision"]["author"], ", ".join(p["decision"]["roles"])) for p in found)
-    lines = () if rows else ("Nothing waits.",)
+    lines = ("holdfast approvals show ID tells why; approve ID or refuse ID answers.",) if rows else ("Nothing waits.",)
     render(Answer(data={"waiting": found}, columns=("proposal", "from", "asks for"), rows=rows, lines=lines), json=json)
 
 
 def approvals_show(proposal: str, home: Home = HOME, json: Json = False) -> None:
     """One decision with every reason."""
     found = _ask(home, lambda desk: desk.proposal(proposal), json=json)
-    rows = tuple(
-        ("✓" if r["passed"] else "✗", say(r["code"], dict(r["facts"]) | {"tag": r["tag"]}, "en")) for r in found["decision"]["reasons"]
-    )
-    action = found["proposal"]["action"]
-    wanted = ", ".join(f"{tag} → {value:g}" for tag, value in action.get("sets", ())) or action["kind"]
-    title = f"{proposal}: {wanted}  [{found['state']}]"
-    claim = f"the agent's claim: {found['proposal']['reason']}"
-    render(Answer(data=found, title=title, columns=("", "check"), rows=rows, lines=(claim,)), json=json)
+    rows = tuple(("✓" if r["passed"] else "✗", sentence(r)) for r in found["decision"]["reasons"])
+    title = f"{proposal}: {wanted_of(found['proposal'])}  [{found['state']}]"
+    lines = (verdict_of(found["decision"]), f"the agent's claim: {found['proposal']['reason']}")
+    render(Answer(data=found, title=title, columns=("", "check"), rows=rows, lines=lines), json=json)
 
 
 def approve(proposal: str, person: Person, home: Home = HOME, reason: str = "", json: Json = False) -> None:
@@ -146,7 +145,20 @@ def _vote(proposal: str, person: str, home: Path, reason: str, *, yes: bool, jso
 
 
 def _password(person: str) -> str:
-    return typer.prompt(f"Password of {person}", hide_input=True, err=True)
+    """From the terminal unseen, else the first line of what is piped in."""
+    if sys.stdin.isatty():
+        return typer.prompt(f"Password of {person}", hide_input=True, err=True)
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        fail(f"no password of {person} on standard input: run it in a terminal, or pipe the password in")
+    return line
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return f"user {os.getuid()}"
 
 
 def _ask(home: Path, what: Callable[[Any], Awaitable[Any]], *, json: bool) -> Any:

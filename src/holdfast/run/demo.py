@@ -145,7 +145,7 @@ async def story(stage: Stage, autonomy: str, *, for_s: float | None, with_agent:
     await _show_values(stage, loaded)
     rates = kept_rates()
     say(
-        f"   false episodes per plant hour (95 %), on {rates.hours:g} normal hours kept for it: alarms {rates.alarms:.3f}"
+        f"   false episodes per plant hour (95 %), on {rates.hours:g} normal hours kept for this: alarms {rates.alarms:.3f}"
         f" ({rates.alarms_interval[0]:.3f}–{rates.alarms_interval[1]:.3f}), detector {rates.detector:.3f}"
         f" ({rates.detector_interval[0]:.3f}–{rates.detector_interval[1]:.3f})"
     )
@@ -189,8 +189,7 @@ async def _show_values(stage: Stage, loaded: Loaded) -> None:
     stage.narrator.line(
         stage.clock.now_ns(),
         "plant",
-        f"{report['tonnes']:.1f} t rolled, {report['defect_rate']:.2f} defects/km, {report['writes_sent']} writes received,"
-        f" {report['writes_outside']} outside their envelopes",
+        f"{report['tonnes']:.1f} t rolled, {report['defect_rate']:.2f} defects/km, {_received(report)}",
         "dim",
     )
 
@@ -222,7 +221,7 @@ async def _end(stage: Stage) -> None:
     narrator.chapter("8  the record verifies from its file and the public key alone")
     good = stage.verdict()
     say(f"   {good.records} records, root {good.root[:16]}…: {'verified' if good.ok else good.detail}")
-    say(f"   the plant received {report['writes_sent']} writes, {report['writes_outside']} outside their envelopes")
+    say(f"   counted by the plant itself: {_received(report)}")
     narrator.chapter("9  one byte of one record is edited on a copy of the disk")
     copy = stage.home.path / "tampered"
     shutil.rmtree(copy, ignore_errors=True)
@@ -231,6 +230,11 @@ async def _end(stage: Stage) -> None:
     bad = verify(copy / "state.db", read_public(copy / PUBLIC))
     say(f"   record {seq} edited → {'NOT FOUND' if bad.ok else f'found: {bad.detail}'}")
     say(f"\nrepeat it: holdfast ledger verify {stage.home.gate / 'state.db'} --key {stage.home.gate / PUBLIC}")
+
+
+def _received(report: Mapping[str, Any]) -> str:
+    sent = report["writes_sent"]
+    return f"{sent} write{'' if sent == 1 else 's'} received, {report['writes_outside']} outside the envelopes"
 
 
 def _edit_one_byte(path: Path) -> int:

@@ -18,6 +18,8 @@ class Narrator:
     def __init__(self, console: Console, site: Site, start_ns: int) -> None:
         self._console = console
         self._unit = {tag.name: tag.unit for tag in site.tags}
+        self._states = {tag.name: dict(tag.states) for tag in site.tags if tag.states}
+        self._modes = {loop.sp: loop.mode for loop in site.loops if loop.mode}
         self._start_ns = start_ns
 
     def chapter(self, title: str) -> None:
@@ -63,13 +65,10 @@ class Narrator:
             case "effect":
                 good = body["outcome"]["effect"] == "expected"
                 self.line(at, "effect", say(body["outcome"]["code"], {}, "en"), "green" if good else "yellow")
-            case "taken":
-                self.line(
-                    at,
-                    "operator",
-                    f"took {body['tag']}: {body['what']} {body['before']:g} → {body['after']:g}; Holdfast stands off",
-                    "bold cyan",
-                )
+            case "taken" if body["phase"] != "ended" or body["what"] in ("setpoint", "external setpoint"):
+                part = f"{body['what']} {self._told(body, 'before')} → {self._told(body, 'after')}"
+                said = "; at rest now" if body["phase"] == "ended" else "; Holdfast stands off"
+                self.line(at, "operator", f"took {body['tag']}: {part}{said}", "bold cyan")
             case "autonomy":
                 self.line(at, "autonomy", f"{body['by']} sets {body['scope']} to {body['level']}", "cyan")
             case "alarm":
@@ -100,6 +99,17 @@ class Narrator:
         self.line(at, "decision", f"{verdict}; {passed} checks passed, {len(failed)} failed", style)
         for reason in failed[:REASONS_MAX]:
             self.line(at, "", "✗ " + say(reason["code"], dict(reason["facts"]) | {"tag": reason["tag"]}, "en"), "red")
+
+    def _told(self, body: Any, when: str) -> str:
+        """A mode by its name, a permit as the operator's switch, a setpoint as a number."""
+        value = float(body[when])
+        match body["what"]:
+            case "mode":
+                return self._states.get(self._modes.get(body["tag"], ""), {}).get(round(value), f"{value:g}")
+            case "permit":
+                return "on" if value else "off"
+            case _:
+                return self._number(body["tag"], value)
 
     def _number(self, tag: str, value: float) -> str:
         return f"{value:g} {self._unit.get(tag, '')}".strip()
