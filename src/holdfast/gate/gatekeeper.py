@@ -8,6 +8,7 @@ No record, no write (actuation/debts.py); what people do is in actuation/acts.py
 
 import asyncio
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -102,6 +103,8 @@ class Gatekeeper:
         self.on_proposal: Callable[[], None] = _nothing
         self._state = state
         self._history = history
+        self.keep_every = 1  # frames: at once, unless somebody calls keep_history_beside
+        self._unkept: deque[Frame] = deque()  # at most keep_every, which bounds it
         self._tag = {tag.name: tag for tag in site.tags}
         self._place = {tag.name: (table.id, i) for table in self.tables.values() for i, tag in enumerate(table.tags)}
         self._snapshots = Snapshots(
@@ -160,6 +163,7 @@ class Gatekeeper:
             self.rings[frame.table].next_seq = frame.seq + frame.rows
 
     def close(self) -> None:
+        self.keep_history()
         self._history.close()
         self._state.close()
 
@@ -179,14 +183,36 @@ class Gatekeeper:
         frame = dataclasses.replace(frame, seq=ring.next_seq)
         self.live.ingest(frame)
         ring.append(frame)
-        try:
-            self._history.append(frame)
-            self.debts.history_kept = True
-        except HistoryError as error:
-            self.debts.history_kept = False
-            self.debts.ill(error)
+        self._unkept.append(frame)
+        if len(self._unkept) >= self.keep_every:
+            self.keep_history()
         self._react()
         return frame
+
+    def keep_history(self) -> None:
+        """Put the frames that came since the last time on the disk, in one transaction."""
+        if frames := self._frames_to_keep():
+            try:
+                self._history.append(*frames)
+                self.debts.history_kept = True
+            except HistoryError as error:
+                self._unwell_history(error)
+
+    async def keep_history_beside(self) -> None:
+        """The same with the disk's part in a thread, so that nothing else waits for it."""
+        if frames := self._frames_to_keep():
+            try:
+                await asyncio.to_thread(self._history.append, *frames)
+                self.debts.history_kept = True
+            except HistoryError as error:
+                self._unwell_history(error)
+
+    def _frames_to_keep(self) -> list[Frame]:
+        return [self._unkept.popleft() for _ in range(len(self._unkept))]
+
+    def _unwell_history(self, error: HistoryError) -> None:
+        self.debts.history_kept = False
+        self.debts.ill(error)
 
     def lost(self, connection: str, why: str) -> None:
         """All its tags are Bad at once."""
@@ -391,6 +417,7 @@ class Gatekeeper:
     def history(self, table: str, from_ns: int, to_ns: int, rows_max: int) -> Frame:
         rows_max = min(max(rows_max, 1), HISTORY_ROWS_MAX)
         columns = len(self.tables[table].tags)
+        self.keep_history()
         return self._history.read(table, from_ns, to_ns, rows_max, columns)
 
     def alarm_states(self) -> Sequence[Alarm]:

@@ -38,6 +38,8 @@ from holdfast.site.secrets import SecretError
 from holdfast.terms import SECOND_NS
 
 PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
+KEEP_S = 0.1  # of the wall clock: how much of what was seen a power cut may take from history (never from the record)
+FRAMES_UNKEPT_MAX = 2_000
 SOCKET_MODE = 0o660
 SOCKET_PATH_BYTES_MAX = 107  # unix(7): sun_path with its closing zero
 CALLERS_MAX = 128  # connections at one door; more are told to come back
@@ -143,6 +145,14 @@ async def pulse(gate: Gatekeeper, wake: asyncio.Event) -> None:
         wake.clear()
 
 
+async def keep_history(gate: Gatekeeper) -> None:
+    """Put frames on the disk every KEEP_S, many in one commit and none in a decision's way."""
+    gate.keep_every = FRAMES_UNKEPT_MAX
+    while True:
+        await asyncio.sleep(KEEP_S)
+        await gate.keep_history_beside()
+
+
 async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, ready: str, messages_per_s: float) -> None:
     wake, end = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -151,7 +161,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     gate.start(clock=clock_name)
     link = agents_app(gate, agents, per_s=messages_per_s, burst=BURST_S * messages_per_s)
     doors = Doors({home / "link" / "link.sock": link, home / "gate" / "people.sock": people_app(gate)})
-    tasks = [asyncio.create_task(doors.serve()), asyncio.create_task(pulse(gate, wake))]
+    tasks = [asyncio.create_task(doors.serve()), asyncio.create_task(pulse(gate, wake)), asyncio.create_task(keep_history(gate))]
     for connection in gate.site.connections:
         name = connection.name
         tables = [t for t in gate.tables.values() if t.connection == name]
@@ -178,6 +188,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     await asyncio.gather(*tasks, return_exceptions=True)
     for connector in gate.connectors.values():
         await connector.close()
+    gate.keep_history()
     with contextlib.suppress(StateError):  # a full disk must not hide why we end
         gate.checkpoint()
     for task in done - {ended}:

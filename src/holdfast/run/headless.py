@@ -21,6 +21,7 @@ from holdfast.sim.mill.plant import Mill
 from holdfast.terms import SECOND_NS, Autonomy, Record, Word
 
 AGENT = "mill-agent"
+KEEP_EVERY = 400  # frames a transaction: a run that breaks off is run again
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)  # nobody signs in a headless run
 
 
@@ -163,6 +164,7 @@ async def run_headless(
     try:
         site = plant.site
         gate, _ = open_gate(site, home / "gate", clock, plant.connectors(clock, home / "gate"), durable=False, cost=CHEAP, boot="virtual")
+        gate.keep_every = KEEP_EVERY
         tally = Tally(EPOCH_NS)
         gate.listeners.append(tally)
         gate.remember(past(site, seed, EPOCH_NS))

@@ -1,5 +1,6 @@
 """Everything that was seen, kept in a file of its own: one blob a frame, oldest out first when the cap is reached."""
 
+import threading
 from pathlib import Path
 
 import apsw
@@ -20,6 +21,7 @@ class History:
 
     def __init__(self, path: Path, *, durable: bool, bytes_max: int = 2_000_000_000) -> None:
         self._bytes_max = bytes_max
+        self._turn = threading.Lock()  # frames may be kept beside the gate's thread
         try:
             self._db = apsw.Connection(str(path))
             self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything is written: later it changes nothing
@@ -36,16 +38,17 @@ class History:
     def append(self, *frames: Frame) -> None:
         """One transaction for all frames given. On a full disk the oldest tenth goes and the append is tried once more."""
         rows = [(f.table, f.seq, int(f.received_ns[0]), int(f.received_ns[-1]), pack(f)) for f in frames]
-        try:
-            self._insert(rows)
-        except apsw.FullError:
+        with self._turn:
             try:
-                self._drop_oldest(0.1)
                 self._insert(rows)
+            except apsw.FullError:
+                try:
+                    self._drop_oldest(0.1)
+                    self._insert(rows)
+                except apsw.Error as error:
+                    raise HistoryError("history: the disk is full; free some space, the ledger is not touched") from error
             except apsw.Error as error:
-                raise HistoryError("history: the disk is full; free some space, the ledger is not touched") from error
-        except apsw.Error as error:
-            raise HistoryError(f"history: the disk refuses ({error}); check disk and permissions") from error
+                raise HistoryError(f"history: the disk refuses ({error}); check disk and permissions") from error
 
     def next_seq(self, table: str) -> int:
         row = next(iter(self._db.execute("SELECT frame FROM hot WHERE tbl=? ORDER BY seq DESC LIMIT 1", (table,))), None)
@@ -56,13 +59,10 @@ class History:
 
     def read(self, table: str, from_ns: int, to_ns: int, rows_max: int, columns: int) -> Frame:
         """Rows received in [from_ns, to_ns], evenly thinned to rows_max; an empty frame where there are none."""
-        found = [
-            unpack(blob)
-            for (blob,) in self._db.execute(
-                "SELECT frame FROM hot WHERE tbl=? AND to_ns>=? AND from_ns<=? ORDER BY seq LIMIT ?", (table, from_ns, to_ns, CHUNKS_A_READ)
-            )
-            if isinstance(blob, bytes)
-        ]
+        query = "SELECT frame FROM hot WHERE tbl=? AND to_ns>=? AND from_ns<=? ORDER BY seq LIMIT ?"
+        with self._turn:
+            blobs = self._db.execute(query, (table, from_ns, to_ns, CHUNKS_A_READ)).fetchall()
+        found = [unpack(blob) for (blob,) in blobs if isinstance(blob, bytes)]
         if not found:
             return Frame(
                 table=table,
@@ -88,17 +88,19 @@ class History:
     def trim(self) -> int:
         """Drop the oldest until the file is under its cap; returns how many frames went. Raises HistoryError."""
         dropped = 0
-        try:
-            for _ in range(TRIM_ROUNDS_MAX):
-                if self._size() <= self._bytes_max:
-                    break
-                dropped += self._drop_oldest(0.05)
-        except apsw.Error as error:
-            raise HistoryError(f"history: the oldest can't be dropped ({error}); check disk and permissions") from error
+        with self._turn:
+            try:
+                for _ in range(TRIM_ROUNDS_MAX):
+                    if self._size() <= self._bytes_max:
+                        break
+                    dropped += self._drop_oldest(0.05)
+            except apsw.Error as error:
+                raise HistoryError(f"history: the oldest can't be dropped ({error}); check disk and permissions") from error
         return dropped
 
     def close(self) -> None:
-        self._db.close()
+        with self._turn:
+            self._db.close()
 
     def _insert(self, rows: list[tuple[str, int, int, int, bytes]]) -> None:
         with self._db:
