@@ -200,3 +200,15 @@ async def test_time_that_the_gate_was_down_counts_as_none(tmp_path: Path) -> Non
     world.again(after_s=100_000.0)
     await world.run(2)
     assert world.failed(world.propose(101.0)) == {"yield.operator"}
+
+
+async def test_an_external_setpoint_that_moves_nothing_starts_a_yield_and_travels_nowhere(tmp_path: Path) -> None:
+    world = World(tmp_path, rate_per_s=0.1)
+    await world.run(3)
+    world.plc.blocks[T].sp_ext = 110.0  # another client's write, taken back before the block has followed far
+    await world.run(1)
+    world.plc.blocks[T].sp_ext = world.plc.blocks[T].sp_active
+    await world.run(2)
+    assert [r["what"] for r in world.records("taken") if r["phase"] == "begun"][0:1] == ["setpoint"]
+    assert others_travel(world) < 0.5
+    assert "yield.operator" in world.failed(world.propose(101.0))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from small_plant import ASKING, PASSWORD, F, T, World, site
 
-from holdfast.site.model import Rule
+from holdfast.site.model import Rule, Settles
 from holdfast.terms import Snapshot
 
 SP, FLOW = f"{T}.sp", f"{F}.sp"
@@ -54,10 +54,12 @@ async def test_a_write_on_its_way_is_pending_for_other_tags_and_a_move_of_its_ow
 
 
 async def test_a_verified_write_is_not_pending_any_more(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    settles = Settles(tag=f"{T}.pv", within=100.0, after_s=60.0)
+    world = World(tmp_path, site(tension={"settles": settles}))
     await world.run(3)
     world.propose(104.0)
     await world.run(4)
+    assert world.state() == "verified"  # its effect is not judged yet
     assert snapshot(world, "new", FLOW).pending == ()
 
 

@@ -181,6 +181,16 @@ async def test_a_group_stops_at_its_first_failure(tmp_path: Path) -> None:
     assert (world.state(), world.plc.written) == ("failed", [(SP, 103.0)])
 
 
+async def test_a_group_does_not_go_on_past_a_write_whose_fate_is_unknown(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.run(3)
+    world.plc.answers = ["unknown"]
+    world.gate.propose("ann-agent", proposal((SP, 103.0), (FLOW, 103.0)))
+    await world.run(3)
+    assert world.plc.written == [(SP, 103.0)]
+    assert world.state() == "indeterminate"
+
+
 async def test_half_a_group_is_told_to_a_person(tmp_path: Path) -> None:
     world = World(tmp_path)
     await world.run(3)
