@@ -49,7 +49,9 @@ class Case:
         self.compiled = compiled
         self.snapshot = snapshot
         self._flaws: dict[int, str] = {}  # by identity of the watch, which the configuration keeps alive
+        self._sound: dict[int, Reading | None] = {}
         self._present: dict[str, float | None] = {}
+        self._moves: dict[str, tuple[Move, ...]] = {}
 
     @Once
     def sets(self) -> tuple[tuple[str, float], ...]:
@@ -92,10 +94,11 @@ class Case:
 
     def sound(self, watch: Watch) -> Reading | None:
         """The reading of a tag if a decision may rest on it."""
-        found = self._flaws.get(id(watch))
-        if found is None:
-            found = self.flaw(watch)
-        return None if found else self.readings.get(watch.tag.name)
+        key = id(watch)
+        if key in self._sound:
+            return self._sound[key]
+        reading = self._sound[key] = self.readings.get(watch.tag.name) if self.flaw(watch) == "" else None
+        return reading
 
     def present(self, bound: Bound) -> float | None:
         """The active setpoint."""
@@ -178,12 +181,15 @@ class Case:
         """Whether a move counts for this decision: real ones always, those of the shadow only in shadow."""
         return not move.shadow or self.level[0] == "shadow"
 
-    def moves(self, bound: Bound) -> Iterator[Move]:
+    def moves(self, bound: Bound) -> tuple[Move, ...]:
         """All moves of a tag that count, those pending too; others' moves of its active setpoint are moves of it."""
         name = bound.tag.name
-        for move in (*self.snapshot.moves, *self.snapshot.pending):
-            if (move.tag == name or (not move.ours and move.tag in bound.others)) and self.counts(move):
-                yield move
+        found = self._moves.get(name)
+        if found is None:
+            everyone = (*self.snapshot.moves, *self.snapshot.pending)
+            of = [m for m in everyone if (m.tag == name or (not m.ours and m.tag in bound.others)) and self.counts(m)]
+            found = self._moves[name] = tuple(of)
+        return found
 
 
 def _reason(code: str, ok: bool, tag: str, facts: tuple[tuple[str, str], ...]) -> Reason:

@@ -11,7 +11,7 @@ from holdfast.terms import SECOND_NS, Reason
 
 
 def in_range(case: Case) -> tuple[Reason, ...]:
-    return tuple(_range(case, target) for target in case.targets)
+    return tuple([_range(case, target) for target in case.targets])
 
 
 def _range(case: Case, target: Target) -> Reason:
@@ -57,7 +57,7 @@ def _high(limits: Limits) -> float:
 
 
 def step(case: Case) -> tuple[Reason, ...]:
-    return tuple(_step(case, target) for target in case.targets)
+    return tuple([_step(case, target) for target in case.targets])
 
 
 def _step(case: Case, target: Target) -> Reason:
@@ -73,7 +73,7 @@ def _step(case: Case, target: Target) -> Reason:
 
 
 def rate(case: Case) -> tuple[Reason, ...]:
-    return tuple(_rate(case, target) for target in case.targets)
+    return tuple([_rate(case, target) for target in case.targets])
 
 
 def _rate(case: Case, target: Target) -> Reason:
@@ -91,7 +91,7 @@ def _rate(case: Case, target: Target) -> Reason:
 
 
 def writes(case: Case) -> tuple[Reason, ...]:
-    return tuple(_writes(case, target) for target in case.targets)
+    return tuple([_writes(case, target) for target in case.targets])
 
 
 def _writes(case: Case, target: Target) -> Reason:
@@ -99,20 +99,20 @@ def _writes(case: Case, target: Target) -> Reason:
     if budget is None:
         return settled("envelope.writes.none", name)
     since_ns = case.snapshot.at_ns - bound.writes_ns
-    count = 1 + sum(1 for m in case.moves(bound) if m.ours and m.at_ns > since_ns)
+    count = 1 + len([m for m in case.moves(bound) if m.ours and m.at_ns > since_ns])
     facts = {"count": str(count), "max": str(budget.max), "per_s": shown(budget.per_s)}
     return passed("envelope.writes", name, **facts) if count <= budget.max else failed("envelope.writes.over", name, **facts)
 
 
 def dwell(case: Case) -> tuple[Reason, ...]:
-    return tuple(_dwell(case, target) for target in case.targets)
+    return tuple([_dwell(case, target) for target in case.targets])
 
 
 def _dwell(case: Case, target: Target) -> Reason:
     bound, name = target.bound, target.bound.tag.name
     if bound.envelope.dwell_s is None:
         return settled("envelope.dwell.none", name)
-    last_ns = max((m.at_ns for m in case.moves(bound)), default=None)
+    last_ns = max([m.at_ns for m in case.moves(bound)], default=None)
     if last_ns is None:
         return settled("envelope.dwell.first", name)
     since_ns = case.snapshot.at_ns - last_ns
@@ -121,12 +121,12 @@ def _dwell(case: Case, target: Target) -> Reason:
 
 
 def yields(case: Case) -> tuple[Reason, ...]:
-    return tuple(_yield(case, target) for target in case.targets)
+    return tuple([_yield(case, target) for target in case.targets])
 
 
 def _yield(case: Case, target: Target) -> Reason:
     bound, name, now_ns = target.bound, target.bound.tag.name, case.snapshot.at_ns
-    until_ns = max((until for tag, until in case.snapshot.yields if tag in ("*", name)), default=now_ns)
+    until_ns = max([until for tag, until in case.snapshot.yields if tag in ("*", name)], default=now_ns)
     others = [m.at_ns + bound.yield_ns for m in case.moves(bound) if not m.ours]
     until_ns = max([until_ns, *others])
     if now_ns >= until_ns:
@@ -135,7 +135,7 @@ def _yield(case: Case, target: Target) -> Reason:
 
 
 def busy(case: Case) -> tuple[Reason, ...]:
-    return tuple(_busy(case, target) for target in case.targets)
+    return tuple([_busy(case, target) for target in case.targets])
 
 
 def _busy(case: Case, target: Target) -> Reason:
@@ -148,7 +148,7 @@ def _busy(case: Case, target: Target) -> Reason:
 
 
 def unchanged(case: Case) -> tuple[Reason, ...]:
-    return tuple(_unchanged(case, target) for target in case.targets)
+    return tuple([_unchanged(case, target) for target in case.targets])
 
 
 def _unchanged(case: Case, target: Target) -> Reason:

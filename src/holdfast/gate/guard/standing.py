@@ -52,7 +52,7 @@ def _address(case: Case, name: str) -> Reason:
 def wire(case: Case) -> tuple[Reason, ...]:
     if not isinstance(case.proposal.action, Write):
         return ()
-    return tuple(_wire(target) for target in case.targets) or (failed("wire.missing"),)
+    return tuple([_wire(target) for target in case.targets]) or (failed("wire.missing"),)
 
 
 def _wire(target: Target) -> Reason:
@@ -90,11 +90,11 @@ def autonomy(case: Case) -> tuple[Reason, ...]:
 
 
 def enable(case: Case) -> tuple[Reason, ...]:
-    return tuple(_must(case, "enable", target, target.bound.enable) for target in case.targets)
+    return tuple([_must(case, "enable", target, target.bound.enable) for target in case.targets])
 
 
 def maintenance(case: Case) -> tuple[Reason, ...]:
-    return tuple(_maintenance(case, target) for target in case.targets)
+    return tuple([_maintenance(case, target) for target in case.targets])
 
 
 def _maintenance(case: Case, target: Target) -> Reason:
@@ -104,7 +104,7 @@ def _maintenance(case: Case, target: Target) -> Reason:
     values = case.values(must.watch)
     if values is None:
         return failed("maintenance.unknown", name, of=must.watch.tag.name)
-    if any(value == must.value for value in values):
+    if must.value in values:
         return failed("maintenance.on", name, of=must.watch.tag.name)
     return settled("maintenance", name, of=must.watch.tag.name)
 
