@@ -15,6 +15,7 @@ from holdfast.gate.process import open_gate
 from holdfast.link import DirectLink
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import CALIBRATION, Report, SteppedMill, past
+from holdfast.run.replayed import Ledgered
 from holdfast.run.wired import WiredMill
 from holdfast.sim.mill import EPOCH_NS
 from holdfast.sim.mill.plant import Mill
@@ -23,14 +24,6 @@ from holdfast.terms import SECOND_NS, Autonomy, Record, Word
 AGENT = "mill-agent"
 KEEP_EVERY = 400  # frames a transaction: a run that breaks off is run again
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)  # nobody signs in a headless run
-
-
-class Ledgered(Word):
-    records: int
-    root: str
-    verified: bool
-    path: str
-    key: str
 
 
 class Alone(Word):
