@@ -52,7 +52,7 @@ class MillServer:
 
     def __init__(self, mill: Mill, epoch_ns: int, user: str, password: str) -> None:
         self._mill = mill
-        self._epoch_ns = epoch_ns
+        self.epoch_ns = epoch_ns
         self._server = Server(user_manager=_OneUser(user, password))
         self._nodes: list[tuple[ua.NodeId, int, ua.VariantType]] = []
         self._ours: ua.DataValue | None = None
@@ -106,7 +106,7 @@ class MillServer:
     # ---- inside -----------------------------------------------------------------------------------------------------
 
     def _stamp(self) -> ua.DateTime:
-        at_ns = self._epoch_ns + round(self._mill.time_s * SECOND_NS)
+        at_ns = self.epoch_ns + round(self._mill.time_s * SECOND_NS)
         return cast(ua.DateTime, EPOCH + datetime.timedelta(microseconds=at_ns // 1000))  # asyncua encodes any datetime
 
     async def _show(self, node_id: ua.NodeId, value: float, kind: ua.VariantType, stamp: ua.DateTime) -> None:

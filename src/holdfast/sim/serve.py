@@ -134,7 +134,9 @@ async def run_clock(plant: Plant, clock: ScaledClock) -> None:
         due = int((clock.now_ns() - start_ns) / 1e9)
         if due - done > LATE_STEPS_MAX:
             print(f"plant: stalled, {due - done - LATE_STEPS_MAX} s skipped", file=sys.stderr)  # noqa: T201
-            start_ns += (due - done - LATE_STEPS_MAX) * 1_000_000_000
+            skipped_ns = (due - done - LATE_STEPS_MAX) * 1_000_000_000
+            start_ns += skipped_ns
+            plant.opcua.epoch_ns += skipped_ns  # its stamps stay those of the clock
             continue
         if due <= done:
             await clock.sleep(max(done + 1 - (clock.now_ns() - start_ns) / 1e9, 0.001))
