@@ -107,7 +107,10 @@ def _headless(scenario: str, seed: int, for_s: float | None, level: Any, agent: 
             )
         )  # fmt: skip
     data = dataclasses.asdict(ran)
-    return Answer(data=data, columns=("", ""), rows=_rows(ran), code=0 if ran.ledger.verified and not ran.writes_outside else NO)
+    lines = (f"repeat it: holdfast ledger verify {ran.ledger.path} --key {ran.ledger.key}",)
+    return Answer(
+        data=data, columns=("", ""), rows=_rows(ran), lines=lines, code=0 if ran.ledger.verified and not ran.writes_outside else NO
+    )
 
 
 def _rows(ran: "Ran") -> tuple[tuple[str, str], ...]:
@@ -131,5 +134,4 @@ def _rows(ran: "Ran") -> tuple[tuple[str, str], ...]:
         ("defects", f"{ran.defect_rate:.4g} a km" + (f"; without the agent {alone.defect_rate:.4g}" if alone else "")),
         ("rolled", f"{ran.tonnes:.4g} t" + (f"; without the agent {alone.tonnes:.4g}" if alone else "")),
         ("ledger", f"{ledger.records} records, root {ledger.root[:16]}…: {'verified' if ledger.verified else 'NOT VERIFIED'}"),
-        ("", f"holdfast ledger verify {ledger.path} --key {ledger.key}"),
     )

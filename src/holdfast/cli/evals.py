@@ -26,12 +26,15 @@ def eval_(
     data: Annotated[Path | None, typer.Option(help="Where the suite's data lies.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random in it.")] = SEED,
     n: Annotated[int | None, typer.Option(help=N_HELP, min=1)] = None,
+    classes: Annotated[str, typer.Option(help="Only these classes of cases, by commas; a wrong name lists them.")] = "",
+    mutants: Annotated[bool, typer.Option("--mutants", help="Also break what is tested, piece by piece: the suite must notice.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write: one JSON line a case, with `id` and `answer`.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object last.")] = False,
 ) -> None:
     """Run a suite and print its figures; exit 1 if it fell short."""
+    only = tuple(of.strip() for of in classes.split(",") if of.strip())
     with _answers(out, json=json) as answer:
-        found = _run("eval", name, json=json, seed=seed, n=n, data=data, answer=answer)
+        found = _run("eval", name, json=json, seed=seed, n=n, data=data, classes=only, mutants=mutants, answer=answer)
     render(shown(found), json=json)
 
 

@@ -34,7 +34,7 @@ def render(answer: Answer, *, json: bool) -> NoReturn:
         if answer.title:
             console.print(answer.title, style="bold", markup=False)
         if answer.rows:
-            table = Table(box=None, pad_edge=False, header_style="dim")
+            table = Table(box=None, pad_edge=False, header_style="dim", show_header=any(answer.columns))
             for column in answer.columns:
                 table.add_column(column, overflow="fold")
             for row in answer.rows:

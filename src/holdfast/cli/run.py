@@ -71,7 +71,7 @@ def stop(
             return "the gate is not running; it will find the switch pressed"
         finally:
             await desk.close()
-        return "the gate has recorded it"
+        return "the gate obeys"
 
     try:
         how = asyncio.run(press())
