@@ -5,11 +5,13 @@ first fault found is the first there is, on one core or on four.
 """
 
 import contextlib
+import gc
 import hashlib
 import json
 import os
 from collections import deque
 from collections.abc import Generator, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
 
 FIELDS = {"seq", "at_ns", "kind", "label", "body"}
+MARK, BETWEEN = b'{"at_ns":', b'},{"at_ns":'
 PIECE = 16_384  # records
+TOGETHER = 256
 CORES_MIN_RECORDS = 100_000  # below, starting processes takes longer than it saves
 CORES_MAX = 4
 AHEAD = 2  # pieces a core that wait to be judged: 1 MiB of hashes each
@@ -58,29 +62,63 @@ def pieces(db: apsw.Connection, uri: str, total: int) -> Generator[Piece]:
 
 def scan(db: apsw.Connection, first: int, last: int) -> Piece:
     """Leaves `first` to `last`, each hashed and judged."""
-    sha256 = hashlib.sha256
+    found = db.execute("SELECT seq, bytes, hash FROM leaf WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last))
     hashes: list[bytes] = []
-    seq = first
-    for row_seq, leaf, stored in db.execute("SELECT seq, bytes, hash FROM leaf WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)):
-        fault = None
-        if row_seq != seq:
-            fault = _missing(seq, row_seq)
-        elif not isinstance(leaf, bytes):
-            fault = Fault(code="ledger.form", detail=f"record {seq} holds no bytes", seq=seq)
-        else:
-            hashed = sha256(b"\x00" + leaf).digest()
-            if hashed != stored:
-                fault = Fault(code="ledger.leaf", detail=f"record {seq} was changed: its bytes don't have its hash", seq=seq)
-            else:
-                fault = form(seq, leaf)
-                hashes.append(hashed)
-        if fault is not None:
-            return Piece(hashes=b"".join(hashes[: seq - first]), fault=fault)
-        seq += 1
-    if seq <= last:
+    while rows := list(islice(found, TOGETHER)):
+        seq = first + len(hashes)
+        if (together := _together(seq, rows)) is not None:
+            hashes += together
+            continue
+        for row in rows:
+            seq = first + len(hashes)
+            hashed = _leaf(seq, *row)
+            if isinstance(hashed, Fault):
+                return Piece(hashes=b"".join(hashes), fault=hashed)
+            hashes.append(hashed)
+    if (seq := first + len(hashes)) <= last:
         following = db.execute("SELECT min(seq) FROM leaf WHERE seq > ?", (last,)).fetchone()
         return Piece(hashes=b"".join(hashes), fault=_missing(seq, following[0] if following else None))
     return Piece(hashes=b"".join(hashes))
+
+
+def _together(seq: int, rows: list[Any]) -> list[bytes] | None:
+    """The hashes of leaves that are all good, judged at once in half the time; None where each must be looked at.
+
+    Exact, not a shortcut: the leaves joined by commas are the canonical form of a list of as many records, and as each
+    begins with MARK and ends with a brace and BETWEEN stands nowhere but between two of them, the list's elements are the
+    leaves and no leaf completes its neighbour.
+    """
+    sha256 = hashlib.sha256
+    try:
+        leaves = [leaf for _, leaf, _ in rows]
+        hashes = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+        whole = b",".join(leaves)
+        if hashes != [stored for _, _, stored in rows] or whole.count(BETWEEN) != len(leaves) - 1:
+            return None
+        if not all(leaf.startswith(MARK) and leaf.endswith(b"}") for leaf in leaves):
+            return None
+        text = f"[{whole.decode()}]"
+        values: Any = _decode(text)[0]
+        if _encode(values) != text or len(values) != len(rows):
+            return None
+        for place, (row, value) in enumerate(zip(rows, values, strict=True), start=seq):
+            if row[0] != place or value.keys() != FIELDS or type(value["seq"]) is not int or value["seq"] != place:
+                return None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return hashes
+
+
+def _leaf(seq: int, row_seq: object, leaf: object, stored: object) -> bytes | Fault:
+    """The hash of the row that should hold record `seq`, or why it is bad."""
+    if row_seq != seq:
+        return _missing(seq, row_seq)
+    if not isinstance(leaf, bytes):
+        return Fault(code="ledger.form", detail=f"record {seq} holds no bytes", seq=seq)
+    hashed = hashlib.sha256(b"\x00" + leaf).digest()
+    if hashed != stored:
+        return Fault(code="ledger.leaf", detail=f"record {seq} was changed: its bytes don't have its hash", seq=seq)
+    return form(seq, leaf) or hashed
 
 
 def form(seq: int, leaf: bytes) -> Fault | None:
@@ -144,6 +182,7 @@ _here: apsw.Connection | None = None
 def _open(uri: str) -> None:
     global _here
     _here = reader(uri)
+    gc.disable()  # what JSON makes has no cycles
 
 
 def _scanned(first: int, last: int) -> Piece:
