@@ -38,6 +38,8 @@ class Options(Word):
     seed: int = 1
     n: int | None = None  # how many cases or rounds; None: the suite's own number, which its published figure is made with
     data: Path | None = None
+    classes: tuple[str, ...] = ()  # of cases, where a suite has several; (): all
+    mutants: bool = False  # also break what is tested, piece by piece, to see the suite fail
     progress: Callable[[float, str], None] = _say_nothing  # (share done 0..1, what is being done)
     answer: Callable[[str, Any], None] = _keep_nothing  # (case id, answer): a line of --out FILE
 

@@ -1,0 +1,30 @@
+"""The register of attack classes: a name, a line on what it tries, and the sequence itself."""
+
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from holdfast.evals.adversary.world import World
+from holdfast.terms import Word
+
+Sequence = Callable[[World, Random], Awaitable[None]]
+
+
+class Attack(Word, eq=False):
+    name: str
+    doc: str
+    sequence: Sequence
+
+
+ATTACKS: dict[str, Attack] = {}
+
+
+def attack(name: str) -> Callable[[Sequence], Sequence]:
+    """Register a class of attack; the function's docstring is what it tries."""
+
+    def registered(sequence: Sequence) -> Sequence:
+        if name in ATTACKS or not sequence.__doc__:
+            raise ValueError(f"attack {name!r} is there already, or says not what it tries")
+        ATTACKS[name] = Attack(name=name, doc=sequence.__doc__.strip().splitlines()[0], sequence=sequence)
+        return sequence
+
+    return registered

@@ -1,0 +1,85 @@
+"""Runs sequences of attack classes, many to a gate, and counts what reached the wire."""
+
+import dataclasses
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from holdfast.evals.adversary.catalogue import ATTACKS, Attack
+from holdfast.evals.adversary.classes import FILES
+from holdfast.evals.adversary.legal import legal
+from holdfast.evals.adversary.world import World
+from holdfast.evals.oracle import Judgement
+
+A_GATE = 150  # sequences before a fresh gate and plant
+LEGAL_FIRST = 0.6  # of the sequences begin with something legitimate
+
+
+@dataclasses.dataclass
+class Tally:
+    """What a run found."""
+
+    sequences: Counter[str] = dataclasses.field(default_factory=Counter[str])
+    legal: int = 0  # sequences that put something legitimate on the wire
+    writes: Counter[str] = dataclasses.field(default_factory=Counter[str])  # by wire
+    outside: list[tuple[str, int, Judgement]] = dataclasses.field(default_factory=list[tuple[str, int, Judgement]])
+    legitimate: int = 0
+    refusals: list[str] = dataclasses.field(default_factory=list[str])  # of what was legitimate
+    beats: int = 0
+
+    def add(self, other: "Tally") -> None:
+        self.sequences += other.sequences
+        self.legal += other.legal
+        self.writes += other.writes
+        self.outside += other.outside
+        self.legitimate += other.legitimate
+        self.refusals += other.refusals
+        self.beats += other.beats
+
+
+def named(classes: Sequence[str]) -> tuple[Attack, ...]:
+    """The classes asked for, all where none is. Raises KeyError for one that is not there."""
+    found = {name: known for name, known in ATTACKS.items() if known.sequence.__module__ in {file.__name__ for file in FILES}}
+    return tuple(found[name] for name in classes) if classes else tuple(found.values())
+
+
+async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *, stop_at_first: bool = False) -> Tally:
+    """Sequences `first` to `first + count`; each is a function of seed, its number and the state that those before it left."""
+    tally = Tally()
+    number, end = first, first + count
+    while number < end:
+        with tempfile.TemporaryDirectory(prefix="holdfast-adversary-") as folder:
+            world = World(Path(folder), Random(f"{seed} world {number}"))
+            await world.start()
+            try:
+                for _ in range(min(A_GATE, end - number)):
+                    await one(world, attacks[number % len(attacks)], seed, number, tally)
+                    number += 1
+                    if stop_at_first and tally.outside:
+                        return tally
+            finally:
+                await world.close()
+    return tally
+
+
+async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally) -> None:
+    rng = Random(f"{seed} sequence {number}")
+    world.oracle.judgements.clear()
+    await world.settle(rng)
+    if rng.random() < LEGAL_FIRST:
+        refused = await legal(world, rng)
+        tally.legitimate += refused is not None
+        tally.refusals += [refused] if refused else []
+    await attack.sequence(world, rng)
+    await world.run(2)
+    judged = world.oracle.judgements
+    tally.sequences[attack.name] += 1
+    tally.legal += any(not j.faults for j in judged)
+    for judgement in judged:
+        tally.writes[judgement.arrival.wire] += 1
+        if judgement.faults:
+            tally.outside.append((attack.name, number, judgement))
+    tally.beats += world.oracle.beats
+    world.oracle.beats = 0
