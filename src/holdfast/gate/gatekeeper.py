@@ -89,6 +89,7 @@ class Gatekeeper:
         self.connectors = connectors
         self.checkpoints = checkpoints
         self.compiled = compile_site(site)
+        self.on_disk = ""  # what is said of a site file that differs from what is in force
         self.tables = {table.id: table for table in tables(site)}
         self.live = Live(tuple(self.tables.values()), clock)
         self.rings = {table.id: Ring(table.id, len(table.tags)) for table in self.tables.values()}
@@ -171,6 +172,8 @@ class Gatekeeper:
         """Put on record what this run stands on."""
         with self._state.transaction():
             self.log.append("configuration", {"digest": self.compiled.digest, "site": dataclasses.replace(self.site, connections=())})
+            if self.on_disk:
+                self.log.append("configuration.unused", {"what": self.on_disk})
             self.log.append("start", {"configuration": self.compiled.digest, "clock": clock, "stopped": self.stop.stopped()})
         self.checkpoint()
         self._tell()
@@ -441,6 +444,7 @@ class Gatekeeper:
         return {
             "site": self.site.name,
             "configuration": self.compiled.digest,
+            "on_disk": self.on_disk,
             "at_ns": self.clock.now_ns(),
             "stopped": self.stop.stopped(),
             "autonomy": self.autonomy.all(),

@@ -21,6 +21,7 @@ from holdfast.clock import Clock, RealClock, ScaledClock
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
 from holdfast.gate.approval.inbox import Inbox, boot_id
+from holdfast.gate.configuration import ConfigurationError, Configurations, Settled, settle
 from holdfast.gate.connectors.keep import keep
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.history.store import History, HistoryError
@@ -32,7 +33,6 @@ from holdfast.gate.ledger.store import State, StateError
 from holdfast.plugins import PluginError
 from holdfast.ports import Connector
 from holdfast.site import plugged
-from holdfast.site.load import load
 from holdfast.site.model import Site, SiteError
 from holdfast.site.secrets import SecretError
 from holdfast.terms import SECOND_NS
@@ -75,6 +75,13 @@ def open_gate(
         history=History(folder / "history.db", durable=durable),
     )
     return gate, Agents(state, log, secrets.token_bytes)
+
+
+def in_force(file: Path, folder: Path, clock: Clock) -> Settled:
+    """What the gate is to run: never what merely lies on the disk. Raises as `settle`, and StateError."""
+    with contextlib.closing(State(folder)) as state:
+        log = Log(state, clock)
+        return settle(file, Configurations(state, log, People(state, log, clock, secrets.token_bytes), clock))
 
 
 def connectors_of(site: Site, site_folder: Path, clock: Clock, state_dir: Path) -> dict[str, Connector]:
@@ -206,14 +213,15 @@ def main(argv: list[str] | None = None) -> None:
     clock: Clock = RealClock() if given.epoch_ns is None else ScaledClock(given.epoch_ns, given.factor)
     folder = given.home / "gate"
     try:
-        loaded = load(given.site)
-        connectors = connectors_of(loaded.site, given.site.parent, clock, folder)
-        gate, agents = open_gate(loaded.site, folder, clock, connectors)
-    except (SiteError, StateError, HistoryError, KeyFileError, PluginError, SecretError, ValueError) as error:
+        settled = in_force(given.site, folder, clock)
+        connectors = connectors_of(settled.active.site, given.site.parent, clock, folder)
+        gate, agents = open_gate(settled.active.site, folder, clock, connectors)
+        gate.on_disk = settled.on_disk
+    except (SiteError, ConfigurationError, StateError, HistoryError, KeyFileError, PluginError, SecretError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"
-    ready = json.dumps({"configuration": loaded.digest})
+    ready = json.dumps({"configuration": settled.active.digest})
     # What was made up to here lives as long as the process: walking it again at each full collection would only hold up
     # a decision.
     gc.collect()

@@ -117,6 +117,8 @@ def worth_saying(record: Record) -> str:
             return f"resumed: {'the whole plant' if body['scope'] == '*' else body['scope']}, by {body['by']}"
         case "fault":
             return f"FAULT {body['code']}: nothing can be recorded, so nothing is decided or written; free the disk or look at it"
+        case "configuration.unused":
+            return f"NOT USED: {_short(body['what'])}"
         case "recovered":
             return "the disk takes records again; all that was owed is on record"
         case _:

@@ -269,6 +269,9 @@ SITE = Record(
         "perception": Field(Listing(DETECTOR), "what watches the data"),
         "agents": Field(Table(AGENT), "who may propose"),
         "default_approvals": Field(Listing(Text(), least=1), "roles asked where a rule names none; [operator] if left out"),
+        "configuration_approvals": Field(
+            Listing(Text(), least=1), "roles, one person each, that must sign a change of the configuration; default_approvals if left out"
+        ),
         "policy": Field(FILE_NAME, "the file with the rules"),
         "modes": Field(FILE_NAME, "a file with the site's own failure modes"),
         "stop": Field(IS, "a hard-wired stop switch: {tag: line/stop, is: 1}"),

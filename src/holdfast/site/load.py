@@ -131,6 +131,7 @@ def _site(block: Block, desk: _Desk) -> Site:
         perception=make_perception(block.listed("perception"), plant.directory, plant.loops, plugins.installed(plugins.DETECTORS), log),
         agents=agents,
         default_approvals=tuple(dict.fromkeys(clean(at.value) for at in block.listed("default_approvals"))) or ("operator",),
+        configuration_approvals=tuple(dict.fromkeys(clean(at.value) for at in block.listed("configuration_approvals"))),
         policy=_policy(block, plant.tags, [a.name for a in agents], desk),
         modes=_modes(block, desk),
         stop_tag=make_equals(block.block("stop"), "", plant.directory, log),

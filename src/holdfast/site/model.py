@@ -22,13 +22,13 @@ class Connection(Word):
 
     name: str
     type: str
-    options: tuple[tuple[str, str | float | bool | None], ...] = ()
+    options: tuple[tuple[str, str | int | float | bool | None], ...] = ()
     writes: bool = False
     line: int = 0
 
     apart: ClassVar[tuple[str, ...]] = ("line",)
 
-    def option(self, name: str, default: str | float | bool | None = None) -> str | float | bool | None:
+    def option(self, name: str, default: str | float | bool | None = None) -> str | int | float | bool | None:
         return dict(self.options).get(name, default)
 
 
@@ -135,7 +135,7 @@ class DetectorSpec(Word):
     name: str
     detector: str
     tags: tuple[str, ...]  # resolved names, in site order
-    options: tuple[tuple[str, str | float | bool], ...] = ()
+    options: tuple[tuple[str, str | int | float | bool], ...] = ()
     quiet_rows: int = 3600  # rows to learn from where no learned state is given
     limit: float = 1.0  # score above which a row is abnormal, set by calibration
     confirm_rows: int = 5
@@ -195,7 +195,7 @@ class ContextTable(Word):
 
     apart: ClassVar[tuple[str, ...]] = ("line",)
 
-    def option(self, name: str, default: str | float | bool | None = None) -> str | float | bool | None:
+    def option(self, name: str, default: str | float | bool | None = None) -> str | int | float | bool | None:
         return dict(self.options).get(name, default)
 
 
@@ -212,7 +212,7 @@ class OutboxTarget(Word):
 
     apart: ClassVar[tuple[str, ...]] = ("line",)
 
-    def option(self, name: str, default: str | float | bool | None = None) -> str | float | bool | None:
+    def option(self, name: str, default: str | float | bool | None = None) -> str | int | float | bool | None:
         return dict(self.options).get(name, default)
 
 
@@ -233,6 +233,7 @@ class Site(Word):
     perception: tuple[DetectorSpec, ...] = ()
     agents: tuple[AgentSpec, ...] = ()
     default_approvals: tuple[str, ...] = ("operator",)
+    configuration_approvals: tuple[str, ...] = ()  # who must sign a change of all this; (): the default_approvals
     policy: Policy = Policy(revision=0, rules=())
     modes: str = ""  # canonical text of the site's own failure modes
     stop_tag: Equals | None = None
