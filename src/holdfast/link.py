@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import aiohttp
 from pydantic import TypeAdapter, ValidationError
 
+from holdfast.lots import Lot
 from holdfast.site.model import Site
 from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Word, canonical, unpack
 
@@ -38,6 +39,31 @@ class Progress(Word):
     outcome: Outcome | None = None
 
 
+class ContextFact(Word):
+    """One thing that the plant's context says now: "health:NAME", "schedule:current.kind", "inventory:NAME"."""
+
+    name: str
+    value: str | float | bool
+    at_ns: int
+
+
+class ContextState(Word):
+    """Whether a context table can be rested on, and (where, code) of what is wrong with its source."""
+
+    name: str
+    kind: str
+    usable: bool
+    flaws: tuple[tuple[str, str], ...] = ()
+
+
+class PlantContext(Word):
+    """What the plant knows beside its tags; only what is fresh. `lots` is read with holdfast.lots."""
+
+    facts: tuple[ContextFact, ...] = ()
+    lots: tuple[Lot, ...] = ()
+    tables: tuple[ContextState, ...] = ()
+
+
 class LinkError(Exception):
     """The gate can't be reached or refused the message; the text says which and why."""
 
@@ -61,6 +87,8 @@ class Link(Protocol):
         """Setpoint changes, anyone's."""
         ...
 
+    async def context(self) -> PlantContext: ...
+
     async def find(self, finding: Finding) -> None: ...
 
     async def diagnose(self, diagnosis: Diagnosis) -> None: ...
@@ -78,6 +106,7 @@ class Gate(Protocol):
     def history(self, table: str, from_ns: int, to_ns: int, rows_max: int) -> Frame: ...
     def alarm_states(self) -> Sequence[Alarm]: ...
     def moves_since(self, since_ns: int) -> Sequence[Move]: ...
+    def context_now(self) -> PlantContext: ...
     def find(self, author: str, finding: Finding) -> None: ...
     def diagnose(self, author: str, diagnosis: Diagnosis) -> None: ...
     def propose(self, author: str, proposal: Proposal) -> Decision: ...
@@ -106,6 +135,9 @@ class DirectLink:
     async def moves(self, since_ns: int) -> Sequence[Move]:
         return self._gate.moves_since(since_ns)
 
+    async def context(self) -> PlantContext:
+        return self._gate.context_now()
+
     async def find(self, finding: Finding) -> None:
         self._gate.find(self._author, finding)
 
@@ -124,6 +156,7 @@ REQUEST_TIMEOUT_S = 10.0
 _SITE = TypeAdapter(Site)
 _ALARMS = TypeAdapter(tuple[Alarm, ...])
 _MOVES = TypeAdapter(tuple[Move, ...])
+_CONTEXT = TypeAdapter(PlantContext)
 _DECISION = TypeAdapter(Decision)
 _PROGRESS = TypeAdapter(Progress)
 
@@ -166,6 +199,9 @@ class HttpLink:
 
     async def moves(self, since_ns: int) -> Sequence[Move]:
         return _read(_MOVES, await self._ask("GET", "/v1/moves", {"since_ns": since_ns}))
+
+    async def context(self) -> PlantContext:
+        return _read(_CONTEXT, await self._ask("GET", "/v1/context"))
 
     async def find(self, finding: Finding) -> None:
         await self._ask("POST", "/v1/findings", body=finding)

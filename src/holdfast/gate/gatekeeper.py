@@ -10,15 +10,20 @@ import asyncio
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from random import Random
 from typing import Any
 
 from holdfast.clock import Clock
 from holdfast.gate.actuation.acts import Acts
 from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.debts import Debts
+from holdfast.gate.actuation.deliver import carriers_of
+from holdfast.gate.actuation.errands import Errands
 from holdfast.gate.actuation.hands import OperatorWatch, Taken
 from holdfast.gate.actuation.jobs import Job, Jobs
 from holdfast.gate.actuation.moves import Moves
+from holdfast.gate.actuation.outbox import Outbox
 from holdfast.gate.actuation.saga import READ_TIMEOUT_S, Saga, Second
 from holdfast.gate.actuation.snapshot import Snapshots
 from holdfast.gate.actuation.stop import StopSwitch
@@ -26,6 +31,7 @@ from holdfast.gate.actuation.watchdog import Watchdog
 from holdfast.gate.alarms.limits import AlarmWatch
 from holdfast.gate.approval.inbox import Inbox
 from holdfast.gate.context.live import Live
+from holdfast.gate.context.tables import Context
 from holdfast.gate.guard.binds import recorded, snapshot_digest
 from holdfast.gate.guard.compile import compile_site
 from holdfast.gate.guard.decide import decide, stands
@@ -35,7 +41,7 @@ from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.checkpoint import Checkpoints
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State, StateError
-from holdfast.link import Progress
+from holdfast.link import PlantContext, Progress
 from holdfast.ports import Connector
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
@@ -80,6 +86,7 @@ class Gatekeeper:
         checkpoints: Checkpoints,
         connectors: Mapping[str, Connector],
         history: History,
+        site_folder: Path | None = None,
     ) -> None:
         self.site = site
         self.clock = clock
@@ -92,6 +99,7 @@ class Gatekeeper:
         self.on_disk = ""  # what is said of a site file that differs from what is in force
         self.tables = {table.id: table for table in tables(site)}
         self.live = Live(tuple(self.tables.values()), clock)
+        self.context = Context(site, self.live, clock, site_folder)
         self.rings = {table.id: Ring(table.id, len(table.tags)) for table in self.tables.values()}
         self.alarms = AlarmWatch(site.alarms)
         self.stop = StopSwitch(state.folder / "stop.switch")
@@ -116,6 +124,7 @@ class Gatekeeper:
             stop=self.stop,
             autonomy=self.autonomy,
             connectors=connectors,
+            context=self.context,
         )
         self.debts = Debts(
             log=log,
@@ -141,6 +150,16 @@ class Gatekeeper:
             told=self._tell,
             changed=lambda: self.on_proposal(),
         )
+        self.outbox = Outbox(
+            site=site,
+            clock=clock,
+            log=log,
+            jobs=self.jobs,
+            stop=self.stop,
+            carriers=carriers_of(site.outbox, state.folder / "outbox", site_folder),
+            random=Random(site.name),
+        )
+        self.errands = Errands(context=self.context, outbox=self.outbox, debts=self.debts, told=self._tell)
         self.saga = Saga(
             site=site,
             clock=clock,
@@ -151,6 +170,7 @@ class Gatekeeper:
             stop=self.stop,
             connectors=connectors,
             eyes=self,
+            outbox=self.outbox,
         )
         self._checkpoint_due_ns = clock.monotonic_ns()
         self._told = log.size
@@ -411,7 +431,8 @@ class Gatekeeper:
     # ---- what an agent may ask (link.Link, with its author) ------------------------------------------------------------
 
     def site_view(self) -> Site:
-        return dataclasses.replace(self.site, connections=())
+        """Without connections, sources and targets: no address and no credential crosses the link."""
+        return dataclasses.replace(self.site, connections=(), context=(), outbox=())
 
     def frames(self, table: str, after: int) -> Frame | None:
         self.watchdog.heard()
@@ -428,6 +449,9 @@ class Gatekeeper:
 
     def moves_since(self, since_ns: int) -> Sequence[Move]:
         return self.moves.since(since_ns)[-MOVES_TOLD_MAX:]
+
+    def context_now(self) -> PlantContext:
+        return self.context.told(self.clock.now_ns())
 
     def find(self, author: str, finding: Finding) -> None:
         self.debts.record("finding", {"author": author, "finding": finding})
@@ -456,6 +480,7 @@ class Gatekeeper:
             "jobs": [{"proposal": job.proposal.id, "state": job.state, "tags": job.tags} for job in self.jobs.open()],
             "connections": {name: dict(connector.health()) for name, connector in self.connectors.items()},
             "rows": {table.id: self.rings[table.id].next_seq for table in self.tables.values()},
+            "outbox": self.outbox.waiting(),
             "records": self.log.size,
         }
 

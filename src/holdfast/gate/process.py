@@ -23,6 +23,7 @@ from holdfast.gate.api.people import people_app
 from holdfast.gate.approval.inbox import Inbox, boot_id
 from holdfast.gate.configuration import ConfigurationError, Configurations, Settled, settle
 from holdfast.gate.connectors.keep import keep
+from holdfast.gate.egress import EgressOpen
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.history.store import History, HistoryError
 from holdfast.gate.identity.agents import Agents
@@ -56,8 +57,12 @@ def open_gate(
     durable: bool = True,
     cost: Cost | None = None,
     boot: str = "",
+    site_folder: Path | None = None,
 ) -> tuple[Gatekeeper, Agents]:
-    """A gate over its state folder. Raises StateError, SiteError, HistoryError, KeyFileError."""
+    """A gate over its state folder; `site_folder` is where the site file lies, for what it names beside it.
+
+    Raises StateError, SiteError, HistoryError, KeyFileError, SecretError, ValueError.
+    """
     state = State(folder, durable=durable)
     log = Log(state, clock)
     if not (folder / PRIVATE).exists():
@@ -73,6 +78,7 @@ def open_gate(
         checkpoints=Checkpoints.of(state, log),
         connectors=connectors,
         history=History(folder / "history.db", durable=durable),
+        site_folder=site_folder,
     )
     return gate, Agents(state, log, secrets.token_bytes)
 
@@ -169,6 +175,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     link = agents_app(gate, agents, per_s=messages_per_s, burst=BURST_S * messages_per_s)
     doors = Doors({home / "link" / "link.sock": link, home / "gate" / "people.sock": people_app(gate)})
     tasks = [asyncio.create_task(doors.serve()), asyncio.create_task(pulse(gate, wake)), asyncio.create_task(keep_history(gate))]
+    tasks.append(asyncio.create_task(gate.errands.run(gate.clock)))
     for connection in gate.site.connections:
         name = connection.name
         tables = [t for t in gate.tables.values() if t.connection == name]
@@ -215,9 +222,20 @@ def main(argv: list[str] | None = None) -> None:
     try:
         settled = in_force(given.site, folder, clock)
         connectors = connectors_of(settled.active.site, given.site.parent, clock, folder)
-        gate, agents = open_gate(settled.active.site, folder, clock, connectors)
+        gate, agents = open_gate(settled.active.site, folder, clock, connectors, site_folder=given.site.parent)
         gate.on_disk = settled.on_disk
-    except (SiteError, ConfigurationError, StateError, HistoryError, KeyFileError, PluginError, SecretError, ValueError) as error:
+        gate.errands.lock(settled.active.site, given.site.parent)
+    except (
+        SiteError,
+        ConfigurationError,
+        StateError,
+        HistoryError,
+        KeyFileError,
+        PluginError,
+        SecretError,
+        EgressOpen,
+        ValueError,
+    ) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"

@@ -35,6 +35,7 @@ class Lockstep:
         self._clock.advance(self._period_s)
         for table in self._gate.tables.values():
             await self._poll(table)
+        await self._gate.errands.step()
         await self._gate.advance()
         if self._agent is not None:
             await self._agent.step()

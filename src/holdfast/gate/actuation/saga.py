@@ -14,12 +14,13 @@ from holdfast.gate.actuation import effect
 from holdfast.gate.actuation.hands import OperatorWatch, Target
 from holdfast.gate.actuation.jobs import Job, Jobs, Step
 from holdfast.gate.actuation.moves import Moves
+from holdfast.gate.actuation.outbox import Outbox
 from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.ledger.log import Log
 from holdfast.ports import Connector
 from holdfast.site.model import Envelope, Readback, Site
-from holdfast.terms import SECOND_NS, Move, Outcome, Reason, Sample, Sent, Tag, Word
+from holdfast.terms import SECOND_NS, Move, Order, Outcome, Reason, Sample, Sent, Tag, Word
 
 WRITE_TIMEOUT_S = 2.0
 WRITE_HUNG_S = 2 * WRITE_TIMEOUT_S  # a connector that does not keep its own limit
@@ -78,7 +79,9 @@ class Saga:
         stop: StopSwitch,
         connectors: Mapping[str, Connector],
         eyes: Eyes,
+        outbox: Outbox,
     ) -> None:
+        self._outbox = outbox
         self._clock = clock
         self._log = log
         self._jobs = jobs
@@ -113,6 +116,8 @@ class Saga:
 
     @staticmethod
     def _is_ours(job: Job) -> bool:
+        if isinstance(job.proposal.action, Order) and job.state != "approved":
+            return False  # the outbox's
         return job.state in ("approved", "intent", "sent", "verified")
 
     async def _step(self, job: Job) -> None:
@@ -163,6 +168,9 @@ class Saga:
             self._fall(job, second, second.reasons)
             return
         try:
+            if isinstance(job.proposal.action, Order):
+                self._queue(job, job.proposal.action, second)
+                return
             job = self._durable_intent(job, second)
         except ApprovalError as error:
             self._fall(job, second, (Reason(code=error.code, passed=False),))
@@ -170,6 +178,12 @@ class Saga:
         for step in job.steps:
             self._watch.targets[step.tag] = Target(tag=step.tag, former=step.former, wanted=step.wanted, author=job.author)
         await self._send(job)
+
+    def _queue(self, job: Job, order: Order, second: Second) -> None:
+        """An order goes to the outbox, which takes the job from there on. Raises ApprovalError, StateError."""
+        with self._log.state.transaction():
+            self._eyes.consume_approval(job, second)
+            self._outbox.queue(job, order, snapshot=second.snapshot, passed=tuple(r.code for r in second.reasons))
 
     def _fall(self, job: Job, second: Second, reasons: tuple[Reason, ...]) -> None:
         with self._log.state.transaction():

@@ -8,6 +8,7 @@ from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.actuation.transitions import BUSY
 from holdfast.gate.context.live import Live
+from holdfast.gate.context.tables import Context
 from holdfast.gate.guard.compile import Compiled
 from holdfast.ports import Connector
 from holdfast.terms import Move, Proposal, Snapshot, Wire, Write
@@ -24,7 +25,11 @@ class Snapshots:
         stop: StopSwitch,
         autonomy: AutonomyLevels,
         connectors: Mapping[str, Connector],
+        context: Context,
     ) -> None:
+        self._context = context
+        inputs = {v.input for rule in compiled.rules for v in rule.variables}
+        self._facts = frozenset(f"{i.kind}:{i.name}" for i in inputs if i.kind != "tag")
         self._compiled = compiled
         self._live = live
         self._moves = moves
@@ -61,6 +66,7 @@ class Snapshots:
             stopped=self._stop.stopped(),
             autonomy=self._autonomy.all(),
             yields=tuple((tag, self._moves.yields[tag]) for tag in written if tag in self._moves.yields),
+            facts=self._context.facts(now_ns, self._facts) if self._facts else (),
             pending=self._pending(proposal, written),
         )
 

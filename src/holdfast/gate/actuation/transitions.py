@@ -24,6 +24,9 @@ Event = Literal[
     "former",
     "unclear",
     "judged",
+    "queued",  # an order lies in the outbox
+    "delivered",
+    "dead",  # … and nobody could be made to take it
     "done",  # a person found out that an indeterminate write did happen
     "undone",  # … that it did not
 ]
@@ -43,7 +46,10 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     ("approved", "stands"): "intent",
     ("intent", "sent"): "sent",
     ("intent", "rejected"): "failed",
+    ("intent", "queued"): "sent",
     ("sent", "equals"): "verified",
+    ("sent", "delivered"): "verified",
+    ("sent", "dead"): "failed",
     ("sent", "former"): "failed",
     ("sent", "unclear"): "indeterminate",
     ("verified", "judged"): "done",

@@ -85,6 +85,11 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         author(request)
         return json(gate.moves_since(number(request, "since_ns")))
 
+    @get("/v1/context")
+    async def context(request: Req) -> Response[bytes]:
+        author(request)
+        return json(gate.context_now())
+
     @post("/v1/findings", status_code=204)
     async def findings(request: Req) -> None:
         gate.find(writer(request), await read(request, FINDING))
@@ -115,7 +120,7 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 
-    handlers: list[Any] = [site, frames, history, alarms, moves, findings, diagnoses, proposals, progress, stop]
+    handlers: list[Any] = [site, frames, history, alarms, moves, context, findings, diagnoses, proposals, progress, stop]
     return Litestar(
         handlers,
         openapi_config=None,
