@@ -166,6 +166,8 @@ async def test_replay_refuses_an_unreadable_recording_and_names_it(tmp_path: Pat
         "holdfast: 1\nsite: {name: r, language: en, timezone: UTC}\n"
         "connections: {rec: {type: replay, file: bad.csv, period_s: 1}}\n"
         "equipment: {pump: {tags: {a: {address: a, unit: bar}}}}\n"
+        "perception: [{name: p, detector: dynamic, tags: [pump/*]}]\n"
+        "agents: {watcher: {autonomy: observe}}\n"
     )
     code, said = await holdfast("replay", path, "--home", home)
     assert (code, "bad.csv" in said) == (2, True), said

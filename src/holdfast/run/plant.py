@@ -1,23 +1,17 @@
 """`holdfast run`: one site on the real clock, until it is told to end."""
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from holdfast.gate.ledger.store import StateError
-from holdfast.run.desk import Desk, DeskError
 from holdfast.run.isolate import available
+from holdfast.run.newsreel import tell
 from holdfast.run.supervise import Child, Home, StartError, enrol, keep_agent, start_agent, start_gate
 from holdfast.site.load import Loaded, load
 from holdfast.site.model import SiteError
-from holdfast.terms import Record
-
-LISTEN_AGAIN_S = 1.0  # after the stream of records broke
-SHOWN_CHARS_MAX = 200  # of one text in a line
 
 
 async def run_site(site: Path, home: Path, said: Callable[[str], None]) -> int:
@@ -60,7 +54,7 @@ async def _until_ended(site: Path, where: Home, loaded: Loaded, gate: Child, end
         return await start_agent(where, site.absolute(), loaded, name)
 
     tasks = [asyncio.create_task(keep_agent(lambda name=agent.name: make(name), said)) for agent in loaded.site.agents]
-    tasks.append(asyncio.create_task(_tell(where, said)))
+    tasks.append(asyncio.create_task(tell(where.path, said)))
     ended, gone = asyncio.create_task(end.wait()), asyncio.create_task(gate.process.wait())
     await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)
     code = 0 if ended.done() else 1
@@ -70,61 +64,3 @@ async def _until_ended(site: Path, where: Home, loaded: Loaded, gate: Child, end
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return code
-
-
-async def _tell(where: Home, said: Callable[[str], None]) -> None:
-    """Say what a person at the terminal must know, as it goes on record. Until cancelled."""
-    desk, after = Desk(where.path), None
-    try:
-        while True:
-            with contextlib.suppress(DeskError):
-                if after is None:  # from this run's start record on: earlier runs' news are old
-                    after = await _start_of_run(desk)
-                async for record in desk.events(after):
-                    after = record.seq
-                    if line := worth_saying(record):
-                        said(line)
-            await asyncio.sleep(LISTEN_AGAIN_S)
-    finally:
-        await desk.close()
-
-
-async def _start_of_run(desk: Desk) -> int:
-    """The number of this run's `start` record, among the newest few."""
-    newest = int((await desk.status())["records"])
-    recent = await desk.records(max(newest - 100, 0), 100)
-    return max((int(r["seq"]) for r in recent if r["kind"] == "start"), default=newest)
-
-
-def worth_saying(record: Record) -> str:
-    """One line of a record for the terminal; "" for what is not news."""
-    body: Any = record.body
-    match record.kind:
-        case "connection" if body["state"] == "lost":
-            return f"{body['connection']}: NO CONNECTION ({_short(body['why'])}); its tags are Bad; trying again until it is back"
-        case "connection":
-            return f"{body['connection']}: connected"
-        case "alarm":
-            return f"ALARM {body['tag']} {body['limit']} {'active' if body['active'] else 'returned'}"
-        case "ask":
-            return f"{body['proposal']} waits for: {', '.join(body['roles'])} (holdfast approvals show {body['proposal']})"
-        case "outcome":
-            outcome = body["outcome"]
-            return f"{outcome['proposal']}: {outcome['result']}"
-        case "stop":
-            return f"STOPPED: {'the whole plant' if body['scope'] == '*' else body['scope']}, by {_short(body['by'])}; nothing is written"
-        case "resume":
-            return f"resumed: {'the whole plant' if body['scope'] == '*' else body['scope']}, by {body['by']}"
-        case "fault":
-            return f"FAULT {body['code']}: nothing can be recorded, so nothing is decided or written; free the disk or look at it"
-        case "configuration.unused":
-            return f"NOT USED: {_short(body['what'])}"
-        case "recovered":
-            return "the disk takes records again; all that was owed is on record"
-        case _:
-            return ""
-
-
-def _short(text: object) -> str:
-    """What came from a server or a person, on one line and without control characters."""
-    return "".join(c if c.isprintable() else " " for c in str(text)[:SHOWN_CHARS_MAX])

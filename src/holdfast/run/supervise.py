@@ -92,13 +92,17 @@ def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
 class Child:
     """One process with the line that it printed when it was ready."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, first: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process, first: Mapping[str, Any], *, asked: bool = True) -> None:
         self.name = name
         self.process = process
         self.first = first
+        self._asked = asked
 
     async def end(self) -> None:
-        """Ask, then make it end. Safe to call twice."""
+        """Ask, unless it can't hear, then make it end. Safe to call twice."""
+        if self.process.returncode is None and not self._asked:
+            self.kill()
+            await self.process.wait()
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.terminate()
@@ -114,9 +118,12 @@ class Child:
 
 
 async def start(
-    name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path, stdin: int | None = None, speaks: bool = True
+    name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path, stdin: int | None = None, speaks: bool = True, asked: bool = True
 ) -> Child:
-    """Start a process and, if it `speaks`, wait for its first line, a JSON object. Its stderr goes to `log`. Raises StartError."""
+    """Start a process and, if it `speaks`, wait for its first line, a JSON object. Its stderr goes to `log`. Raises StartError.
+
+    `asked`: it ends in order on SIGTERM; one that is not is killed at once.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
@@ -129,11 +136,11 @@ async def start(
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends the others in order
         )
     if not speaks:
-        return Child(name, process, {})
+        return Child(name, process, {}, asked=asked)
     assert process.stdout is not None  # noqa: S101
     try:
         line = await asyncio.wait_for(process.stdout.readline(), READY_TIMEOUT_S)
-        return Child(name, process, json.loads(line))
+        return Child(name, process, json.loads(line), asked=asked)
     except (TimeoutError, ValueError):
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -161,10 +168,12 @@ async def start_agent(home: Home, site_path: Path, loaded: Loaded, name: str, *,
         "holdfast.agent.process", "--link", f"unix:{home.link.absolute()}", "--token-file", home.agent(name).absolute() / "token",
         "--name", name, *clock,
     )  # fmt: skip
-    if not available():
+    cell = not available()
+    if cell:
         argv = cell_of(home, site_path, loaded, name).command(argv)
+    # A cell's outer process does not hear SIGTERM (unshare --fork), and an agent keeps nothing that needs an end in order.
     env = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": str(home.agent(name).absolute())}
-    return await start(f"agent {name}", argv, env=env, log=home.path / "logs" / f"agent-{name}.log", speaks=False)
+    return await start(f"agent {name}", argv, env=env, log=home.path / "logs" / f"agent-{name}.log", speaks=False, asked=not cell)
 
 
 async def keep_agent(make: Callable[[], Any], said: Callable[[str], None], *, clock: Clock | None = None) -> None:
