@@ -6,6 +6,7 @@ IPAddressAllow and the nftables rules in deploy/ are for. A child process would 
 """
 
 import contextlib
+import dataclasses
 import ipaddress
 import os
 import socket
@@ -32,6 +33,9 @@ CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})
 
 
+ADDRESS_OPTIONS = ("url", "host", "port")
+
+
 class EgressRefused(PermissionError):
     """The site file does not name this address."""
 
@@ -52,7 +56,9 @@ def addresses_of(site: Site, folder: Path, environ: Mapping[str, str] | None = N
     """Every address that the site file names. `folder` is its own, for references. Raises SecretError, PluginError, ValueError."""
     found: list[Address] = []
     for connection in site.connections:
-        options = secrets.options(connection, folder, (), environ) if _has_host(connection.options) else {}
+        # Nothing else is resolved: a certificate is no text, and a password is not this room's business.
+        named = dataclasses.replace(connection, options=tuple(o for o in connection.options if o[0] in ADDRESS_OPTIONS))
+        options = secrets.options(named, folder, (), environ) if _has_host(named.options) else {}
         port = options.get("port") or _default_port(connection.type)
         found += _addresses(f"connection {connection.name}", options, port)
     for table in site.context:

@@ -73,6 +73,8 @@ def worth_saying(record: Record) -> str:
             return f"STOPPED: {'the whole plant' if body['scope'] == '*' else body['scope']}, by {_short(body['by'])}; nothing is written"
         case "resume":
             return f"resumed: {'the whole plant' if body['scope'] == '*' else body['scope']}, by {body['by']}"
+        case "configuration.unused":
+            return f"NOT USED: {_short(body['what'])}"
         case "recovered":
             return "the disk takes records again; all that was owed is on record"
         case _:
