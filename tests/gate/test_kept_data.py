@@ -54,6 +54,7 @@ def test_before_data_a_tag_is_bad() -> None:
 
 def test_a_steady_tag_is_young_and_still() -> None:
     now, clock = live()
+    now.ingest(frame([[0.5, 2.0]], at_ns=clock.now_ns()))  # so that it is seen to move once
     for _ in range(3):
         now.ingest(frame([[1.0, 2.0]], at_ns=clock.now_ns()))
         clock.advance(1.0)
@@ -75,6 +76,7 @@ def test_a_lost_connection_makes_all_its_tags_bad_and_says_no_old_value() -> Non
 
 def test_an_outage_is_no_sign_of_life_of_a_stuck_sensor() -> None:
     now, clock = live()
+    now.ingest(frame([[0.5, 1.0]], at_ns=clock.now_ns()))
     now.ingest(frame([[1.0, 2.0]], at_ns=clock.now_ns()))
     clock.advance(400.0)
     now.lost("plc")
@@ -87,6 +89,7 @@ def test_an_outage_is_no_sign_of_life_of_a_stuck_sensor() -> None:
 
 def test_a_bad_value_in_between_is_no_sign_of_life_either() -> None:
     now, clock = live()
+    now.ingest(frame([[0.5, 1.0]], at_ns=clock.now_ns()))
     now.ingest(frame([[1.0, 2.0]], at_ns=clock.now_ns()))
     clock.advance(100.0)
     now.take([Sample(tag="a", value=9.0, status=0x8000_0000, source_ns=START_NS)])

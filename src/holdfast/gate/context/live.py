@@ -7,6 +7,8 @@ import numpy as np
 from holdfast.clock import Clock
 from holdfast.terms import BAD_NO_COMMUNICATION, BAD_WAITING_FOR_INITIAL_DATA, SECOND_NS, Frame, Reading, Sample, TagTable
 
+NEVER_NS = 366 * 86_400 * SECOND_NS  # since the last change, of a tag that was not seen to change
+
 
 class Live:
     """Latest values by tag. A frame that arrives is data or a keep-alive for all of its Good columns."""
@@ -30,7 +32,8 @@ class Live:
         self._status = np.full(count, BAD_WAITING_FOR_INITIAL_DATA, np.uint32)
         self._source_ns = np.zeros(count, np.int64)
         self._heard_ns = np.full(count, now, np.int64)  # monotonic
-        self._changed_ns = np.full(count, now, np.int64)  # monotonic
+        # Not seen to move is stuck: a new gate must not take a frozen sensor for a living one for as long as `moves_within`.
+        self._changed_ns = np.full(count, now - NEVER_NS, np.int64)  # monotonic
         self._skew_ns = np.zeros(count, np.int64)
 
     def ingest(self, frame: Frame) -> None:
@@ -39,7 +42,8 @@ class Live:
         now = self._clock.monotonic_ns()
         values, status = frame.values[-1], frame.status[-1]
         good = (status < 0x8000_0000) & np.isfinite(values)  # Good or Uncertain: somebody spoke
-        self._changed_ns[columns][good & (values != self._known[columns])] = now
+        known = self._known[columns]
+        self._changed_ns[columns][good & (values != known) & np.isfinite(known)] = now  # a first value is no movement
         self._known[columns] = np.where(good, values, self._known[columns])
         self._heard_ns[columns][good] = now
         self._values[columns] = values
@@ -62,7 +66,8 @@ class Live:
             if sample.status < 0x8000_0000 and np.isfinite(value):
                 self._heard_ns[i] = now
                 if value != self._known[i]:
-                    self._changed_ns[i] = now
+                    if np.isfinite(self._known[i]):
+                        self._changed_ns[i] = now
                     self._known[i] = value
             self._values[i] = value
             self._status[i] = sample.status
