@@ -140,11 +140,11 @@ class _Seen:
 class Record:
     """The ledger over a connection of its own: what it sees is committed."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, before: "Record | None" = None) -> None:
         self._db = apsw.Connection(str(state), flags=apsw.SQLITE_OPEN_READONLY)
-        self._read = 0
-        self.decisions: dict[str, tuple[int, str, bool]] = {}  # (seq, verdict, would)
-        self.intents: list[tuple[int, str, str, float]] = []  # (seq, proposal, tag, wanted), not yet used
+        self._read = before._read if before else 0
+        self.decisions: dict[str, tuple[int, str, bool]] = before.decisions if before else {}  # (seq, verdict, would)
+        self.intents: list[tuple[int, str, str, float]] = before.intents if before else []  # (seq, proposal, tag, wanted), not yet used
 
     def look(self) -> None:
         rows: list[Any] = self._db.execute("SELECT seq, bytes FROM leaf WHERE seq > ? ORDER BY seq", (self._read,)).fetchall()
@@ -163,7 +163,8 @@ class Record:
     def take(self, tag: str, value: float) -> str:
         """The proposal whose committed intent this write is; "" where there is none. An intent serves one write."""
         self.look()
-        for index, (seq, proposal, of, wanted) in enumerate(self.intents):
+        for index in range(len(self.intents) - 1, -1, -1):  # the latest: of an older one the step may never have been sent
+            seq, proposal, of, wanted = self.intents[index]
             made = self.decisions.get(proposal)
             if of == tag and abs(wanted - value) <= EPSILON * max(1.0, abs(value)) and made is not None:
                 decided, verdict, would = made

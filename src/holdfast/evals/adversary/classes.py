@@ -1,5 +1,5 @@
 """Every file of attack classes; importing this registers them all."""
 
-from holdfast.evals.adversary import numbers
+from holdfast.evals.adversary import budgets, data, numbers
 
-FILES = (numbers,)
+FILES = (numbers, budgets, data)

@@ -113,7 +113,7 @@ class World:
             self.site, state, self.clock, self.connectors, durable=False, cost=CHEAP, boot=f"boot {self.oracle.boot}"
         )
         self.gate.start(clock="virtual")
-        self.oracle.record = Record(state / "state.db")
+        self.oracle.record = Record(state / "state.db", self.oracle.record)
         self.up = False
 
     async def close(self) -> None:
@@ -213,6 +213,20 @@ class World:
         await self.act()
         return decision
 
+    async def push(self, author: str, *sets: tuple[str, Any], **more: Any) -> Decision | None:
+        """Propose, have people say yes to whatever they are asked, and let the gate act: the most obliging of plants."""
+        decision = await self.ask(author, *sets, **more)
+        if decision is not None and decision.verdict == "ask" and not decision.would:
+            self.agree(decision)
+            await self.act()
+        return decision
+
+    def agree(self, decision: Decision) -> None:
+        """Everybody who is asked says yes, each role by a person of its own."""
+        people = {"operator": "ann", "engineer": "bob"}
+        for role in decision.roles:
+            self.sign(decision.proposal, people.get(role, "cid"), role)
+
     # ---- people ------------------------------------------------------------------------------------------------------
 
     def key(self, person: str) -> Any:
@@ -268,7 +282,9 @@ class World:
     async def settle(self, rng: Random) -> None:
         """Faults gone, nothing pending, stop released, everybody rested for a random time: where a sequence begins."""
         self.plant.mend()
-        self.plant.values.update({n: p.start for n, p in PLACES.items() if n not in ACTIVE and n not in ACTIVE.values()})
+        for name, place in PLACES.items():
+            if name not in ACTIVE and name not in ACTIVE.values() and "heartbeat" not in name:
+                self.plant.operator_sets(name, place.start)
         for point, tag in ((ACTIVE[tag], tag) for tag in ACTIVE):
             self.plant.values[tag] = self.plant.values[point]
         for scope in tuple(self.gate.stop.stopped()):
@@ -282,7 +298,7 @@ class World:
                     self.oracle.resolved(tag)
             elif job.state == "asked":
                 self.sign(job.proposal.id, "ann", "operator", yes=False)
-        await self.wait(rng.choice((4, 15, 35, 70, 130, 400, 700, 1300)))
+        await self.wait(rng.choice((4, 15, 35, 70, 130, 400, 1000)))
         self.oracle.forget(self.up_ns() - 7200 * SECOND_NS)
 
 
