@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 
 from holdfast.clock import Clock, RealClock, ScaledClock
+from holdfast.gate.actuation.setback import set_back
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
 from holdfast.gate.approval.inbox import Inbox, boot_id
@@ -31,6 +32,7 @@ from holdfast.gate.identity.people import Cost, People
 from holdfast.gate.ledger.checkpoint import PRIVATE, Checkpoints, KeyFileError, make_key
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State, StateError
+from holdfast.gate.ledger.witness import kept_by_gate
 from holdfast.plugins import PluginError
 from holdfast.ports import Connector
 from holdfast.site import plugged
@@ -75,10 +77,20 @@ def open_gate(
         log=log,
         people=people,
         inbox=Inbox(state, log, people, clock, boot=boot or boot_id()),
-        checkpoints=Checkpoints.of(state, log),
+        checkpoints=Checkpoints.of(state, log, kept_by_gate(folder)),
         connectors=connectors,
         history=History(folder / "history.db", durable=durable),
         site_folder=site_folder,
+    )
+    set_back(
+        log=log,
+        key=gate.checkpoints.key,
+        inbox=gate.inbox,
+        jobs=gate.jobs,
+        moves=gate.moves,
+        autonomy=gate.autonomy,
+        bounds=gate.compiled.bounds,
+        now_ns=clock.now_ns(),
     )
     return gate, Agents(state, log, secrets.token_bytes)
 

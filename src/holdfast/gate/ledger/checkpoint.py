@@ -110,17 +110,25 @@ def read_public(path: Path) -> PublicKey:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise KeyFileError(f"{path}: can't be read ({error}). Give the ledger.pub of the gate's state folder.") from error
+    try:
+        return public_key(text)
+    except ValueError as error:
+        raise KeyFileError(f"{path}: {error}. Give the ledger.pub of the gate's state folder.") from error
+
+
+def public_key(text: str) -> PublicKey:
+    """A vkey line. Raises ValueError."""
     name, _, rest = text.partition("+")
     key_id, _, coded = rest.partition("+")
     try:
         raw = base64.b64decode(coded, validate=True)
-    except binascii.Error:
+    except (binascii.Error, ValueError):  # ValueError: not even ASCII
         raw = b""
     if len(raw) != 33 or raw[:1] != ED25519 or not name:
-        raise KeyFileError(f"{path}: not an Ed25519 key of the form name+id+base64. Give the ledger.pub of the gate's state folder.")
+        raise ValueError("not an Ed25519 key of the form name+id+base64")
     key = PublicKey(name=name, raw=raw[1:])
     if key.id.hex() != key_id.lower():
-        raise KeyFileError(f"{path}: name and key don't fit the key id {key_id}; the line was altered. Get the file again.")
+        raise ValueError(f"name and key don't fit the key id {key_id}; the line was altered")
     return key
 
 

@@ -218,7 +218,7 @@ def readable(file: Path) -> Generator[str]:
     if not file.is_file():
         raise StateError("state.missing", f"{file}: there is no such file. Give a state folder or its {FILE}.")
     wal = file.with_name(file.name + "-wal")
-    if _gate_runs(file):
+    if gate_runs(file):
         yield f"file:{quote(str(file))}?mode=ro"
     elif wal.exists() and wal.stat().st_size:
         # Recovering the WAL writes beside it, so that happens to a copy.
@@ -249,7 +249,7 @@ def _one_snapshot(db: apsw.Connection) -> Generator[None]:
             db.execute("ROLLBACK")
 
 
-def _gate_runs(file: Path) -> bool:
+def gate_runs(file: Path) -> bool:
     """Whether someone holds the folder's lock."""
     try:
         lock = os.open(file.with_name(LOCK), os.O_RDONLY)
