@@ -47,6 +47,7 @@ async def until_fault(run: MillRun, wanted: bool) -> str:
             await asyncio.sleep(ASK_AGAIN_S)
 
 
+@pytest.mark.slow
 async def test_on_a_full_disk_nothing_is_written_stop_works_and_room_brings_it_back(disk: Path, tmp_path: Path) -> None:
     home, filler = disk / "home", disk / "filler"
     async with mill_run(tmp_path, home) as run:

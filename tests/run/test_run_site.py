@@ -19,6 +19,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
+@pytest.mark.slow
 async def test_a_site_runs_is_seen_obeys_and_ends_without_a_trace_but_its_record(folder: Path) -> None:
     home = folder / "home"
     async with mill_run(folder, home) as run:
@@ -43,6 +44,7 @@ async def test_a_site_runs_is_seen_obeys_and_ends_without_a_trace_but_its_record
     assert "scope=*" in kinds
 
 
+@pytest.mark.slow
 async def test_an_end_while_it_starts_leaves_no_gate_behind(folder: Path) -> None:
     home = folder / "home"
     async with mill_run(folder, home) as run:
