@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 
 # Each file registers its own commands on `app`.
-GROUPS: tuple[str, ...] = ("agents", "backup", "demo", "detect", "evals", "ledger", "people", "policy", "replay", "run", "site")
+GROUPS: tuple[str, ...] = ("agents", "backup", "demo", "detect", "evals", "ledger", "people", "policy", "replay", "resolve", "run", "site")
 
 
 @app.callback()
