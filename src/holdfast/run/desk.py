@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -70,6 +71,25 @@ class Desk:
 
     async def autonomy(self, scope: str, level: str, person: str, password: str) -> None:
         await self._ask("POST", "/v1/autonomy", {"scope": scope, "level": level, "person": person, "password": password})
+
+    async def resolve(self, proposal: str, result: str, person: str, password: str, reason: str) -> Mapping[str, Any]:
+        """What an indeterminate write turned out to have done: "verified" or "failed"."""
+        wanted = {"proposal": proposal, "result": result, "person": person, "password": password, "reason": reason}
+        return await self._ask("POST", "/v1/resolve", wanted)
+
+    async def commissioning(self, loop: str) -> Mapping[str, Any]:
+        """How far a loop is commissioned: its rungs, what is being checked, and its matrix."""
+        return await self._ask("GET", f"/v1/commission?loop={quote(loop, safe='')}")
+
+    async def check_rung(self, loop: str, rung: str, *, step: float = 0.0, within_s: float = 0.0, hours: float = 0.0) -> Mapping[str, Any]:
+        """Begin a rung's check. Nothing of it is a person's act, so nobody is named."""
+        wanted = {"loop": loop, "rung": rung, "step": step, "within_s": within_s, "hours": hours}
+        return await self._ask("POST", "/v1/commission/check", wanted)
+
+    async def sign_rung(self, loop: str, rung: str, evidence: str, person: str, password: str, reason: str) -> Mapping[str, Any]:
+        """Sign a rung over the digest of its evidence."""
+        wanted = {"loop": loop, "rung": rung, "evidence": evidence, "person": person, "password": password, "reason": reason}
+        return await self._ask("POST", "/v1/commission/sign", wanted)
 
     async def records(self, after: int, limit: int = 1000) -> list[Any]:
         return await self._ask("GET", f"/v1/records?after={after}&limit={limit}")
