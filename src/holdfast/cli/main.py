@@ -1,8 +1,11 @@
 """The door: one typer app, one file a group of commands. Rooms are imported inside commands, so that help is quick."""
 
 import importlib
+import pkgutil
 
 import typer
+
+from holdfast import cli
 
 app = typer.Typer(
     name="holdfast",
@@ -12,9 +15,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# Each file registers its own commands on `app`.
-GROUPS: tuple[str, ...] = ("agents", "backup", "demo", "detect", "evals", "ledger", "people", "policy", "replay", "resolve", "run", "site")
-
 
 @app.callback()
 def door() -> None:
@@ -22,6 +22,9 @@ def door() -> None:
 
 
 def main() -> None:
-    for group in GROUPS:
-        importlib.import_module(f"holdfast.cli.{group}").register(app)
+    # Every file here that has `register` is a group of commands: a new one is a new file and nothing else.
+    for found in pkgutil.iter_modules(cli.__path__):
+        register = getattr(importlib.import_module(f"holdfast.cli.{found.name}"), "register", None)
+        if register is not None:
+            register(app)
     app()
