@@ -110,7 +110,7 @@ class Tally:
                 if decision["verdict"] == "refuse":
                     for code in dict.fromkeys(r["code"] for r in decision["reasons"] if not r["passed"]):
                         self.refusals[code] = self.refusals.get(code, 0) + 1
-            case "outcome":
+            case "outcome" if not body["outcome"]["code"].startswith(("outbox.", "action.")):  # of writes; orders are none
                 result = body["outcome"]["result"]
                 self.outcomes[result] = self.outcomes.get(result, 0) + 1
             case _:

@@ -51,6 +51,10 @@ class Narrator:
                 self.line(
                     at, "approval", f"{body['person']} ({body['role']}) signs {'yes' if body['yes'] else 'no'}: {body['reason']}", "magenta"
                 )
+            case "delivery":
+                self.line(at, "order", f"{body['result']} to {body['target']}, try {body['tries']}", "green")
+            case "intent" if not body["steps"]:
+                self.line(at, "intent", f"on record before it is sent: an order for {', '.join(body['targets'])}", "bold green")
             case "intent":
                 sets = ", ".join(
                     f"{s['tag']} {self._number(s['tag'], s['former'])} → {self._number(s['tag'], s['wanted'])}" for s in body["steps"]
@@ -61,7 +65,8 @@ class Narrator:
                 seen = ", ".join(f"{s['tag']} = {s['value']:g}" for s in outcome["readback"])
                 good = outcome["result"] == "verified"
                 why = say(outcome["code"], {}, "en")
-                self.line(at, "read-back", f"{outcome['result']}: {seen}; {why}", "green" if good else "red")
+                what = "order" if outcome["code"].startswith("outbox.") else "read-back"
+                self.line(at, what, f"{outcome['result']}: {seen}; {why}", "green" if good else "red")
             case "effect":
                 good = body["outcome"]["effect"] == "expected"
                 self.line(at, "effect", say(body["outcome"]["code"], {}, "en"), "green" if good else "yellow")
