@@ -1,14 +1,22 @@
 """`holdfast ledger`: verify, show and prove the record, from its file alone."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
+if TYPE_CHECKING:
+    import apsw
+
+    from holdfast.gate.ledger.witness import Growth
+
 SHOWN_MAX = 10_000
+GROWTH_CHARS_MAX = 1 << 20
+T = TypeVar("T")
 HASH = re.compile(r"\b[0-9a-f]{64}\b")  # its beginning tells it apart; --json has all of it
 
 PathArgument = Annotated[Path, typer.Argument(help="The state folder, or the state.db in it.")]
@@ -20,6 +28,8 @@ def register(app: typer.Typer) -> None:
     group.command("verify")(verify)
     group.command("show")(show)
     group.command("prove")(prove)
+    group.command("export")(export)
+    group.command("witness")(witness)
     group.command("key")(key)
     app.add_typer(group, name="ledger")
 
@@ -96,22 +106,20 @@ def show(
     )
 
 
-def prove(path: PathArgument, seq: Annotated[int, typer.Argument(help="The record.", min=1)], json: JsonOption = False) -> None:
-    """The proof that a record is in the signed ledger: its bytes, its path up the tree and the checkpoint above it."""
-    import apsw
+def prove(
+    path: PathArgument,
+    seq: Annotated[int | None, typer.Argument(help="The record.", min=1)] = None,
+    from_: Annotated[int | None, typer.Option("--from", help="Prove instead that the first so many records are unchanged.", min=0)] = None,
+    json: JsonOption = False,
+) -> None:
+    """The proof that a record is in the signed ledger, or (--from) that the ledger only grew since it had so many records."""
+    from holdfast.gate.ledger.proof import growth_of, proof_of
 
-    from holdfast.gate.ledger.proof import proof_of
-    from holdfast.gate.ledger.store import FILE, StateError, cured
-    from holdfast.gate.ledger.verify import opened
-
-    file = path / FILE if path.is_dir() else path
-    try:
-        with cured(file), opened(file) as db:
-            proof = proof_of(db, seq)
-    except (StateError, OSError) as error:
-        fail(str(error), json=json)
-    except (apsw.Error, ValueError) as error:
-        fail(f"{file}: {error}", json=json)
+    if (seq is None) == (from_ is None):
+        fail("Give a record's number, or --from SIZE.", json=json)
+    if seq is None:
+        _prove_growth(path, _read(path, lambda db: growth_of(db, from_ or 0), json=json), json=json)
+    proof = _read(path, lambda db: proof_of(db, seq), json=json)
     if proof is None:
         render(
             Answer(data={"path": str(path), "seq": seq, "proved": False}, title=f"record {seq} is under no checkpoint yet", code=NO),
@@ -133,6 +141,126 @@ def prove(path: PathArgument, seq: Annotated[int, typer.Argument(help="The recor
         proof.note.rstrip(),
     )
     render(Answer(data={**data, "checkpoint": proof.note}, title=f"record {seq} is in the ledger", lines=lines), json=json)
+
+
+def _prove_growth(path: Path, growth: "Growth | None", *, json: bool) -> NoReturn:
+    from holdfast.gate.ledger.checkpoint import parse
+
+    if growth is None:
+        render(Answer(data={"path": str(path), "proved": False}, title="there is no checkpoint yet", code=NO), json=json)
+    size = parse(growth.note).size
+    proved = growth.old <= size
+    title = f"the first {growth.old} of {size} records are unchanged" if proved else f"there are {size} records, not {growth.old}"
+    hashes = [h.hex() for h in growth.path]
+    data = {"proved": proved, "from": growth.old, "size": size, "path": hashes, "checkpoint": growth.note}
+    render(Answer(data=data, title=title, lines=(*hashes, "", growth.note.rstrip()), code=DONE if proved else NO), json=json)
+
+
+def export(
+    path: PathArgument,
+    label: Annotated[str, typer.Option(help="The highest data label to show: public, partner, site or restricted.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    json: JsonOption = False,
+) -> None:
+    """Write the record for who may not see all of it: what is labelled higher stays as its hash, so that proofs still work."""
+    from functools import partial
+
+    from holdfast.gate.ledger.checkpoint import PUBLIC, KeyFileError, read_public
+    from holdfast.gate.ledger.export import ExportError
+    from holdfast.gate.ledger.export import export as write
+    from holdfast.terms import LABELS, Label
+
+    labels: dict[str, Label] = {known: known for known in LABELS}
+    chosen = labels.get(label)
+    if chosen is None:
+        fail(f"{label!r} is no label; there are {', '.join(LABELS)}.", json=json)
+    folder = path if path.is_dir() else path.parent
+    try:
+        public = read_public(folder / PUBLIC)
+        exported = _read(path, partial(write, key=public, label=chosen, out=out), json=json)
+    except KeyFileError as error:
+        fail(str(error), json=json)
+    except ExportError as error:
+        render(Answer(data={"error": str(error)}, title="NOT exported", lines=(str(error),), code=NO), json=json)
+    data = {"file": str(out), "label": chosen, **_fields(exported)}
+    title = f"{out}: {exported.size} records, {exported.hidden} of them as hashes alone"
+    render(Answer(data=data, title=title, lines=(f"root {exported.root}",)), json=json)
+
+
+def witness(
+    source: Annotated[str, typer.Argument(help="A state folder; or a file that `ledger prove --from N --json` wrote, - for stdin.")],
+    keep: Annotated[Path, typer.Option(help="The witness's own folder: its key, and the checkpoints that it saw.")],
+    key: Annotated[Path | None, typer.Option(help="The gate's ledger.pub; needed the first time.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Be the witness of a gate: sign its newest checkpoint if the record only grew since the last one seen, and keep both.
+
+    0: signed. 1: the ledger is behind what was seen, or was made anew; nothing is signed. On another box, ask first
+    which size it saw last (`--json` tells `seen`), then hand it the proof from there.
+    """
+    import os
+    import time
+
+    from holdfast.gate.ledger.checkpoint import KeyFileError, read_public
+    from holdfast.gate.ledger.witness import WitnessError, WitnessFolder
+
+    try:
+        folder = WitnessFolder.open(keep, read_public(key) if key else None, os.urandom)
+        last = folder.last()
+        growth = _growth(source, last.size if last else 0, json=json)
+        seen = folder.see(growth, int(time.time()))
+    except KeyFileError as error:
+        fail(str(error), json=json)
+    except WitnessError as error:
+        if error.code == "witness.files":
+            fail(str(error), json=json)
+        render(
+            Answer(data={"error": str(error), "code": error.code}, title=f"NOT signed: {error.code}", lines=(str(error),), code=NO),
+            json=json,
+        )
+    data = {"signed": True, "seen": seen.size, "former": last.size if last else 0, "witness": folder.key.text(), "note": seen.note}
+    render(Answer(data=data, title=f"signed the checkpoint at {seen.size} records", lines=(seen.note.rstrip(),)), json=json)
+
+
+def _growth(source: str, old: int, *, json: bool) -> "Growth":
+    """The newest checkpoint and its proof from `old` on, from a state folder or from what another box wrote."""
+    import json as jsonlib
+    import sys
+
+    from holdfast.gate.ledger.proof import growth_of
+    from holdfast.gate.ledger.witness import Growth
+
+    path = Path(source)
+    if source != "-" and (path.is_dir() or path.suffix == ".db"):
+        growth = _read(path, lambda db: growth_of(db, old), json=json)
+        if growth is None:
+            fail(f"{path}: there is no checkpoint yet. Let the gate run for a minute.", json=json)
+        return growth
+    try:
+        text = sys.stdin.read(GROWTH_CHARS_MAX) if source == "-" else path.read_text(encoding="utf-8")
+        found = jsonlib.loads(text)
+        return Growth(note=str(found["checkpoint"]), old=int(found["from"]), path=tuple(bytes.fromhex(h) for h in found["path"]))
+    except OSError as error:
+        fail(f"{source}: {error.strerror}. Give a state folder, or what `ledger prove --from N --json` wrote.", json=json)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        fail(f"{source}: no proof ({error}). Give what `holdfast ledger prove STATE --from {old} --json` printed.", json=json)
+
+
+def _read(path: Path, what: "Callable[[apsw.Connection], T]", *, json: bool) -> "T":
+    """Do something with a state file that is only read; a file that can't be is wrong use."""
+    import apsw
+
+    from holdfast.gate.ledger.store import FILE, StateError, cured
+    from holdfast.gate.ledger.verify import opened
+
+    file = path / FILE if path.is_dir() else path
+    try:
+        with cured(file), opened(file) as db:
+            return what(db)
+    except (StateError, OSError) as error:
+        fail(str(error), json=json)
+    except (apsw.Error, ValueError) as error:
+        fail(f"{file}: {error}", json=json)
 
 
 def key(
