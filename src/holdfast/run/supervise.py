@@ -76,8 +76,8 @@ def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
     every secret that the site file names are hidden even where somebody keeps them within the runtime."""
     secrets = {
         path_of(str(value), site_path.parent)
-        for connection in loaded.site.connections
-        for _, value in connection.options
+        for named in (*loaded.site.connections, *loaded.site.context, *loaded.site.outbox)
+        for _, value in named.options
         if is_reference(value) and str(value).startswith("file:")
     }
     others = [folder for folder in sorted((home.path / "agents").iterdir()) if folder.name != name]
