@@ -21,7 +21,9 @@ import logging
 import os
 import secrets
 import signal
+import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +149,9 @@ async def run_clock(plant: Plant, clock: ScaledClock) -> None:
 
 async def serve(options: argparse.Namespace) -> None:
     home: Path = options.home
+    if options.epoch_ns is None:
+        options.epoch_ns = EPOCH_NS if options.lockstep else time.time_ns()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     user, password = "gate", secrets.token_urlsafe(18)
     plant = Plant(Mill(options.seed, options.scenario), None, options.epoch_ns, user, password)
     await plant.start()
@@ -157,7 +162,8 @@ async def serve(options: argparse.Namespace) -> None:
     plant.site = load(options.site).site
     lines = asyncio.StreamReader(limit=4096)
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    if has_panel(sys.stdin.fileno()):
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     say({"mill_url": plant.opcua.url, "cooling_port": plant.modbus.port})
     panel = Panel(plant, options.lockstep)
     clock = None if options.lockstep else asyncio.create_task(run_clock(plant, ScaledClock(options.epoch_ns, options.factor)))
@@ -173,6 +179,12 @@ async def serve(options: argparse.Namespace) -> None:
             if task is not None:
                 task.cancel()
         await plant.stop()
+
+
+def has_panel(descriptor: int) -> bool:
+    """Whether lines can come: from a pipe, a socket or a terminal. Without (</dev/null) the plant runs until SIGTERM."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
 
 
 async def listen(panel: Panel, lines: asyncio.StreamReader) -> None:
@@ -198,7 +210,7 @@ def main() -> None:
     parser.add_argument("--scenario", default="normal")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--epoch-ns", type=int, default=EPOCH_NS)
+    parser.add_argument("--epoch-ns", type=int, help="plant time zero; now, or with --lockstep a fixed Monday")
     parser.add_argument("--factor", type=float, default=1.0)
     parser.add_argument("--lockstep", action="store_true")
     parser.add_argument("--site", type=Path, default=SITE)

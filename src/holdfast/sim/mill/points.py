@@ -44,13 +44,14 @@ LOOP_PARTS = 7  # SP_Ext, SP_Active, PV, Mode, Ext_Permit, Ext_HB, SP_Op
 
 
 def _loop(at: str, unit: str, eu_range: tuple[float, float]) -> tuple[Point, ...]:
+    open_ = at.startswith("Stand4.")  # the furnace is shown to the gate's account, not opened to it
     return (
-        Point(server="mill", address=f"{at}.SP_Ext", unit=unit, eu_range=eu_range, writable=True),
+        Point(server="mill", address=f"{at}.SP_Ext", unit=unit, eu_range=eu_range, writable=open_),
         Point(server="mill", address=f"{at}.SP_Active", unit=unit, eu_range=eu_range),
         Point(server="mill", address=f"{at}.PV", unit=unit, eu_range=eu_range),
         Point(server="mill", address=f"{at}.Mode", unit="1", type="state", states=MODES),
         Point(server="mill", address=f"{at}.Ext_Permit", unit="1", type="bool"),
-        Point(server="mill", address=f"{at}.Ext_HB", unit="1", type="integer", writable=True),
+        Point(server="mill", address=f"{at}.Ext_HB", unit="1", type="integer", writable=open_),
         Point(server="mill", address=f"{at}.SP_Op", unit=unit, eu_range=eu_range),
     )
 
