@@ -433,7 +433,7 @@ class Oracle:
                 faults.append(f"approval.{role}")
                 continue
             people.add(signed[0].person)
-            if signed[0].bound_to != post.bound_to:
+            if any(signed[0].bound_to.get(point) != value for point, value in post.bound_to.items()):
                 faults.append("approval.shown otherwise")
         # What earlier steps of the same group have moved is what was signed for.
         own = {self.ground.bounds[tag].present for of, tag in self._used if of == proposal}

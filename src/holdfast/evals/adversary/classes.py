@@ -1,5 +1,5 @@
 """Every file of attack classes; importing this registers them all."""
 
-from holdfast.evals.adversary import budgets, data, numbers
+from holdfast.evals.adversary import approvals, budgets, data, faults, hands, moments, names, numbers
 
-FILES = (numbers, budgets, data)
+FILES = (numbers, names, budgets, data, approvals, hands, moments, faults)

@@ -35,6 +35,7 @@ START_NS = 1_790_000_000 * SECOND_NS
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)  # passwords are not what is attacked here
 PASSWORD = "brass kettle orchard"  # noqa: S105 - of people who live for a second
 FOLDER = Path(__file__).parent
+REFUSERS = (("ann", "operator"), ("cid", "operator"), ("bob", "engineer"), ("cid", "engineer"))
 QUIET_S = 3  # seconds of frames before an attack begins, so that everything is fresh
 
 
@@ -297,7 +298,7 @@ class World:
                 for tag in job.tags:
                     self.oracle.resolved(tag)
             elif job.state == "asked":
-                self.sign(job.proposal.id, "ann", "operator", yes=False)
+                any(self.sign(job.proposal.id, person, role, yes=False) for person, role in REFUSERS)
         await self.wait(rng.choice((4, 15, 35, 70, 130, 400, 1000)))
         self.oracle.forget(self.up_ns() - 7200 * SECOND_NS)
 

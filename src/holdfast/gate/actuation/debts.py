@@ -18,7 +18,8 @@ from holdfast.gate.ledger.store import StateError
 from holdfast.terms import SECOND_NS
 
 OWED_MAX = 10_000  # records and acts that wait for a disk; beyond it the oldest go, and the record says how many
-CLOCK_STEP_NS = 2 * SECOND_NS
+CLOCK_STEP_NS = 2 * SECOND_NS  # of the wall clock against the monotonic one: on record
+CLOCK_DRIFT_NS = SECOND_NS // 100  # from here on followed: less shortens no window by more than this
 T = TypeVar("T")
 
 
@@ -51,14 +52,19 @@ class Debts:
         self.history_kept = True
 
     def now_ns(self) -> int:
-        """UTC, after a step of the clock was seen to: what is counted must not run out because somebody set the time."""
+        """UTC, after a step of the clock was seen to: what is counted must not run out because somebody set the time.
+
+        Whichever way and however little the wall clock was set, all that is counted is set with it: the monotonic clock says
+        how long ago it was. Only a step worth telling is recorded.
+        """
         offset_ns = self._clock.now_ns() - self._clock.monotonic_ns()
         step_ns = offset_ns - self._clock_offset_ns
-        if abs(step_ns) >= CLOCK_STEP_NS:
+        if abs(step_ns) >= CLOCK_DRIFT_NS:
             try:
                 with self._log.state.transaction():
-                    self._moves.shift(max(step_ns, 0))
-                    self._log.append("clock", {"step_s": step_ns / SECOND_NS})
+                    self._moves.shift(step_ns)
+                    if abs(step_ns) >= CLOCK_STEP_NS:
+                        self._log.append("clock", {"step_s": step_ns / SECOND_NS})
             except StateError as error:
                 self.ill(error)
             else:
