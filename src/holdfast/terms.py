@@ -318,6 +318,14 @@ class Wire(Word):
     value: float
 
 
+class ServerLimit(Word):
+    """What a server itself says of a tag: it can only tighten what the site file says."""
+
+    tag: str
+    range: tuple[float, float] | None = None  # EURange
+    writable: bool = True  # by our account
+
+
 class Snapshot(Word):
     """All that a decision rests on, beside proposal and configuration; recorded with it."""
 
@@ -331,6 +339,7 @@ class Snapshot(Word):
     yields: tuple[tuple[str, int], ...] = ()  # (tag, until ns)
     facts: tuple[tuple[str, str | float | bool, int], ...] = ()  # context: "health:NAME" and so on, value, its time
     pending: tuple[Move, ...] = ()  # asked for or in flight and not yet among moves, other than the proposal itself
+    limits: tuple[ServerLimit, ...] = ()  # of the tags that are written, as their servers told at the last connect
 
 
 class Reason(Word):

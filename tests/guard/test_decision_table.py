@@ -42,7 +42,7 @@ from guarded_mill import (
 
 from holdfast.gate.guard.decide import decide
 from holdfast.site.model import AgentSpec, Connection, Equals, Equipment, Range, Rate, Site
-from holdfast.terms import SECOND_NS, Adopt, Call, Evidence, Move, Order, Proposal, Snapshot, Wire, Write
+from holdfast.terms import SECOND_NS, Adopt, Call, Evidence, Move, Order, Proposal, ServerLimit, Snapshot, Wire, Write
 
 NAN, INF = math.nan, math.inf
 
@@ -323,3 +323,25 @@ def test_wrong_ranges_of_equal_grades_select_nothing() -> None:
 def test_the_emulsion_s_readback_is_watched_too() -> None:
     decision = decide(proposal((FLOW, 310.0)), "mill-agent", compiled(SITE), snapshot(sets=((FLOW, 310.0),), without=(FLOW_NOW,)))
     assert "fresh.missing" in failures(decision)
+
+
+@pytest.mark.parametrize(
+    ("limit", "codes"),
+    [
+        (ServerLimit(tag=SP, range=(90.0, 101.0)), set()),
+        (ServerLimit(tag=SP, range=(90.0, below(101.0))), {"envelope.range.server"}),
+        (ServerLimit(tag=SP, range=(above(101.0), 120.0)), {"envelope.range.server"}),
+        (ServerLimit(tag=SP, range=(120.0, 90.0)), {"envelope.range.server"}),
+        (ServerLimit(tag=SP, range=(0.0, 500.0)), set()),
+        (ServerLimit(tag=SP, writable=False), {"addressed.server"}),
+        (ServerLimit(tag=FLOW, range=(0.0, 1.0), writable=False), set()),
+    ],
+)
+def test_what_the_server_says_only_tightens(limit: ServerLimit, codes: set[str]) -> None:
+    decision = decide(proposal(), "mill-agent", compiled(SITE), snapshot(limits=(limit,)))
+    assert failures(decision) == codes
+
+
+def test_a_wide_server_does_not_widen_the_envelope() -> None:
+    found = snapshot(reading(SP_NOW, 114.5), sets=((SP, 116.0),), limits=(ServerLimit(tag=SP, range=(0.0, 500.0)),))
+    assert failures(decide(proposal((SP, 116.0)), "mill-agent", compiled(SITE), found)) == {"envelope.range.above.state"}

@@ -30,6 +30,7 @@ from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.actuation.watchdog import Watchdog
 from holdfast.gate.alarms.limits import AlarmWatch
 from holdfast.gate.approval.inbox import Inbox
+from holdfast.gate.connectors.limits import told_by
 from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
 from holdfast.gate.guard.binds import recorded, snapshot_digest
@@ -241,6 +242,12 @@ class Gatekeeper:
         """All its tags are Bad at once."""
         self.live.lost(connection)
         self.debts.owe("connection", {"connection": connection, "state": "lost", "why": why[:TEXT_MAX]})
+
+    async def ask_limits(self, connection: str) -> None:
+        """What the server says of the tags that we write: it tightens every decision from now on. Raises ConnectionLost."""
+        of = [tag for tag in self.site.tags if tag.connection == connection]
+        for limit in await told_by(self.connectors[connection], of):
+            self._snapshots.limits[limit.tag] = limit
 
     def found(self, connection: str) -> None:
         self.debts.owe("connection", {"connection": connection, "state": "connected", "why": ""})

@@ -201,6 +201,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
                     ingest=gate.ingest,
                     lost=lambda why, name=name: gate.lost(name, why),
                     found=lambda name=name: gate.found(name),
+                    ask=(lambda name=name: gate.ask_limits(name)) if connection.writes else None,
                 )
             )
         )

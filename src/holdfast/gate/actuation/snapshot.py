@@ -11,7 +11,7 @@ from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
 from holdfast.gate.guard.compile import Compiled
 from holdfast.ports import Connector
-from holdfast.terms import Move, Proposal, Snapshot, Wire, Write
+from holdfast.terms import Move, Proposal, ServerLimit, Snapshot, Wire, Write
 
 
 class Snapshots:
@@ -37,6 +37,7 @@ class Snapshots:
         self._stop = stop
         self._autonomy = autonomy
         self._connectors = connectors
+        self.limits: dict[str, ServerLimit] = {}  # by tag, as the servers told at the last connect
         stop_tag = (compiled.stop.watch.tag.name,) if compiled.stop else ()
         inputs = tuple(v.input.name for rule in compiled.rules for v in rule.variables if v.input.kind == "tag")
         self._always = (*stop_tag, *inputs)
@@ -68,6 +69,7 @@ class Snapshots:
             yields=tuple((tag, self._moves.yields[tag]) for tag in written if tag in self._moves.yields),
             facts=self._context.facts(now_ns, self._facts) if self._facts else (),
             pending=self._pending(proposal, written),
+            limits=tuple(self.limits[tag] for tag in written if tag in self.limits),
         )
 
     def _written(self, proposal: Proposal) -> Sequence[str]:

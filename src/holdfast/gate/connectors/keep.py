@@ -1,7 +1,7 @@
 """Keeps one connection up: connect, subscribe to its tables, and start over with jittered back-off when it is lost."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 from holdfast.clock import Clock
@@ -21,13 +21,19 @@ async def keep(
     ingest: Callable[[Frame], object],
     lost: Callable[[str], object],
     found: Callable[[], object],
+    ask: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
-    """Runs until cancelled. `lost` is told why, once for each loss; waiting is on the wall clock: a server is real."""
+    """Runs until cancelled. `ask` is awaited at each connect, before `found`; `lost` is told why, once for each loss.
+
+    Waiting is on the wall clock: a server is real.
+    """
     backoff_s = BACKOFF_S_MIN
     said = ""
     while True:
         try:
             await connector.connect()
+            if ask is not None:
+                await ask()
             found()
             said = ""
             backoff_s = BACKOFF_S_MIN

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from holdfast.gate.guard.compile import Bound, Compiled, Must, Watch
 from holdfast.gate.guard.readings import flaw
-from holdfast.terms import AUTONOMIES, Autonomy, Move, Proposal, Reading, Reason, Snapshot, Write
+from holdfast.terms import AUTONOMIES, Autonomy, Move, Proposal, Reading, Reason, ServerLimit, Snapshot, Write
 
 SETS_MAX = 16  # tags in one group
 TEXT_MAX = 200  # characters of one fact
@@ -84,6 +84,10 @@ class Case:
             return None
         value = wires[0].value
         return value if abs(value) < float("inf") else None
+
+    def told_limits(self, name: str) -> tuple[ServerLimit, ...]:
+        """What its server says of a tag; all of it counts."""
+        return tuple([limit for limit in self.snapshot.limits if limit.tag == name])
 
     def flaw(self, watch: Watch) -> str:
         """What is wrong with the reading of a tag, "" if a decision may rest on it."""

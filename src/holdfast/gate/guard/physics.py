@@ -15,6 +15,22 @@ def in_range(case: Case) -> tuple[Reason, ...]:
 
 
 def _range(case: Case, target: Target) -> Reason:
+    """The envelope's range, then what the server says that the instrument can take: the tighter of the two decides."""
+    found = _own_range(case, target)
+    if not found.passed or not case.snapshot.limits:
+        return found
+    name, value = target.bound.tag.name, target.value
+    for limit in case.told_limits(name):
+        if limit.range is None:
+            continue
+        low, high = limit.range
+        if value is None or not low <= value <= high:
+            shown_value = "" if value is None else shown(value)
+            return failed("envelope.range.server", name, value=shown_value, low=shown(low), high=shown(high), unit=target.bound.tag.unit)
+    return found
+
+
+def _own_range(case: Case, target: Target) -> Reason:
     bound, name, unit = target.bound, target.bound.tag.name, target.bound.tag.unit
     if bound.limits is None:
         return settled("envelope.range.none", name)
@@ -85,7 +101,8 @@ def _rate(case: Case, target: Target) -> Reason:
         return failed("envelope.rate.unknown", name, of=bound.present.tag.name)
     # A move stamped after now (a clock that went back) is still a move.
     since_ns = case.snapshot.at_ns - bound.rate_ns
-    travel = total([gap(m.after, m.before) for m in case.moves(bound) if m.at_ns > since_ns] + [gap(target.value, present)])
+    here = [gap(target.value, present)] * (2 if bound.envelope.restore else 1)  # there, and the way back that may be needed
+    travel = total([gap(m.after, m.before) for m in case.moves(bound) if m.at_ns > since_ns] + here)
     facts = {"travel": shown(travel), "max": shown(bound.rate), "per_s": shown(bound.rate_ns / SECOND_NS), "unit": bound.tag.unit}
     return passed("envelope.rate", name, **facts) if travel <= bound.rate else failed("envelope.rate.over", name, **facts)
 
@@ -99,7 +116,7 @@ def _writes(case: Case, target: Target) -> Reason:
     if budget is None:
         return settled("envelope.writes.none", name)
     since_ns = case.snapshot.at_ns - bound.writes_ns
-    count = 1 + len([m for m in case.moves(bound) if m.ours and m.at_ns > since_ns])
+    count = (2 if bound.envelope.restore else 1) + len([m for m in case.moves(bound) if m.ours and m.at_ns > since_ns])
     facts = {"count": str(count), "max": str(budget.max), "per_s": shown(budget.per_s)}
     return passed("envelope.writes", name, **facts) if count <= budget.max else failed("envelope.writes.over", name, **facts)
 

@@ -46,6 +46,8 @@ def _address(case: Case, name: str) -> Reason:
         return failed("addressed.no_envelope", name)
     if not bound.wired:
         return failed("addressed.connection", name, connection=tag.connection)
+    if case.snapshot.limits and not all(limit.writable for limit in case.told_limits(name)):
+        return failed("addressed.server", name, connection=tag.connection)
     return settled("addressed", name, target=name)
 
 

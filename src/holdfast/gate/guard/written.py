@@ -33,7 +33,7 @@ def _snapshot(s: Snapshot) -> str:
     if type(s.at_ns) is not int:
         raise NotPlain
     return (
-        f'{{"at_ns":{s.at_ns},"autonomy":{_rest(s.autonomy)},"busy":{_rest(s.busy)},"facts":{_rest(s.facts)},"moves":{_moves(s.moves)}'
+        f'{{"at_ns":{s.at_ns},"autonomy":{_rest(s.autonomy)},"busy":{_rest(s.busy)},"facts":{_rest(s.facts)},"limits":{_rest(s.limits)},"moves":{_moves(s.moves)}'
         f',"pending":{_moves(s.pending)},"readings":{_readings(s.readings)},"stopped":{_rest(s.stopped)},"wires":{_wires(s.wires)}'
         f',"yields":{_rest(s.yields)}}}'
     )
