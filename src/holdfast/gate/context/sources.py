@@ -157,7 +157,8 @@ def postgres(options: Mapping[str, Any], folder: Path, *, read_only: bool) -> An
         connect_timeout=round(SQL_TIMEOUT_S),
         options=flags,
         application_name="holdfast",
-        passfile=os.devnull,  # what stands in somebody's home is no part of the configuration
+        client_encoding="UTF8",
+        passfile=f"{os.devnull}/none",  # what stands in somebody's home is no part of the configuration
     )
 
 
