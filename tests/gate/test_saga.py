@@ -8,7 +8,7 @@ import pytest
 from small_plant import ASKING, PASSWORD, F, T, World, proposal, site
 
 from holdfast.gate import gatekeeper
-from holdfast.gate.actuation import saga
+from holdfast.gate.actuation import wire
 from holdfast.gate.actuation.transitions import BUSY, ENDED, TRANSITIONS, Impossible, after
 from holdfast.gate.identity.seal import opened
 from holdfast.terms import Order, Proposal, canonical
@@ -148,7 +148,7 @@ async def test_a_connector_that_raises_after_sending_leaves_the_fate_unknown(tmp
 
 
 async def test_a_connector_that_hangs_in_a_write_is_given_up_and_the_fate_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saga, "WRITE_HUNG_S", 0.05)
+    monkeypatch.setattr(wire, "WRITE_TIMEOUT_S", 0.025)
     world = World(tmp_path)
     await world.run(3)
     world.plc.on_write = lambda tag, value: asyncio.sleep(60)

@@ -20,6 +20,7 @@ from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.actuation.deliver import carriers_of
 from holdfast.gate.actuation.errands import Errands
+from holdfast.gate.actuation.failpoints import committing
 from holdfast.gate.actuation.hands import OperatorWatch, Taken
 from holdfast.gate.actuation.jobs import Job, Jobs
 from holdfast.gate.actuation.moves import Moves
@@ -35,7 +36,7 @@ from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
 from holdfast.gate.guard.binds import recorded, snapshot_digest
 from holdfast.gate.guard.compile import compile_site
-from holdfast.gate.guard.decide import decide, stands
+from holdfast.gate.guard.decide import against_retreat, decide, stands
 from holdfast.gate.history.ring import Ring
 from holdfast.gate.history.store import History, HistoryError
 from holdfast.gate.identity.people import People
@@ -55,6 +56,7 @@ from holdfast.terms import (
     Frame,
     Move,
     Proposal,
+    Reason,
     Record,
     Sample,
     Snapshot,
@@ -308,7 +310,7 @@ class Gatekeeper:
 
     def _record_decision(self, job: Job, proposal: Proposal, snapshot: Snapshot, expires_ns: int) -> None:
         decision = job.decision
-        with self._state.transaction():
+        with committing(self._state, "decision"):
             self.log.append("decision", {"proposal": proposal, "decision": decision, "snapshot": recorded(snapshot)})
             match (decision.would, decision.verdict):
                 case (_, "refuse"):
@@ -374,7 +376,7 @@ class Gatekeeper:
         now = self.clock.monotonic_ns()
         late = [job for job in self.jobs.open() if job.state in ("asked", "approved") and now > job.expires_ns]
         for job in late:
-            with self._state.transaction():
+            with committing(self._state, "expired"):
                 if job.state == "asked":
                     self.inbox.void(job.proposal.id, "approval.expired")
                 self.jobs.put(job.on("expire"))
@@ -400,23 +402,42 @@ class Gatekeeper:
         return samples
 
     async def decide_again(self, job: Job) -> Second:
-        await self.read(self._snapshots.tags(job.proposal))
+        snapshot = await self._look(job.proposal)
+        current = self.jobs.get(job.proposal.id)
+        second = decide(job.proposal, job.author, self.compiled, snapshot)
+        signed = tuple(approval.role for approval in self.inbox.signed(job.proposal.id) if approval.yes)
+        reason = stands(job.decision, second, signed)
+        return self._second(
+            snapshot,
+            second,
+            stands=reason.passed and current is not None and current.state == "approved",
+            reasons=tuple(r for r in (*second.reasons, reason) if not r.passed) or (reason,),
+        )
+
+    async def decide_retreat(self, job: Job, sets: tuple[tuple[str, float], ...]) -> Second:
+        proposal = dataclasses.replace(job.proposal, action=Write(sets=sets))
+        snapshot = await self._look(proposal)
+        second = decide(proposal, job.author, self.compiled, snapshot)
+        against = against_retreat(job.decision, second)
+        return self._second(snapshot, second, stands=not against, reasons=against)
+
+    async def _look(self, proposal: Proposal) -> Snapshot:
+        """What the devices say now of all that a decision on this rests on."""
+        await self.read(self._snapshots.tags(proposal))
         # Whoever moved the loop a moment ago is seen now, not with the next frame.
         self._react()
         now_ns = self.debts.now_ns()
         self.debts.demand_settled()
-        current = self.jobs.get(job.proposal.id)
-        snapshot = self._snapshots.take(job.proposal, now_ns)
-        second = decide(job.proposal, job.author, self.compiled, snapshot)
-        signed = tuple(approval.role for approval in self.inbox.signed(job.proposal.id) if approval.yes)
-        reason = stands(job.decision, second, signed)
-        written = [wire.tag for wire in snapshot.wires]
+        return self._snapshots.take(proposal, now_ns)
+
+    def _second(self, snapshot: Snapshot, second: Decision, *, stands: bool, reasons: tuple[Reason, ...]) -> Second:
         present = {r.tag: r.value for r in snapshot.readings}
+        at = {w.tag: self.compiled.bounds[w.tag].present.tag.name for w in snapshot.wires if w.tag in self.compiled.bounds}
         return Second(
-            stands=reason.passed and current is not None and current.state == "approved",
-            present=tuple((tag, present[self.compiled.bounds[tag].present.tag.name]) for tag in written if tag in self.compiled.bounds),
+            stands=stands,
+            present=tuple((tag, present[name]) for tag, name in at.items() if name in present),
             wanted=tuple((wire.tag, wire.value) for wire in snapshot.wires),
-            reasons=tuple(r for r in (*second.reasons, reason) if not r.passed) or (reason,),
+            reasons=reasons,
             snapshot=snapshot_digest(snapshot),
             binds=second.binds,
             roles=second.roles,

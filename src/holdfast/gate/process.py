@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 
 from holdfast.clock import Clock, RealClock, ScaledClock
+from holdfast.gate.actuation import failpoints
 from holdfast.gate.actuation.setback import set_back
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
@@ -229,7 +230,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epoch-ns", type=int)
     parser.add_argument("--factor", type=float, default=1.0, help="of the demo's clock")
     parser.add_argument("--messages-per-s", type=float, default=MESSAGES_PER_S, help="that one agent may post in the long run")
+    parser.add_argument("--for-tests", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
+    if why := failpoints.refusal(for_tests=given.for_tests):
+        sys.stderr.write(f"{why}\n")
+        sys.exit(2)
     clock: Clock = RealClock() if given.epoch_ns is None else ScaledClock(given.epoch_ns, given.factor)
     folder = given.home / "gate"
     try:

@@ -305,7 +305,10 @@ class Course:
                 if progress.state == "refused" and progress.decision.verdict != "refuse":
                     self._closed.add(self.open.key)  # a person said no to this move in this incident
                 self._refused(now_ns)
-            case "indeterminate":
+            case "restored" | "escalated" if progress.outcome is not None and progress.outcome.effect is not None:
+                self._took(now_ns)
+                self._effect(progress)
+            case "indeterminate" | "restored" | "escalated":
                 self._closed.add(self.open.key)
                 self._refused(now_ns)
             case "expired":
@@ -315,7 +318,7 @@ class Course:
             case "voided" | "shadow":
                 self._back_off(now_ns)
                 self.open = None
-            case "proposed" | "asked" | "approved" | "intent" | "sent":
+            case "proposed" | "asked" | "approved" | "intent" | "sent" | "retreat" | "retreating":
                 pass
 
     def _took(self, now_ns: int) -> None:

@@ -8,10 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from holdfast.clock import Clock
 from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.debts import Debts
+from holdfast.gate.actuation.failpoints import committing
 from holdfast.gate.actuation.hands import OperatorWatch
 from holdfast.gate.actuation.jobs import Job, Jobs
 from holdfast.gate.actuation.snapshot import Snapshots
 from holdfast.gate.actuation.stop import StopSwitch
+from holdfast.gate.actuation.transitions import WAIT_FOR_PERSON
 from holdfast.gate.approval.inbox import ApprovalError, Inbox
 from holdfast.gate.approval.signatures import signed_bytes
 from holdfast.gate.guard.compile import Compiled
@@ -85,7 +87,7 @@ class Acts:
         )
 
         def record() -> Job:
-            with self._log.state.transaction():
+            with committing(self._log.state, "approval"):
                 self._inbox.record(approval)
                 match self._inbox.state(proposal):
                     case "approved" if job.state == "asked":
@@ -105,8 +107,8 @@ class Acts:
     ) -> Progress:
         """A person found out what an indeterminate write did, and frees its tags. Raises ValueError where nothing is frozen."""
         found = self._jobs.get(proposal)
-        if found is None or found.state != "indeterminate":
-            raise ValueError(f"{proposal}: nothing to resolve; `holdfast status` shows what is indeterminate")
+        if found is None or found.state not in WAIT_FOR_PERSON:
+            raise ValueError(f"{proposal}: nothing to resolve; `holdfast status` shows what waits for a person")
         job = found
         act = {
             "act": "resolve",
@@ -120,7 +122,7 @@ class Acts:
         signed = {**act, "signature": key.sign(canonical(act))}
 
         def record() -> Job:
-            with self._log.state.transaction():
+            with committing(self._log.state, "resolved"):
                 self._log.append("resolved", signed)
                 return self._jobs.put(job.on("done" if result == "verified" else "undone", outcome=outcome))
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from pydantic import TypeAdapter
 
-from holdfast.gate.actuation.transitions import BUSY, ENDED, Event, after
+from holdfast.gate.actuation.transitions import BUSY, ENDED, WAIT_FOR_PERSON, Event, after
 from holdfast.gate.ledger.store import State as StateFile
 from holdfast.link import Progress, State
 from holdfast.terms import Decision, Outcome, Proposal, Word, Write, canonical
@@ -28,6 +28,7 @@ class Job(Word):
     state: State = "proposed"
     decision: Decision
     steps: tuple[Step, ...] = ()
+    back: tuple[Step, ...] = ()  # of a retreat, in its order; () while there is none
     outcome: Outcome | None = None
     before: float | None = None  # mean of the tag that `expect` names, before the write
     # Monotonic, of this process alone: a restarted gate finds them 0, which means now.
@@ -35,6 +36,7 @@ class Job(Word):
     expires_ns: int = 0
     tries: int = 0  # read-backs that differed
     unreadable: int = 0  # and those that brought nothing
+    restarted: bool = False  # what was under way belongs to a process that is gone, and its connections with it
 
     def on(self, event: Event, **changes: object) -> "Job":
         """This job after an event. Raises Impossible."""
@@ -92,7 +94,7 @@ class Jobs:
     def busy(self, *, other_than: str = "") -> tuple[tuple[str, str], ...]:
         """(tag, why) of every tag in action, asked for or frozen, by any proposal but one."""
         return tuple(
-            (tag, "frozen" if job.state == "indeterminate" else job.state)
+            (tag, "frozen" if job.state in WAIT_FOR_PERSON else job.state)
             for job in self._open.values()
             if job.state in BUSY and job.proposal.id != other_than
             for tag in job.tags
@@ -115,7 +117,7 @@ class Jobs:
             known = live.get(job.proposal.id)
             if known is None:
                 self._open[job.proposal.id] = job
-            elif known.state == job.state or (job.state, known.state) == ("intent", "sent"):
-                self._open[job.proposal.id] = known  # "sent" is kept in memory alone
+            elif known.state == job.state or (job.state, known.state) in (("intent", "sent"), ("retreat", "retreating")):
+                self._open[job.proposal.id] = known  # that it was sent is kept in memory alone
             else:
                 self._open[job.proposal.id] = dataclasses.replace(job, expires_ns=known.expires_ns)

@@ -6,32 +6,34 @@ whatever comes back: from then on only reads happen, until the device says what 
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from holdfast.clock import Clock
 from holdfast.gate.actuation import effect
+from holdfast.gate.actuation.failpoints import committing
 from holdfast.gate.actuation.hands import OperatorWatch, Target
 from holdfast.gate.actuation.jobs import Job, Jobs, Step
 from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.outbox import Outbox
 from holdfast.gate.actuation.stop import StopSwitch
+from holdfast.gate.actuation.wire import Wire
 from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.ledger.log import Log
 from holdfast.ports import Connector
-from holdfast.site.model import Envelope, Readback, Site
-from holdfast.terms import SECOND_NS, Move, Order, Outcome, Reason, Sample, Sent, Tag, Word
+from holdfast.site.model import Envelope, Site
+from holdfast.terms import SECOND_NS, Move, Order, Outcome, Reason, Sample, Word
 
-WRITE_TIMEOUT_S = 2.0
-WRITE_HUNG_S = 2 * WRITE_TIMEOUT_S  # a connector that does not keep its own limit
 READ_TIMEOUT_S = 5.0
 READBACK_TRIES = 10  # reads, never writes
 READBACK_AGAIN_S = 1.0
 UNREADABLE_TRIES = 180  # of a device that is away: a quarter of an hour, then a person is asked
 UNREADABLE_AGAIN_S = 5.0
 EFFECT_MEAN_S = 30.0
-FLOAT32_ROUNDING = 2.0**-23  # of a value that travelled as a 32-bit float, both ways
 ROUNDS_MAX = 8  # of one advance: a job needs intent, send, read-back and effect
+
+
+_ON_THEIR_WAY = ("intent", "sent", "verified", "retreat", "retreating", "escalated", "indeterminate")
 
 
 class Second(Word):
@@ -55,6 +57,10 @@ class Eyes(Protocol):
 
     async def decide_again(self, job: Job) -> Second:
         """Raises StateError where what was seen can't be recorded."""
+        ...
+
+    async def decide_retreat(self, job: Job, sets: tuple[tuple[str, float], ...]) -> Second:
+        """Whether the guard, on fresh reads, has anything against going back but what the decision reserved."""
         ...
 
     def mean(self, tag: str, seconds: float) -> float | None:
@@ -87,10 +93,8 @@ class Saga:
         self._jobs = jobs
         self._moves = moves
         self._watch = watch
-        self._stop = stop
-        self._connectors = connectors
+        self._wire = Wire(site=site, clock=clock, moves=moves, stop=stop, connectors=connectors, read=eyes.read)
         self._eyes = eyes
-        self._tags: Mapping[str, Tag] = {tag.name: tag for tag in site.tags}
         self._envelopes: Mapping[str, Envelope] = {e.tag: e for e in site.envelopes}
         self._lock = asyncio.Lock()
         self._adopt_open_jobs()
@@ -118,38 +122,45 @@ class Saga:
     def _is_ours(job: Job) -> bool:
         if isinstance(job.proposal.action, Order) and job.state != "approved":
             return False  # the outbox's
-        return job.state in ("approved", "intent", "sent", "verified")
+        return job.state in ("approved", "intent", "sent", "verified", "retreat", "retreating")
 
     async def _step(self, job: Job) -> None:
         match job.state:
             case "approved":
                 await self._intend(job)
-            case "intent":
+            case "intent" | "retreat":
                 # Whoever finds a job here doesn't know what went out: it is read, never sent.
-                with self._log.state.transaction():
+                with committing(self._log.state, "reconciled"):
                     self._reconcile(job, "saga.interrupted")
             case "sent":
                 await self._read_back(job)
             case "verified":
                 await self._judge(job)
+            case "retreating":
+                await self._read_back_retreat(job)
             case _:
                 raise AssertionError(job.state)
 
     def _adopt_open_jobs(self) -> None:
         """After a restart: decisions that were not acted on lapse (their clock is gone), writes under way are reconciled."""
-        with self._log.state.transaction():
+        with committing(self._log.state, "reconciled"):
             for job in self._jobs.open():
                 if job.state in ("asked", "approved"):
                     self._jobs.put(job.on("void"))
                     self._record("voided", job, code="saga.restarted")
-                elif job.state == "intent":
-                    self._reconcile(job, "saga.restarted")
-                for step in job.steps if job.state in ("intent", "sent", "verified", "indeterminate") else ():
+                elif job.state in ("intent", "retreat"):
+                    self._reconcile(dataclasses.replace(job, restarted=True), "saga.restarted")
+                elif job.state in ("sent", "retreating"):
+                    self._jobs.note(dataclasses.replace(job, restarted=True))
+                steps = job.back or job.steps
+                for step in steps if job.state in _ON_THEIR_WAY else ():
                     self._watch.targets[step.tag] = Target(tag=step.tag, former=step.former, wanted=step.wanted, author=job.author)
 
     def _reconcile(self, job: Job, code: str) -> None:
         """Every step of an intent may be on the wire. In the caller's transaction."""
-        self._jobs.put(job.on("sent", steps=tuple(dataclasses.replace(s, sent=True, acked=False) for s in job.steps)))
+        of = "back" if job.back else "steps"
+        steps = tuple(dataclasses.replace(s, sent=True, acked=False) for s in job.back or job.steps)
+        self._jobs.put(job.on("sent", **{of: steps}))
         self._record("reconciling", job, code=code)
 
     # ---- intent and wire ---------------------------------------------------------------------------------------------
@@ -160,7 +171,7 @@ class Saga:
         if current is None or current.state != "approved":
             return  # voided while it was being looked at
         if self._clock.monotonic_ns() > job.expires_ns:
-            with self._log.state.transaction():
+            with committing(self._log.state, "expired"):
                 self._jobs.put(job.on("expire"))
                 self._record("expired", job)
             return
@@ -181,12 +192,12 @@ class Saga:
 
     def _queue(self, job: Job, order: Order, second: Second) -> None:
         """An order goes to the outbox, which takes the job from there on. Raises ApprovalError, StateError."""
-        with self._log.state.transaction():
+        with committing(self._log.state, "intent"):
             self._eyes.consume_approval(job, second)
             self._outbox.queue(job, order, snapshot=second.snapshot, passed=tuple(r.code for r in second.reasons))
 
     def _fall(self, job: Job, second: Second, reasons: tuple[Reason, ...]) -> None:
-        with self._log.state.transaction():
+        with committing(self._log.state, "fell"):
             self._jobs.put(job.on("falls", outcome=Outcome(proposal=job.proposal.id, result="failed", code="saga.fell")))
             self._record("fell", job, reasons=reasons, snapshot=second.snapshot)
 
@@ -197,86 +208,59 @@ class Saga:
         steps = tuple(Step(tag=tag, former=present[tag], wanted=wanted) for tag, wanted in second.wanted)
         expect = next((e.expect for s in steps if (e := self._envelopes[s.tag]).expect), None)
         before = self._eyes.mean(expect.tag, EFFECT_MEAN_S) if expect else None
-        with self._log.state.transaction():
+        with committing(self._log.state, "intent"):
             job = self._jobs.put(job.on("stands", steps=steps, before=before, due_ns=self._clock.monotonic_ns()))
             self._eyes.consume_approval(job, second)
             for step in steps:
                 self._moves.add(
                     Move(tag=step.tag, before=step.former, after=step.wanted, at_ns=now_ns, by=job.author, ours=True, shadow=False)
                 )
-            self._record("intent", job, steps=steps, snapshot=second.snapshot, passed=tuple(r.code for r in second.reasons))
+            restores = bool(steps) and all(self._envelopes[s.tag].restore for s in steps)
+            self._record(
+                "intent", job, steps=steps, restores=restores, snapshot=second.snapshot, passed=tuple(r.code for r in second.reasons)
+            )
         return job
 
     async def _send(self, job: Job) -> None:
-        sent: list[Step] = []
-        code = "action.no_carrier"  # what is no write has nobody who would carry it out
-        for step in job.steps:
-            envelope, tag = self._envelopes[step.tag], self._tags[step.tag]
-            if self._stop.covers(envelope.equipment):
-                code = "stop.pressed"
-                break
-            if self._moves.yields.get(step.tag, 0) > self._clock.now_ns():
-                code = "operator.wins"  # taken over while an earlier step of the group was on its way
-                break
-            answer: Sent
-            try:
-                async with asyncio.timeout(WRITE_HUNG_S):
-                    answer = await self._connectors[tag.connection].write(tag, step.wanted, timeout_s=WRITE_TIMEOUT_S)
-            except Exception:  # noqa: BLE001 - whatever a plug-in raises after it may have sent, the fate is unknown
-                answer = "unknown"
-            if answer == "rejected":
-                code = "write.rejected"
-                break
-            sent.append(dataclasses.replace(step, sent=True, acked=answer == "acked"))
-            if answer == "unknown":
-                code = "write.unknown"
-                break
+        sent, code = await self._wire.send(job.steps, "write")
         if not sent:
             self._finish(job, "rejected", "failed", code)
             for step in job.steps:  # nothing of ours is on its way
                 self._watch.targets.pop(step.tag, None)
             return
-        waits = max(self._place(s).after_s for s in sent)
-        steps = tuple(sent) + job.steps[len(sent) :]
         # Not written to disk: a crash from here on finds INTENT, which is reconciled by reading just the same.
-        self._jobs.note(job.on("sent", steps=steps, tries=0, due_ns=self._clock.monotonic_ns() + round(waits * SECOND_NS)))
+        self._jobs.note(job.on("sent", steps=sent + job.steps[len(sent) :], tries=0, due_ns=self._after(sent)))
+
+    def _after(self, sent: Sequence[Step]) -> int:
+        return self._clock.monotonic_ns() + round(max(self._wire.place(s).after_s for s in sent) * SECOND_NS)
 
     # ---- read-back ---------------------------------------------------------------------------------------------------
 
     async def _read_back(self, job: Job) -> None:
-        places = {s.tag: self._place(s) for s in job.steps if s.sent}
-        found = await self._eyes.read([place.tag for place in places.values()])
-        equal, former, samples = True, bool(places), list[Sample]()
-        for step in job.steps:
-            place = places.get(step.tag)
-            if place is None:
-                continue
-            sample = found.get(place.tag)
-            if sample is None or sample.status != 0 or not isinstance(sample.value, float | int):
-                if job.unreadable >= UNREADABLE_TRIES:
-                    self._finish(job, "unclear", "indeterminate", "readback.unreadable")
-                else:
-                    self._look_again(dataclasses.replace(job, unreadable=job.unreadable + 1), UNREADABLE_AGAIN_S)
-                return
-            samples.append(sample)
-            equal = equal and abs(sample.value - step.wanted) <= place.within
-            former = former and sample.value == step.former
-        complete = all(s.sent for s in job.steps)
-        if equal and complete and samples:
-            self._verified(job, tuple(samples))
-        elif job.tries < READBACK_TRIES and not equal:
+        sent = tuple(s for s in job.steps if s.sent)
+        look = await self._wire.look(sent)
+        if look is None:
+            self._unread(job, lambda j: self._finish(j, "unclear", "indeterminate", "readback.unreadable"))
+            return
+        complete = len(sent) == len(job.steps)
+        if look.equal and complete:
+            self._verified(job, look.samples)
+        elif job.tries < READBACK_TRIES and not look.equal:
             self._look_again(dataclasses.replace(job, tries=job.tries + 1), READBACK_AGAIN_S)
-        elif former and complete and all(s.acked for s in job.steps):
-            self._finish(job, "former", "failed", "readback.former", tuple(samples))
-            for step in job.steps:  # the device took it and did not act on it: whatever moves now is somebody else's
+        elif look.former and complete and (all(s.acked for s in sent) or (job.restarted and self._wire.direct(sent))):
+            self._finish(job, "former", "failed", "readback.former", look.samples)
+            for step in job.steps:  # the device did not act on it, and no write of ours can land any more
                 self._watch.targets.pop(step.tag, None)
+        elif look.equal and await self._retreats(job, sent, look.samples):
+            pass
         else:
-            self._finish(job, "unclear", "indeterminate", "readback.unclear" if complete else "write.partial", tuple(samples))
+            self._finish(job, "unclear", "indeterminate", "readback.unclear" if complete else "write.partial", look.samples)
 
-    def _place(self, step: Step) -> Readback:
-        """Where a step shows: what the site file says, else the setpoint itself."""
-        own = Readback(tag=step.tag, within=abs(step.wanted) * FLOAT32_ROUNDING, after_s=0.0)
-        return self._envelopes[step.tag].readback or own
+    def _unread(self, job: Job, give_up: Callable[[Job], None]) -> None:
+        if job.unreadable >= UNREADABLE_TRIES:
+            give_up(job)
+        else:
+            self._look_again(dataclasses.replace(job, unreadable=job.unreadable + 1), UNREADABLE_AGAIN_S)
 
     def _look_again(self, job: Job, again_s: float) -> None:
         self._jobs.note(dataclasses.replace(job, due_ns=self._clock.monotonic_ns() + round(again_s * SECOND_NS)))
@@ -284,7 +268,7 @@ class Saga:
     def _verified(self, job: Job, samples: tuple[Sample, ...]) -> None:
         waits = max((effect.due_s(self._envelopes[s.tag]) for s in job.steps), default=0.0)
         outcome = Outcome(proposal=job.proposal.id, result="verified", readback=samples, code="readback.equal")
-        with self._log.state.transaction():
+        with committing(self._log.state, "verified"):
             job = self._jobs.put(job.on("equals", outcome=outcome, due_ns=self._clock.monotonic_ns() + round(waits * SECOND_NS)))
             self._record("outcome", job, outcome=outcome)
             if waits == 0:
@@ -305,15 +289,106 @@ class Saga:
                 break
         known = job.outcome or Outcome(proposal=job.proposal.id, result="verified")
         outcome = dataclasses.replace(known, effect=verdict, code=code)
-        with self._log.state.transaction():
+        if verdict == "wrong" and all(self._envelopes[s.tag].restore for s in job.steps):
+            await self._take_back(job, outcome)
+            return
+        with committing(self._log.state, "effect"):
             self._jobs.put(job.on("judged", outcome=outcome))
             self._record("effect", job, outcome=outcome, before=job.before)
+            if verdict == "wrong":  # nobody decided beforehand that it may be taken back: people are told, the tags stay free
+                self._record("escalated", job, code="restore.not_decided", waits=False)
+
+    # ---- retreat -----------------------------------------------------------------------------------------------------
+
+    async def _take_back(self, job: Job, outcome: Outcome) -> None:
+        """A wrong effect that was decided beforehand to be taken back: it is, or a person has to."""
+        second, refused = await self._may_retreat(job, job.steps)
+        if second is None:
+            with committing(self._log.state, "escalated"):
+                self._jobs.put(job.on("escalates", outcome=outcome))
+                self._record("effect", job, outcome=outcome, before=job.before)
+                self._record("escalated", job, code="restore.refused", waits=True, reasons=refused)
+            return
+        with committing(self._log.state, "retreat"):
+            self._record("effect", job, outcome=outcome, before=job.before)
+            job = self._durable_retreat(dataclasses.replace(job, outcome=outcome), job.steps, second)
+        await self._send_back(job)
+
+    async def _retreats(self, job: Job, landed: tuple[Step, ...], samples: tuple[Sample, ...]) -> bool:
+        """Half a group arrived, and it is known which half: taken back where that was decided beforehand for each of them."""
+        if not all(self._envelopes[s.tag].restore for s in job.steps):
+            return False
+        second, _ = await self._may_retreat(job, landed)
+        if second is None:
+            return False
+        outcome = Outcome(proposal=job.proposal.id, result="failed", readback=samples, code="write.partial")
+        with committing(self._log.state, "retreat"):
+            self._record("outcome", job, outcome=outcome)
+            job = self._durable_retreat(dataclasses.replace(job, outcome=outcome), landed, second)
+        await self._send_back(job)
+        return True
+
+    async def _may_retreat(self, job: Job, landed: Sequence[Step]) -> tuple[Second | None, tuple[Reason, ...]]:
+        """Only while each setpoint is still ours and the guard, reading anew, has nothing against it but what was reserved."""
+        ours = [t for s in landed if (t := self._watch.targets.get(s.tag)) is not None and t.wanted == s.wanted]
+        if len(ours) != len(landed):
+            return None, (Reason(code="restore.not_ours", passed=False),)
+        sets = tuple((s.tag, s.former) for s in reversed(landed))
+        second = await self._eyes.decide_retreat(job, sets)
+        present = dict(second.present)
+        stays = all(
+            s.tag in self._watch.targets and s.tag in present and abs(present[s.tag] - s.wanted) <= self._wire.place(s).within
+            for s in landed
+        )
+        if not stays:
+            return None, (Reason(code="restore.not_ours", passed=False),)
+        return (second, ()) if second.stands and len(second.wanted) == len(landed) else (None, second.reasons)
+
+    def _durable_retreat(self, job: Job, landed: Sequence[Step], second: Second) -> Job:
+        """In the caller's transaction: from its commit on a write may be on its way."""
+        wanted, now_ns = dict(second.wanted), self._clock.now_ns()
+        back = tuple(Step(tag=s.tag, former=s.wanted, wanted=wanted[s.tag]) for s in reversed(landed))
+        job = self._jobs.put(job.on("retreats", back=back, tries=0, unreadable=0, restarted=False))
+        for step in back:
+            self._moves.add(Move(tag=step.tag, before=step.former, after=step.wanted, at_ns=now_ns, by=job.author, ours=True))
+        self._record("retreat", job, steps=back, snapshot=second.snapshot)
+        return job
+
+    async def _send_back(self, job: Job) -> None:
+        for step in job.back:
+            self._watch.targets[step.tag] = Target(tag=step.tag, former=step.former, wanted=step.wanted, author=job.author)
+        sent, code = await self._wire.send(job.back, "restore")
+        if not sent:
+            self._escalate(job, code)
+            return
+        self._jobs.note(job.on("sent", back=sent + job.back[len(sent) :], due_ns=self._after(sent)))
+
+    async def _read_back_retreat(self, job: Job) -> None:
+        sent = tuple(s for s in job.back if s.sent)
+        look = await self._wire.look(sent)
+        if look is None:
+            self._unread(job, lambda j: self._escalate(j, "readback.unreadable"))
+        elif look.equal and len(sent) == len(job.back):
+            with committing(self._log.state, "restored"):
+                self._jobs.put(job.on("back"))
+                self._record("restored", job, readback=look.samples)
+            for step in job.back:
+                self._watch.targets[step.tag] = Target(tag=step.tag, former=step.wanted, wanted=step.wanted, author=job.author)
+        elif job.tries < READBACK_TRIES and not look.equal:
+            self._look_again(dataclasses.replace(job, tries=job.tries + 1), READBACK_AGAIN_S)
+        else:
+            self._escalate(job, "readback.unclear" if len(sent) == len(job.back) else "write.partial")
+
+    def _escalate(self, job: Job, code: str) -> None:
+        with committing(self._log.state, "escalated"):
+            self._jobs.put(job.on("escalates"))
+            self._record("escalated", job, code=code, waits=True)
 
     # ---- ends --------------------------------------------------------------------------------------------------------
 
     def _finish(self, job: Job, event: str, result: str, code: str, samples: tuple[Sample, ...] = ()) -> None:
         outcome = Outcome(proposal=job.proposal.id, result=result, readback=samples, code=code)  # type: ignore[arg-type]
-        with self._log.state.transaction():
+        with committing(self._log.state, "outcome"):
             job = self._jobs.put(job.on(event, outcome=outcome))  # type: ignore[arg-type]
             self._record("outcome", job, outcome=outcome)
 

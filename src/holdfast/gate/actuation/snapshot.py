@@ -88,9 +88,9 @@ class Snapshots:
         """What other proposals would do, or are doing, as if they had: of these tags the moves from INTENT on are known already."""
         found: list[Move] = []
         for job in self._jobs.open():
-            if job.proposal.id == proposal.id or job.state not in BUSY or job.state == "verified":
+            if job.proposal.id == proposal.id or job.state not in BUSY or job.state in ("verified", "escalated"):
                 continue
-            wanted = {step.tag: step.wanted for step in job.steps} or self._wanted(job.proposal)
+            wanted = {step.tag: step.wanted for step in job.back or job.steps} or self._wanted(job.proposal)
             for tag, value in wanted.items():
                 if tag not in self._compiled.bounds or (job.steps and tag in written):
                     continue

@@ -1,6 +1,6 @@
 """The saga as a table: from which state, on which event, to which state. What is not in the table can't happen.
 
-PROPOSED → DECIDED → (APPROVED) → INTENT → VERIFIED | FAILED | INDETERMINATE → EFFECT (design §6).
+PROPOSED → DECIDED → (APPROVED) → INTENT → VERIFIED | FAILED | INDETERMINATE → EFFECT → (RETREAT) (design §6).
 """
 
 from typing import Literal
@@ -24,6 +24,9 @@ Event = Literal[
     "former",
     "unclear",
     "judged",
+    "retreats",  # a wrong effect or half a group is taken back: that is durable; what follows may already be on the wire
+    "back",  # the former values are there again
+    "escalates",  # it can't be taken back, or nobody decided beforehand that it may
     "queued",  # an order lies in the outbox
     "delivered",
     "dead",  # … and nobody could be made to take it
@@ -53,13 +56,25 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     ("sent", "former"): "failed",
     ("sent", "unclear"): "indeterminate",
     ("verified", "judged"): "done",
+    ("sent", "retreats"): "retreat",
+    ("verified", "retreats"): "retreat",
+    ("verified", "escalates"): "escalated",
+    ("retreat", "sent"): "retreating",
+    ("retreat", "escalates"): "escalated",
+    ("retreating", "back"): "restored",
+    ("retreating", "escalates"): "escalated",
+    ("escalated", "done"): "done",
+    ("escalated", "undone"): "failed",
     ("indeterminate", "done"): "done",
     ("indeterminate", "undone"): "failed",
 }
 
 # In these a write may be wanted, on its way or not yet judged: the tag is busy.
-BUSY: frozenset[State] = frozenset({"asked", "approved", "intent", "sent", "verified", "indeterminate"})
-ENDED: frozenset[State] = frozenset({"refused", "shadow", "expired", "voided", "failed", "done"})
+BUSY: frozenset[State] = frozenset(
+    {"asked", "approved", "intent", "sent", "verified", "retreat", "retreating", "escalated", "indeterminate"}
+)
+ENDED: frozenset[State] = frozenset({"refused", "shadow", "expired", "voided", "failed", "restored", "done"})
+WAIT_FOR_PERSON: frozenset[State] = frozenset({"indeterminate", "escalated"})
 
 
 class Impossible(Exception):

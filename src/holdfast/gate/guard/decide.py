@@ -125,3 +125,19 @@ def stands(first: Decision, second: Decision, signed_roles: tuple[str, ...]) -> 
     if unsigned:
         return failed("stands.unsigned", roles=", ".join(unsigned))
     return Reason(code="stands", passed=True)
+
+
+# What a retreat was given room for when the advance was decided, and whose word it does not need again.
+_RESERVED = frozenset({"envelope.rate.over", "envelope.writes.over", "envelope.dwell.early", "policy.none"})
+
+
+def against_retreat(first: Decision, second: Decision) -> tuple[Reason, ...]:
+    """What stands against taking an action back; () if it may be. `first` allowed the advance, `second` judges the way back now.
+
+    Everything but the reserved counts: stop, enable, mode, freshness, range, step, yield, a rule that forbids.
+    """
+    if second.would or first.would:
+        return (failed("stands.shadow"),)
+    if first.configuration != second.configuration or first.author != second.author:
+        return (failed("stands.another"),)
+    return tuple(r for r in second.reasons if not r.passed and r.code not in _RESERVED)
