@@ -92,7 +92,7 @@ async def test_a_lost_write_freezes_its_tag_until_a_person_says_what_happened(tm
     assert key is not None
     world.gate.acts.resolve("p1", "Ann", world.gate.people.finish(attempt, key), result="failed", reason="looked at the PLC")
     assert world.state() == "failed"
-    assert world.propose(101.0, id="p4").verdict == "permit"
+    assert world.propose(101.0, id="p4").verdict == "ask"  # a fault lowered it; only a person raises it
     (record,) = world.records("resolved")
     assert (record["person"], record["result"], record["reason"]) == ("ann", "failed", "looked at the PLC")
     signature = bytes.fromhex(record.pop("signature"))

@@ -21,6 +21,7 @@ from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.actuation.deliver import carriers_of
 from holdfast.gate.actuation.errands import Errands
 from holdfast.gate.actuation.failpoints import committing
+from holdfast.gate.actuation.faults import Faults
 from holdfast.gate.actuation.hands import OperatorWatch, Taken
 from holdfast.gate.actuation.jobs import Job, Jobs
 from holdfast.gate.actuation.moves import Moves
@@ -35,7 +36,7 @@ from holdfast.gate.connectors.limits import told_by
 from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
 from holdfast.gate.guard.binds import recorded, snapshot_digest
-from holdfast.gate.guard.compile import compile_site
+from holdfast.gate.guard.compile import compile_site, writers_of
 from holdfast.gate.guard.decide import against_retreat, decide, stands
 from holdfast.gate.history.ring import Ring
 from holdfast.gate.history.store import History, HistoryError
@@ -110,7 +111,9 @@ class Gatekeeper:
         self.jobs = Jobs(state)
         self.autonomy = AutonomyLevels(state, site)
         self.watch = OperatorWatch(site, self.moves.seen())
-        self.watchdog = Watchdog(site, clock, self.stop, connectors)
+        self.faults = Faults(log=log, clock=clock, levels=self.autonomy)
+        self.jobs.on_put = self.faults.job
+        self.watchdog = Watchdog(site, clock, self.stop, connectors, may=writers_of(self.compiled), standing=self._stands_behind)
         self.listeners: list[Callable[[Record], None]] = []
         self.on_proposal: Callable[[], None] = _nothing
         self._state = state
@@ -135,6 +138,7 @@ class Gatekeeper:
             moves=self.moves,
             watch=self.watch,
             watchdog=self.watchdog,
+            faults=self.faults,
             wins=self._operator_wins,
             told=self._tell,
         )
@@ -284,7 +288,7 @@ class Gatekeeper:
         Raises StateError or HistoryError while nothing can be recorded, ApprovalError when too many questions wait, ValueError
         for what has no place in a record; then nothing is decided.
         """
-        self.watchdog.heard()
+        self.watchdog.heard(author)
         self.debts.demand_well()
         known = self.jobs.get(proposal.id)
         if known is not None:
@@ -345,6 +349,7 @@ class Gatekeeper:
         except StateError as error:
             self.debts.ill(error)
         await self.watchdog.beat()
+        self.debts.watch_over()
         if changed:
             self._tell()
         return changed
@@ -452,6 +457,12 @@ class Gatekeeper:
         good = frame.status[:, column] == 0
         return float(frame.values[good, column].mean()) if good.any() else None
 
+    def _stands_behind(self, sp: str) -> tuple[str, ...]:
+        """The agents whose setpoint stands at a loop, or is on its way there."""
+        target = self.watch.targets.get(sp)
+        under_way = [job.author for job in self.jobs.open() if sp in job.tags and job.state in ("approved", "intent", "sent")]
+        return (*under_way, *((target.author,) if target else ()))
+
     def consume_approval(self, job: Job, second: Second) -> None:
         if job.decision.verdict == "ask":
             self.inbox.consume(job.proposal.id, binds=second.binds, roles=second.roles)
@@ -462,8 +473,8 @@ class Gatekeeper:
         """Without connections, sources and targets: no address and no credential crosses the link."""
         return dataclasses.replace(self.site, connections=(), context=(), outbox=())
 
-    def frames(self, table: str, after: int) -> Frame | None:
-        self.watchdog.heard()
+    def frames(self, table: str, after: int, author: str = "") -> Frame | None:
+        self.watchdog.heard(author)
         return self.rings[table].read(after)
 
     def history(self, table: str, from_ns: int, to_ns: int, rows_max: int) -> Frame:
@@ -500,6 +511,8 @@ class Gatekeeper:
             "at_ns": self.clock.now_ns(),
             "stopped": self.stop.stopped(),
             "autonomy": self.autonomy.all(),
+            "lowered": self.autonomy.lowered(),
+            "agents": {a.name: self.watchdog.silent_s(a.name) for a in self.site.agents},
             "fault": "" if self.debts.fault is None else str(self.debts.fault),
             "agent_lost": self.watchdog.agent_lost,
             "heartbeat": self.watchdog.beating,

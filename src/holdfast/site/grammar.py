@@ -272,6 +272,9 @@ SITE = Record(
         "configuration_approvals": Field(
             Listing(Text(), least=1), "roles, one person each, that must sign a change of the configuration; default_approvals if left out"
         ),
+        "commissioning": Field(
+            Text(choices=("required", "off")), "required: no tag goes further than `holdfast commission` has signed for it; off if left out"
+        ),
         "policy": Field(FILE_NAME, "the file with the rules"),
         "modes": Field(FILE_NAME, "a file with the site's own failure modes"),
         "stop": Field(IS, "a hard-wired stop switch: {tag: line/stop, is: 1}"),

@@ -137,6 +137,7 @@ def _site(block: Block, desk: _Desk) -> Site:
         stop_tag=make_equals(block.block("stop"), "", plant.directory, log),
         context=make_context(dict(block.each("context")), plant.directory, log),
         outbox=make_outbox(dict(block.each("outbox")), [e.name for e in plant.equipment], log),
+        commissioning=block.get("commissioning", "off") == "required",
     )
 
 

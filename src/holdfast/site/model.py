@@ -239,6 +239,7 @@ class Site(Word):
     stop_tag: Equals | None = None
     context: tuple[ContextTable, ...] = ()
     outbox: tuple[OutboxTarget, ...] = ()
+    commissioning: bool = False  # no tag above the rung that was signed for it
 
     def tag(self, name: str) -> Tag | None:
         return next((t for t in self.tags if t.name == name), None)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from holdfast.clock import Clock
+from holdfast.gate.actuation.faults import Faults
 from holdfast.gate.actuation.hands import OperatorWatch, Taken
 from holdfast.gate.actuation.moves import Moves
-from holdfast.gate.actuation.watchdog import Watchdog
+from holdfast.gate.actuation.watchdog import Late, Lost, Watchdog
 from holdfast.gate.history.store import HistoryError
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import StateError
@@ -34,6 +35,7 @@ class Debts:
         moves: Moves,
         watch: OperatorWatch,
         watchdog: Watchdog,
+        faults: Faults,
         wins: Callable[[Taken], None],
         told: Callable[[], None],
     ) -> None:
@@ -42,6 +44,7 @@ class Debts:
         self._moves = moves
         self._watch = watch
         self._watchdog = watchdog
+        self._faults = faults
         self._wins = wins
         self._told = told
         self._owed: deque[tuple[str, Any]] = deque()
@@ -65,6 +68,7 @@ class Debts:
                     self._moves.shift(step_ns)
                     if abs(step_ns) >= CLOCK_STEP_NS:
                         self._log.append("clock", {"step_s": step_ns / SECOND_NS})
+                        self._faults.clock_stepped(step_ns / SECOND_NS)
             except StateError as error:
                 self.ill(error)
             else:
@@ -136,7 +140,28 @@ class Debts:
             return False
         self.fault, self._forgotten = None, 0
         self._watchdog.well = True
+        self._record_faults(self._faults.record_was_ill)
         return True
+
+    def watch_over(self) -> None:
+        """Put on record what the watchdog noticed, and what follows from it."""
+        for fault in self._watchdog.faults():
+            match fault:
+                case Late():
+                    self.owe("fault", {"code": "watchdog.late", "late_s": round(fault.late_s, 3)})
+                case Lost():
+                    self.owe("fault", {"code": "agent.lost", "agent": fault.agent})
+                    self._record_faults(lambda agent=fault.agent: self._faults.agent_lost(agent))
+
+    def _record_faults(self, lower: Callable[[], None]) -> None:
+        """A disk that refuses this stops everything anyway, so nothing is owed."""
+        try:
+            with self._log.state.transaction():
+                lower()
+        except StateError as error:
+            self.ill(error)
+        else:
+            self._told()
 
     def demand_well(self) -> None:
         """Raises the fault while there is one."""

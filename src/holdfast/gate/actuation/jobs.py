@@ -1,6 +1,7 @@
 """The durable state of every action: one row a proposal, written in the transaction that makes it true."""
 
 import dataclasses
+from collections.abc import Callable
 
 from pydantic import TypeAdapter
 
@@ -62,6 +63,7 @@ class Jobs:
         self._state = state
         state.ensure("CREATE TABLE IF NOT EXISTS job(proposal TEXT PRIMARY KEY, state TEXT NOT NULL, bytes BLOB NOT NULL)")
         self._open: dict[str, Job] = {}
+        self.on_put: Callable[[Job], None] = lambda _: None  # in the transaction that keeps the job
         self._load()
         state.on_rollback(self._load)
 
@@ -70,6 +72,7 @@ class Jobs:
         kept = dataclasses.replace(job, due_ns=0, expires_ns=0)
         with self._state.transaction():
             self._state.db.execute("INSERT OR REPLACE INTO job VALUES(?,?,?)", (job.proposal.id, job.state, canonical(kept)))
+            self.on_put(job)
         self.note(job)
         return job
 

@@ -57,15 +57,15 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
 
     @get("/v1/frames")
     async def frames(request: Req) -> Response[bytes]:
-        author(request)
+        name = author(request)
         table, after = table_of(request), number(request, "after", -1)
         wait_s = min(number(request, "wait_ms", 0), WAIT_MS_MAX) / 1000
-        frame = gate.frames(table, after)
+        frame = gate.frames(table, after, name)
         if frame is None and wait_s > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await gate.rings[table].wait(after)
-            frame = gate.frames(table, after)
+            frame = gate.frames(table, after, name)
         return _frame(frame)
 
     @get("/v1/history")

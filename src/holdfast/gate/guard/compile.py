@@ -150,6 +150,14 @@ def compile_site(site: Site) -> Compiled:
     )
 
 
+def writers_of(compiled: Compiled) -> Mapping[str, tuple[str, ...]]:
+    """By writable tag, the agents that some rule lets write it or ask to."""
+    return {
+        tag: tuple(agent for agent in compiled.agents if any(rule.rule.effect != "forbid" for rule in bound.rules_for(agent).rules))
+        for tag, bound in compiled.bounds.items()
+    }
+
+
 def applies(rule: Rule, agent: str, kind: str, target: str) -> bool:
     """Whether a rule is about this agent, action and target; decided without its condition."""
     kinds = rule.actions or (("write", "call", "hold_batch", "work_order", "notify", "adopt") if rule.effect == "forbid" else ("write",))
