@@ -2,14 +2,13 @@
 
 import dataclasses
 import hashlib
-import unicodedata
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast import plugins
-from holdfast.site import lines, taglist
+from holdfast.site import lines, places, taglist
 from holdfast.site.alarms import make_alarms
 from holdfast.site.connections import make_connections
 from holdfast.site.context import make_context
@@ -278,16 +277,16 @@ class _Plant:
         return tuple(bounded)
 
     def _distinct(self) -> None:
-        """A tag that is written has one identity: no other name for its address."""
-        first: dict[tuple[str, str], Tag] = {}
-        for tag in self.tags:
-            key = (tag.connection, unicodedata.normalize("NFC", tag.address.strip()))
-            other = first.setdefault(key, tag)
-            if other is tag or not tag.address:
-                continue
+        """A tag that is written has one identity: no other name for its place, for a part of it or for a whole that it is part of."""
+        namespaces = {c.name: str(c.option("namespace") or "") for c in self._connections.values()}
+        for tag, other, why in places.collisions(self.tags, namespaces):
             file, line = self._places[tag.name]
-            what = f"{tag.name} and {other.name} are one address: {tag.address}"
-            if tag.writable or other.writable or tag.sis != other.sis:
+            what = {
+                "same": f"{tag.name} and {other.name} are one address: {tag.address}",
+                "part": f"{tag.name} ({tag.address}) and {other.name} ({other.address}) are a whole and an element or bit of it",
+                "registers": f"{tag.name} ({tag.address}) and {other.name} ({other.address}) share registers",
+            }[why]
+            if places.matters(tag, other):
                 self._log.error(file, line, what, "what is written, or is of the safety system, has one name: delete one of them")
-            else:
+            elif why == "same":
                 self._log.warn(file, line, what, "it is read twice; correct the address if that is not meant")

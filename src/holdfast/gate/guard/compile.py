@@ -10,6 +10,7 @@ from holdfast.gate.guard import policy
 from holdfast.gate.guard.cel import Language, Program, Together, Variable
 from holdfast.gate.guard.conditions import Input
 from holdfast.gate.guard.exact import exact, shown
+from holdfast.site import places
 from holdfast.site.model import Envelope, Equals, Equipment, Problem, Rule, Site, SiteError
 from holdfast.terms import SECOND_NS, Autonomy, Tag, digest
 
@@ -304,12 +305,12 @@ def _problems(site: Site) -> list[Problem]:
 
     if len(tags) != len(site.tags):
         wrong("two tags have one name", "give each tag a name of its own")
-    places: dict[tuple[str, str], str] = {}
     writable = {e.tag for e in site.envelopes}
+    namespaces = {c.name: str(c.option("namespace") or "") for c in site.connections}
+    for tag, other, _ in places.collisions(site.tags, namespaces):
+        if places.matters(tag, other) or tag.name in writable or other.name in writable:
+            wrong(f"{tag.name} and {other.name} are one address, and one of them can be written", "keep one of the two names")
     for tag in site.tags:
-        other = places.setdefault((tag.connection, tag.address.strip()), tag.name)
-        if other != tag.name and (tag.writable or tag.name in writable or tags[other].writable or other in writable):
-            wrong(f"{tag.name} and {other} are one address, and one of them can be written", "keep one of the two names")
         if tag.scale and tag.scale.raw[0] == tag.scale.raw[1]:
             wrong(f"the raw range of {tag.name} is empty", "give two different raw values")
     if site.stop_tag and site.stop_tag.tag not in tags:
