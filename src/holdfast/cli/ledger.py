@@ -38,6 +38,7 @@ def verify(
     path: PathArgument,
     key: Annotated[Path, typer.Option(help="The public key: ledger.pub of the gate that wrote it.")],
     witness: Annotated[Path | None, typer.Option(help="Checkpoints that a witness kept.")] = None,
+    state: Annotated[bool, typer.Option("--state", help="Also hold the state tables against what the records say.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Is the record whole and unchanged? 0: yes. 1: no, and the first bad record is named."""
@@ -62,15 +63,18 @@ def verify(
         lines.append(f"it lies between the checkpoints at {verdict.between[0]} and {verdict.between[1]}")
     if verdict.ok:
         lines.append(f"root {verdict.root}")
-    render(
-        Answer(
-            data={"path": str(path), "key": public.text(), "verified": verdict.ok, **_fields(verdict)},
-            title="verified" if verdict.ok else f"NOT verified: {verdict.code}",
-            lines=tuple(lines),
-            code=DONE if verdict.ok else NO,
-        ),
-        json=json,
-    )
+    data = {"path": str(path), "key": public.text(), "verified": verdict.ok, **_fields(verdict)}
+    title = "verified" if verdict.ok else f"NOT verified: {verdict.code}"
+    good = verdict.ok
+    if state and verdict.ok:
+        from holdfast.gate.ledger.agree import agreement
+
+        agrees = _read(path, agreement, json=json)
+        good, data = agrees.agrees, {**data, "state": _fields(agrees)}
+        title = "verified, and the state agrees with it" if good else "verified, but the state does NOT agree with it"
+        lines += [f"{d.table} {d.row}: {d.detail}" + (f" (record {d.seq})" if d.seq else "") for d in agrees.differences]
+        lines.append(f"not determined by the record: {', '.join(agrees.unchecked) or 'nothing'}")
+    render(Answer(data=data, title=title, lines=tuple(lines), code=DONE if good else NO), json=json)
 
 
 def show(

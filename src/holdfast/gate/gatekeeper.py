@@ -267,7 +267,7 @@ class Gatekeeper:
     def _operator_wins(self, act: Taken) -> None:
         """Somebody else acted on a loop: what waits for it is void, and Holdfast keeps off for `yield`."""
         until_ns = act.at_ns + round(self.compiled.bounds[act.sp].envelope.yield_s * SECOND_NS)
-        body = {"tag": act.sp, "what": act.what, "before": act.before, "after": act.after, "yield_until_ns": until_ns}
+        body = {"tag": act.sp, "what": act.what, "before": act.before, "after": act.after, "at_ns": act.at_ns, "yield_until_ns": until_ns}
         if act.phase != "goes on":
             self.log.append("taken", {**body, "phase": act.phase})
         if act.phase == "ended":
@@ -279,6 +279,7 @@ class Gatekeeper:
             if act.sp in job.tags and job.state in ("asked", "approved"):
                 self.inbox.void(job.proposal.id, "operator.wins")
                 self.jobs.put(job.on("void"))
+                self.log.append("voided", {"proposal": job.proposal.id, "author": job.author, "code": "operator.wins"})
 
     # ---- proposals ---------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ class AgentChange(Word):
 
     change: str  # added, revoked
     name: str
+    hash: bytes = b""  # SHA-256 of the token given out, so that another put in its place is found
 
 
 class Agents:
@@ -44,7 +45,7 @@ class Agents:
             if len(self.list()) >= AGENTS_MAX:
                 raise IdentityError("identity.full", f"There are {AGENTS_MAX} agents already. Revoke some first.")
             self._state.db.execute("INSERT INTO agent VALUES (?, ?, ?)", (folded(name), name, _hashed(token)))
-            self._log.append("agent", AgentChange(change="added", name=name))
+            self._log.append("agent", AgentChange(change="added", name=name, hash=_hashed(token)))
         return token
 
     def verify(self, token: str) -> str | None:
