@@ -142,7 +142,7 @@ def snapshot(
 
 
 def proposal(*sets: tuple[str, float], **more: Any) -> Proposal:
-    action = Write(sets=sets or ((SP, 101.0),), unit=more.pop("unit", ""))
+    action = more.pop("action", None) or Write(sets=sets or ((SP, 101.0),), unit=more.pop("unit", ""))
     fields: dict[str, Any] = {"id": "p-1", "incident": "i-1", "action": action, "reason": "chatter is growing", **more}
     return Proposal(**fields)
 

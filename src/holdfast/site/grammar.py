@@ -153,6 +153,14 @@ ENVELOPE = Record(
     }
 )
 
+CALL = Record(
+    {
+        "on": Field(Text(), "the connection; may be left out where there is one"),
+        "address": Field(Text(), "where it is on that connection", True),
+        "writes": Field(Listing(REFERENCE, least=1), "the tags that its arguments are written to, in order: [tension.sp]", True),
+    }
+)
+
 EQUIPMENT = Record(
     {
         "autonomy": Field(AUTONOMY, "ceiling for all of it; act if left out"),
@@ -161,6 +169,7 @@ EQUIPMENT = Record(
         "tags": Field(ByKind(maps=Table(TAG), texts=FILE_NAME, lists=Listing(FILE_NAME)), "single tags, or CSV lists of tags"),
         "alarms": Field(Table(ALARM), "the plant's own limits, by tag"),
         "envelopes": Field(Table(ENVELOPE), "the bounds of each writable tag"),
+        "calls": Field(Table(CALL), "methods, by the tags that they write: a call is judged as those writes"),
     }
 )
 

@@ -15,7 +15,8 @@ from holdfast.site.context import make_context
 from holdfast.site.envelopes import check_loop_units, make_envelopes, make_equals
 from holdfast.site.grammar import SITE, TAG
 from holdfast.site.log import Log, nearest
-from holdfast.site.model import AlarmLimits, Connection, Envelope, Equipment, Loop, Policy, Problem, Site, SiteError
+from holdfast.site.methods import make_methods
+from holdfast.site.model import AlarmLimits, Connection, Envelope, Equipment, Loop, Method, Policy, Problem, Site, SiteError
 from holdfast.site.names import Directory, Register, clean
 from holdfast.site.outbox import make_outbox
 from holdfast.site.points import make_loop, make_tag
@@ -127,6 +128,7 @@ def _site(block: Block, desk: _Desk) -> Site:
         loops=plant.loops,
         alarms=plant.alarms,
         envelopes=plant.envelopes,
+        methods=plant.methods,
         perception=make_perception(block.listed("perception"), plant.directory, plant.loops, plugins.installed(plugins.DETECTORS), log),
         agents=agents,
         default_approvals=tuple(dict.fromkeys(clean(at.value) for at in block.listed("default_approvals"))) or ("operator",),
@@ -203,14 +205,17 @@ class _Plant:
         alarms: list[AlarmLimits] = []
         envelopes: list[Envelope] = []
         pieces: list[Equipment] = []
+        methods: list[Method] = []
         for key, at in equipment:
             name = clean(key)
             names.take(name, at.node.file, at.line, self._log)
             alarms += make_alarms(dict(at.value.each("alarms")), name, self.directory, self._log)
             envelopes += make_envelopes(dict(at.value.each("envelopes")), name, self.directory, self._log)
+            methods += make_methods(dict(at.value.each("calls")), name, self.directory, connections, self._log)
             maintenance = make_equals(at.value.block("maintenance"), name, self.directory, self._log)
             pieces.append(Equipment(name=name, autonomy=at.value.get("autonomy", "act"), maintenance=maintenance))
         self.alarms, self.envelopes, self.equipment = tuple(alarms), tuple(envelopes), tuple(pieces)
+        self.methods = tuple(methods)
         self._distinct()
 
     def _points(self, equipment: str, block: Block) -> tuple[list[Tag], list[tuple[Loop, str, int]]]:

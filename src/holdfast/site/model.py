@@ -131,6 +131,15 @@ class Equipment(Word):
     maintenance: Equals | None = None
 
 
+class Method(Word):
+    """A method on a server, and the tags that it writes: its arguments, in order. A call of it is judged as writes to those."""
+
+    name: str  # <equipment>/<method>
+    connection: str
+    address: str
+    writes: tuple[str, ...]
+
+
 class DetectorSpec(Word):
     name: str
     detector: str
@@ -230,6 +239,7 @@ class Site(Word):
     loops: tuple[Loop, ...] = ()
     alarms: tuple[AlarmLimits, ...] = ()
     envelopes: tuple[Envelope, ...] = ()
+    methods: tuple[Method, ...] = ()
     perception: tuple[DetectorSpec, ...] = ()
     agents: tuple[AgentSpec, ...] = ()
     default_approvals: tuple[str, ...] = ("operator",)

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from holdfast.gate.guard.compile import Bound, Compiled, Must, Watch
 from holdfast.gate.guard.readings import flaw
-from holdfast.terms import AUTONOMIES, Autonomy, Move, Proposal, Reading, Reason, ServerLimit, Snapshot, Write
+from holdfast.terms import AUTONOMIES, Autonomy, Call, Move, Proposal, Reading, Reason, ServerLimit, Snapshot, Write
 
 SETS_MAX = 16  # tags in one group
 TEXT_MAX = 200  # characters of one fact
@@ -55,8 +55,15 @@ class Case:
 
     @Once
     def sets(self) -> tuple[tuple[str, float], ...]:
-        """(tag, asked) of a write, () for anything else. Raises on a malformed one, which fails the check that asked."""
+        """(tag, asked) of a write, or of a call as the writes that its method is; () for anything else.
+
+        Raises on a malformed one, which fails the check that asked.
+        """
         action = self.proposal.action
+        if isinstance(action, Call):
+            method = self.compiled.methods.get(action.method)
+            fits = method is not None and len(method.writes) == len(action.arguments)
+            return tuple(zip(method.writes, action.arguments, strict=True)) if method is not None and fits else ()
         return tuple((name, value) for name, value in action.sets[:SETS_MAX]) if isinstance(action, Write) else ()
 
     @Once

@@ -11,7 +11,7 @@ from holdfast.gate.guard.cel import Language, Program, Together, Variable
 from holdfast.gate.guard.conditions import Input
 from holdfast.gate.guard.exact import exact, shown
 from holdfast.site import places
-from holdfast.site.model import Envelope, Equals, Equipment, Problem, Rule, Site, SiteError
+from holdfast.site.model import Envelope, Equals, Equipment, Method, Problem, Rule, Site, SiteError
 from holdfast.terms import SECOND_NS, Autonomy, Tag, digest
 
 # A tag that no `rests_on` bounds is fresh for this many of its own periods.
@@ -123,6 +123,7 @@ class Compiled:
     sis: frozenset[str]
     heartbeats: frozenset[str]
     rules: tuple[CompiledRule, ...]
+    methods: dict[str, Method]
     stop: Must | None
     language: Language
 
@@ -146,6 +147,7 @@ def compile_site(site: Site) -> Compiled:
         sis=frozenset(tag.name for tag in site.tags if tag.sis),
         heartbeats=heartbeats,
         rules=rules,
+        methods={m.name: m for m in site.methods},
         stop=_must(site.stop_tag, tags) if site.stop_tag else None,
         language=language,
     )

@@ -5,6 +5,9 @@ its end, as things are and as if what is asked for or in flight had happened: a 
 an ask need hold once.
 """
 
+# An action of another kind can come from outside, though the types say that it can't.
+# pyright: reportUnnecessaryIsInstance=false
+
 from dataclasses import dataclass
 
 from holdfast.gate.guard.case import Case, Overlay, Target, clean, failed, passed
@@ -13,7 +16,7 @@ from holdfast.gate.guard.compile import RuleInput, RuleSet, Watch, applies, rule
 from holdfast.gate.guard.readings import SKEW_S_MAX, VALUE_MAX, state
 from holdfast.gate.guard.verdict import Outcome
 from holdfast.site.model import Rule
-from holdfast.terms import SECOND_NS, Adopt, Order, Reason, Write
+from holdfast.terms import SECOND_NS, Adopt, Call, Order, Reason, Write
 
 # Context (health, schedule, inventory) older than this is as good as none.
 FACT_AGE_S_MAX = 300.0
@@ -34,7 +37,7 @@ class Ruling:
 def rule_on(case: Case) -> Ruling:
     """Every target must be permitted or asked for; one that isn't decides for all."""
     action = case.proposal.action
-    if isinstance(action, Write):
+    if isinstance(action, Write | Call):
         rulings = [_target(case, target) for target in case.targets]
     elif isinstance(action, Order | Adopt):
         name = action.target if isinstance(action, Order) else f"{action.what}/{action.name}"

@@ -19,7 +19,12 @@ def addressed(case: Case) -> tuple[Reason, ...]:
         case Write():
             return tuple(_address(case, name) for name, _ in case.sets) or (failed("addressed.unknown"),)
         case Call() as call:
-            return (failed("addressed.method", method=call.method),)
+            if call.method not in case.compiled.methods:
+                return (failed("addressed.method", method=call.method),)
+            if not case.sets:
+                return (failed("addressed.arguments", method=call.method),)
+            # Judged as the writes that it is, so that its reasons are complete; this release sends no calls.
+            return (*(_address(case, name) for name, _ in case.sets), failed("addressed.call", method=call.method))
         case Order() as order:
             known = order.target in case.compiled.equipment
             return (passed("addressed", target=clean(order.target)) if known else failed("addressed.target", target=order.target),)
@@ -52,7 +57,7 @@ def _address(case: Case, name: str) -> Reason:
 
 
 def wire(case: Case) -> tuple[Reason, ...]:
-    if not isinstance(case.proposal.action, Write):
+    if not isinstance(case.proposal.action, Write | Call):
         return ()
     return tuple([_wire(target) for target in case.targets]) or (failed("wire.missing"),)
 
