@@ -4,6 +4,7 @@ Every commit is on the disk when it returns (synchronous=FULL), in the machine's
 disk where that is in memory. Beside it, in the same run, the same bytes as bare SQLite inserts.
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from holdfast.clock import RealClock
 from holdfast.evals.bench.quantiles import spread
 from holdfast.evals.suites import Figures, Options
 from holdfast.gate.ledger.checkpoint import Checkpoints, make_key
+from holdfast.gate.ledger.leaves import CORES_MAX
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.gate.ledger.verify import verify
@@ -80,6 +82,8 @@ def _measured(folder: Path, records: int, options: Options) -> dict[str, Any]:
         "verified": found.ok and found.records == records + len(singles),
         "verify_s": round(verify_s, 3),
         "verify_s_per_million": round(verify_s * 1e6 / found.records, 3) if found.records else None,
+        "cores": min(len(os.sched_getaffinity(0)), CORES_MAX),
+        "load": round(os.getloadavg()[0], 2),  # of the machine in the last minute, this bench included
         "bare_sqlite": floor,
         "share_of_bare_sqlite": round(rate / floor["records_per_s"], 3),
         "aim": {"records_per_s_min": RECORDS_PER_S_MIN, "single_p50_ms_max": SINGLE_P50_MS_MAX, "verify_s_per_million_max": MILLION_S_MAX},
