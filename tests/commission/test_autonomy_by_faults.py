@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from small_plant import T, World, site  # pyright: ignore[reportMissingImports]
 
 from holdfast.gate.actuation import faults, watchdog
 from holdfast.gate.actuation.acts import Acts
 from holdfast.site.model import Settles
-from tests_of_gate import T, World, site
 
 SP = f"{T}.sp"
 # The process value of this plant never moves by itself, so a write that should settle it has a wrong effect.

@@ -17,6 +17,7 @@ from typing import Any
 from holdfast.clock import Clock
 from holdfast.gate.actuation.acts import Acts
 from holdfast.gate.actuation.autonomy import AutonomyLevels
+from holdfast.gate.actuation.commissioning import Commissioning
 from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.actuation.deliver import carriers_of
 from holdfast.gate.actuation.errands import Errands
@@ -165,6 +166,24 @@ class Gatekeeper:
             stop=self.stop,
             carriers=carriers_of(site.outbox, state.folder / "outbox", site_folder),
             random=Random(site.name),
+        )
+        self.commissioning = Commissioning(
+            compiled=self.compiled,
+            clock=clock,
+            log=log,
+            debts=self.debts,
+            jobs=self.jobs,
+            moves=self.moves,
+            inbox=inbox,
+            people=people,
+            levels=self.autonomy,
+            watchdog=self.watchdog,
+            connectors=connectors,
+            tables=self.tables,
+            rings=self.rings,
+            read=self.read,
+            history=self.history,
+            told=self._tell,
         )
         self.errands = Errands(context=self.context, outbox=self.outbox, debts=self.debts, told=self._tell)
         self.saga = Saga(

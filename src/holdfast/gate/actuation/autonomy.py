@@ -69,7 +69,7 @@ class AutonomyLevels:
         envelope = self._site.envelope(scope)
         if envelope is None:
             return plant
-        machines = (e.autonomy for e in self._site.equipment if e.name == envelope.equipment)
+        machines: tuple[Autonomy, ...] = tuple(e.autonomy for e in self._site.equipment if e.name == envelope.equipment)
         return lowest(plant, *machines, envelope.autonomy, self._levels.get(scope, "act"), self.rungs.ceiling(scope))
 
     def raises(self, scope: str, level: Autonomy) -> bool:

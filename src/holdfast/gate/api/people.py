@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Stream
 from pydantic import TypeAdapter
 
+from holdfast.gate.api.commission import commission_handlers
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
 from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.gatekeeper import Gatekeeper
@@ -159,7 +160,20 @@ def people_app(gate: Gatekeeper) -> Litestar:
             raise HTTPException(status_code=503, detail=f"{LISTENERS_MAX} listen already; close one of them")
         return Stream(_events(gate, number(request, "after", gate.log.size)), media_type="text/event-stream")
 
-    handlers: list[Any] = [health, status, approvals, proposal, approve, stop, resume, resolve, autonomy, records, events]
+    handlers: list[Any] = [
+        *commission_handlers(gate, unlock),
+        health,
+        status,
+        approvals,
+        proposal,
+        approve,
+        stop,
+        resume,
+        resolve,
+        autonomy,
+        records,
+        events,
+    ]
     return Litestar(
         handlers,
         openapi_config=None,
