@@ -120,7 +120,7 @@ async def own(world: World, rng: Random) -> None:
 async def one_person(world: World, rng: Random) -> None:
     """Where two roles are asked, one person who has both signs twice; an account that folds to a known one is made."""
     await hot(world)
-    decision = world.say(rng.choice(("alpha", "beta", "gamma")), world.message((TEMP, 615.0 + rng.uniform(-9.5, 9.5))))
+    decision = world.say(rng.choice(("alpha", "beta", "gamma")), world.message((TEMP, 615.0 + rng.choice((-10.0, -4.0, 5.0, 9.0)))))
     if decision is None:
         return
     for spelling in ("Cid", "cid ", "ＣＩＤ"):
@@ -137,7 +137,7 @@ async def one_person(world: World, rng: Random) -> None:
 async def too_few(world: World, rng: Random) -> None:
     """One of two roles signs, or somebody signs in a role that is not theirs or that nobody asked for."""
     await hot(world)
-    decision = world.say("alpha", world.message((TEMP, 615.0 + rng.uniform(-9.5, 9.5))))
+    decision = world.say("alpha", world.message((TEMP, 615.0 + rng.choice((-10.0, -4.0, 5.0, 9.0)))))
     if decision is None:
         return
     for person, role in rng.sample(

@@ -69,8 +69,8 @@ PLACES: dict[str, Place] = {
     "press/door": Place(offset=27, start=0.0),
     "oven/permit": Place(offset=30, kind="bit", start=1.0),
     "oven/batch": Place(offset=31, start=LOADED),
-    "oven/temp_sp": Place(offset=32, kind="f32", start=500.0),
-    "oven/temp_now": Place(offset=34, kind="f32", start=500.0),
+    "oven/temp_sp": Place(offset=32, start=500.0),
+    "oven/temp_now": Place(offset=34, start=500.0),
     "oven/temp_pv": Place(offset=36, kind="f32", start=500.0),
     "oven/count_sp": Place(offset=38, start=10.0),
     "oven/count_now": Place(offset=39, start=10.0),
@@ -106,8 +106,8 @@ BOUNDS = (
         newer_s=3.0, moves_s=5 * MIN, shows_s=1.0, within=0.01,
     ),
     Bound(
-        tag="press/speed.sp", equipment="press", unit="m/min", rows=((0.0, (10.0, 45.0)),), step=2.5, travel=(10.0, 5 * MIN),
-        writes=(8, 30 * MIN), yield_s=10 * MIN, present="press/speed.sp_now", musts=_press("speed"), nevers=_KEY,
+        tag="press/speed.sp", equipment="press", unit="m/min", rows=((0.0, (10.0, 45.0)),), step=2.5, travel=(10.0, 15 * MIN),
+        writes=(8, 30 * MIN), yield_s=5 * MIN, present="press/speed.sp_now", musts=_press("speed"), nevers=_KEY,
         rests=("press/speed.pv",), newer_s=3.0, moves_s=5 * MIN, shows_s=1.0, within=0.001,
     ),
     Bound(

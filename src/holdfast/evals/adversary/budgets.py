@@ -35,7 +35,7 @@ async def window(world: World, rng: Random) -> None:
     _, per_s = bound.travel
     way, begun = 1, world.up_ns()
     for _ in range(6):
-        await world.push("alpha", (tag, world.present(tag) + way * bound.step * 0.74))
+        await world.push("alpha", (tag, world.present(tag) + way * (7.0 if tag == "oven/temp_sp" else bound.step * 0.74)))
         way = -way
         await world.wait(max(bound.dwell_s, 2))
     left_s = per_s - (world.up_ns() - begun) / 1e9

@@ -1,5 +1,6 @@
 """Runs sequences of attack classes, many to a gate, and counts what reached the wire."""
 
+import contextlib
 import dataclasses
 import tempfile
 from collections import Counter
@@ -10,6 +11,7 @@ from random import Random
 from holdfast.evals.adversary.catalogue import ATTACKS, Attack
 from holdfast.evals.adversary.classes import FILES
 from holdfast.evals.adversary.legal import legal
+from holdfast.evals.adversary.mutants import Mutant, bend, broken
 from holdfast.evals.adversary.world import World
 from holdfast.evals.oracle import Judgement
 
@@ -45,26 +47,29 @@ def named(classes: Sequence[str]) -> tuple[Attack, ...]:
     return tuple(found[name] for name in classes) if classes else tuple(found.values())
 
 
-async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *, stop_at_first: bool = False) -> Tally:
-    """Sequences `first` to `first + count`; each is a function of seed, its number and the state that those before it left."""
+async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *, mutant: Mutant | None = None) -> Tally:
+    """Sequences `first` to `first + count`; each is a function of seed, its number and the state that those before it left.
+
+    With a mutant it ends at the first write outside.
+    """
     tally = Tally()
     number, end = first, first + count
     while number < end:
         with tempfile.TemporaryDirectory(prefix="holdfast-adversary-") as folder:
-            world = World(Path(folder), Random(f"{seed} world {number}"))
+            world = World(Path(folder), Random(f"{seed} world {number}"), lambda gate: bend(gate, mutant))
             await world.start()
             try:
                 for _ in range(min(A_GATE, end - number)):
-                    await one(world, attacks[number % len(attacks)], seed, number, tally)
+                    await one(world, attacks[number % len(attacks)], seed, number, tally, bent=mutant is not None)
                     number += 1
-                    if stop_at_first and tally.outside:
+                    if mutant is not None and tally.outside:
                         return tally
             finally:
                 await world.close()
     return tally
 
 
-async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally) -> None:
+async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally, *, bent: bool = False) -> None:
     rng = Random(f"{seed} sequence {number}")
     world.oracle.judgements.clear()
     await world.settle(rng)
@@ -72,8 +77,10 @@ async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally
         refused = await legal(world, rng)
         tally.legitimate += refused is not None
         tally.refusals += [refused] if refused else []
-    await attack.sequence(world, rng)
-    await world.run(2)
+    # A gate that is broken on purpose may break down too; the real one may not.
+    with contextlib.suppress(*([Exception] if bent else [])):
+        await attack.sequence(world, rng)
+        await world.run(2)
     judged = world.oracle.judgements
     tally.sequences[attack.name] += 1
     tally.legal += any(not j.faults for j in judged)
@@ -83,3 +90,20 @@ async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally
             tally.outside.append((attack.name, number, judgement))
     tally.beats += world.oracle.beats
     world.oracle.beats = 0
+
+
+MUTANT_OWN, MUTANT_ALL = 60, 120  # sequences of the mutant's own classes, then of all
+
+
+async def caught(mutant: Mutant, seed: int) -> tuple[str, int, Judgement] | None:
+    """The first write outside that the mutant let through: (class, sequences it took, judgement). None: not caught."""
+    ran = 0
+    with broken(mutant):
+        for attacks, count in ((named(mutant.classes), MUTANT_OWN if mutant.classes else 0), (named(()), MUTANT_ALL)):
+            with contextlib.suppress(Exception):  # what breaks down puts nothing on the wire
+                found = await assail(seed, 0, count, attacks, mutant=mutant)
+                ran += sum(found.sequences.values())
+                if found.outside:
+                    attack, _, judgement = found.outside[0]
+                    return attack, ran, judgement
+    return None

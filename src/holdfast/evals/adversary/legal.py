@@ -35,18 +35,22 @@ def near(world: World, tag: str, rng: Random) -> float:
     if bound.resolution:
         counts = round(present / KN_A_COUNT) + int(way * far / KN_A_COUNT)
         return counts * 150.0 / 27648.0
-    value = round(present + way * far, 2)
     place = PLACES[tag]
+    if place.kind == "u16":  # whole numbers are all that its register carries
+        return present + way * max(int(far), 1)
+    value = round(present + way * far, 2)
     carried = place.decode(place.encode(value))
     return value if abs(carried - present) <= bound.step else round(present + way * far * 0.999, 2)
 
 
 def find(world: World, rng: Random) -> Legal | None:
     """Some legitimate action as things are; None where few are left."""
-    tags = tuple(tag for tag in world.oracle.ground.bounds if tag != "oven/fan_sp")
+    tags = tuple(tag for tag in world.oracle.ground.bounds if tag != "oven/fan_sp" and world.shy.get(tag, 0) < world.up_ns())
+    if not tags:
+        return None
     for _ in range(TRIES_MAX):
         author = rng.choice(AUTHORS)
-        chosen = rng.sample(tags, 2 if rng.random() < 0.15 else 1)
+        chosen = rng.sample(tags, 2 if len(tags) > 1 and rng.random() < 0.15 else 1)
         sets = tuple((tag, near(world, tag, rng)) for tag in chosen)
         carried = tuple((tag, PLACES[tag].decode(PLACES[tag].encode(value))) for tag, value in sets if world.fits(tag, value))
         if len(carried) != len(sets):

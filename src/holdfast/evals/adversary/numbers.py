@@ -34,7 +34,7 @@ async def at_the_edge(world: World, rng: Random) -> None:
     await world.operator(tag, high - half if at_high else low + half)
     await world.wait(bound.yield_s + 5)
     over = bound.step * rng.choice((0.501, 0.6, 0.9, 0.999)) - half
-    for beyond in (over, 0.01, over / 2):
+    for beyond in (over, 0.01, over / 2, 1.0):
         await world.push("alpha", (tag, high + beyond if at_high else low - beyond))
 
 
@@ -106,6 +106,8 @@ async def scale(world: World, rng: Random) -> None:
     await world.push("alpha", ("press/force.sp", present + 150 / 27648 * rng.choice((0.4, 0.49, 0.51, 1.5))))
     for value in (16777217.0, 3.5e38, 1e-46, float(2**53 + 1), -1e-3):
         await world.push("beta", ("press/speed.sp", value))
+    for off in (0.4, 0.49, -0.3):
+        await world.push("alpha", ("oven/temp_sp", world.present("oven/temp_sp") + rng.choice((-5, 5)) + off))
     for value in (65536.0, -1.0, 65536.0 + world.present("oven/count_sp")):
         await world.push("alpha", ("oven/count_sp", value))
 

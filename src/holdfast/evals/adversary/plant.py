@@ -85,7 +85,7 @@ class Plant:
     def operator_moves(self, sp: str, value: float) -> None:
         """The operator sets the active setpoint at the panel; the external one tracks."""
         assert self.oracle is not None  # noqa: S101
-        value = PLACES[sp].decode(PLACES[sp].encode(value))
+        value = PLACES[sp].decode(PLACES[sp].encode(max(value, 0.0) if PLACES[sp].kind != "coil" else float(value > 0)))
         before = self.values[ACTIVE[sp]]
         self.values[ACTIVE[sp]] = self.values[sp] = value
         if value != before:

@@ -1,15 +1,14 @@
 """Plant, real server, real gate and oracle on one clock that moves when told: everything an attack has to play with."""
 
-import asyncio
-import dataclasses
 import json
 import shutil
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+import apsw
 from pydantic import ValidationError
 
 from holdfast.evals.adversary.bounds import ACTIVE, GROUND, PEOPLE, PLACES
@@ -36,6 +35,8 @@ CHEAP = Cost(passes=1, memory_kib=8, lanes=1)  # passwords are not what is attac
 PASSWORD = "brass kettle orchard"  # noqa: S105 - of people who live for a second
 FOLDER = Path(__file__).parent
 REFUSERS = (("ann", "operator"), ("cid", "operator"), ("bob", "engineer"), ("cid", "engineer"))
+READBACKS_MAX = 15  # s, until a write that was not verified is given up
+SHY_S = 3700  # longer than any window
 QUIET_S = 3  # seconds of frames before an attack begins, so that everything is fresh
 
 
@@ -70,8 +71,9 @@ class StepClock:
 class World:
     """One gate over one state folder, for many sequences; `boot_s` and outages excluded, its oracle counts the same time."""
 
-    def __init__(self, folder: Path, random: Random) -> None:
+    def __init__(self, folder: Path, random: Random, bent: Callable[[Gatekeeper], None] = lambda gate: None) -> None:
         self.folder = folder
+        self._bent = bent  # what is done to each gate that is opened
         self.random = random
         self.clock = StepClock()
         self.down_ns = 0
@@ -84,6 +86,7 @@ class World:
         self.agents: Agents
         self.connectors: dict[str, Connector] = {}
         self.ids = 0
+        self.shy: dict[str, int] = {}  # until when nothing is called legitimate there
         self.up = False
         self._keys: dict[str, Any] = {}
 
@@ -113,6 +116,7 @@ class World:
         self.gate, self.agents = open_gate(
             self.site, state, self.clock, self.connectors, durable=False, cost=CHEAP, boot=f"boot {self.oracle.boot}"
         )
+        self._bent(self.gate)
         self.gate.start(clock="virtual")
         self.oracle.record = Record(state / "state.db", self.oracle.record)
         self.up = False
@@ -241,7 +245,7 @@ class World:
         self.oracle.said(person, proposal, role, yes=yes)
         try:
             self.gate.acts.sign(proposal, person, role, self.key(person), yes=yes, reason=reason)
-        except (ApprovalError, IdentityError, StateError, ValueError):
+        except (ApprovalError, IdentityError, StateError, ValueError, apsw.ConstraintError):
             return False
         return True
 
@@ -280,8 +284,24 @@ class World:
             return False
         return True
 
+    def _leave_alone(self) -> None:
+        """What can't be judged legitimate for an hour: loops that lied or lagged, and intents that used a budget and sent nothing."""
+        until_ns = self.up_ns() + SHY_S * SECOND_NS
+        for tag, point in ACTIVE.items():
+            if point in self.plant.lies or self.plant.values[tag] != self.plant.values[point]:
+                self.shy[tag] = until_ns
+        if self.oracle.record is not None:
+            self.oracle.record.look()
+            self.shy |= {tag: until_ns for _, _, tag, _ in self.oracle.record.intents}
+            self.oracle.record.intents.clear()
+
     async def settle(self, rng: Random) -> None:
         """Faults gone, nothing pending, stop released, everybody rested for a random time: where a sequence begins."""
+        for _ in range(READBACKS_MAX):
+            if not any(job.state in ("approved", "intent", "sent") for job in self.gate.jobs.open()):
+                break
+            await self.run(1)
+        self._leave_alone()
         self.plant.mend()
         for name, place in PLACES.items():
             if name not in ACTIVE and name not in ACTIVE.values() and "heartbeat" not in name:
@@ -301,10 +321,3 @@ class World:
                 any(self.sign(job.proposal.id, person, role, yes=False) for person, role in REFUSERS)
         await self.wait(rng.choice((4, 15, 35, 70, 130, 400, 1000)))
         self.oracle.forget(self.up_ns() - 7200 * SECOND_NS)
-
-
-def changed(site: Site, **changes: Any) -> Site:
-    return dataclasses.replace(site, **changes)
-
-
-__all__ = ["Mapping", "Sequence", "StepClock", "Wire", "World", "asyncio", "changed"]
