@@ -58,8 +58,8 @@ def set_back(
                 log.append("voided", {"proposal": job.proposal.id, "author": job.author, "code": WHY})
         for tag, until in until_ns.items():
             moves.yield_until(tag, max(until, moves.yields.get(tag, 0)))
-        autonomy.set("*", "observe")
-        log.append("autonomy", {"scope": "*", "level": "observe", "by": WHY, "kind": "fault"})
+        autonomy.set("*", "observe", WHY)
+        log.append("autonomy", {"scope": "*", "level": "observe", "by": "fault", "kind": "fault", "code": WHY})
     (state.folder / MARKER).unlink(missing_ok=True)  # only once it is on record: a crash in between says it twice
     return found
 
