@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from guarded_mill import SP, move, rule, ruled, snapshot
+from guarded_mill import COMPILED, GRADE, KEY, MODE, PERMIT, SP, STATE, move, proposal, rule, ruled, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.gate.guard.binds import recorded, snapshot_digest
+from holdfast.gate.guard.binds import binds, recorded, snapshot_digest
+from holdfast.gate.guard.case import Case
 from holdfast.gate.guard.compile import compile_site
-from holdfast.gate.guard.written import snapshot_bytes
-from holdfast.terms import Move, Reading, ServerLimit, Snapshot, Wire, canonical, digest
+from holdfast.gate.guard.written import proposal_text, snapshot_bytes, values_text
+from holdfast.terms import Call, Evidence, Move, Proposal, Reading, ServerLimit, Snapshot, Wire, Write, canonical, digest
 
 text = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 number = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-9, 9), st.booleans())
@@ -33,6 +34,37 @@ snapshots = st.builds(
 @given(snapshots)
 def test_the_bytes_are_the_canonical_ones(found: Snapshot) -> None:
     assert snapshot_bytes(found) == canonical(found)
+
+
+proposals = st.builds(
+    Proposal,
+    id=text,
+    incident=text,
+    reason=text,
+    expect=text,
+    valid_s=number,
+    action=st.one_of(
+        st.builds(Write, sets=st.lists(st.tuples(text, number), max_size=3).map(tuple), unit=text), st.builds(Call, method=text)
+    ),
+    evidence=st.lists(st.builds(Evidence, kind=st.just("case"), ref=text), max_size=1).map(tuple),
+)
+
+
+@given(proposals)
+def test_a_proposal_has_its_canonical_text(found: Proposal) -> None:
+    assert proposal_text(found) == canonical(found).decode()
+
+
+@given(st.dictionaries(text, st.one_of(st.none(), number), max_size=4))
+def test_values_by_tag_have_their_canonical_text(found: dict[str, float | None]) -> None:
+    assert values_text(found) == canonical(found).decode()
+
+
+def test_what_is_signed_is_the_digest_of_the_four_parts() -> None:
+    case = Case(proposal(), "mill-agent", COMPILED, snapshot())
+    present = {SP: 100.0}
+    modes = {PERMIT: 1.0, KEY: 0.0, MODE: 2.0, STATE: 1.0, GRADE: 0.0}
+    assert binds(case) == digest({"proposal": proposal(), "configuration": COMPILED.digest, "present": present, "modes": modes})
 
 
 def test_numbers_that_are_not_finite_are_null_in_what_is_digested() -> None:

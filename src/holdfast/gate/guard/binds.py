@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from holdfast.gate.guard.case import Case
-from holdfast.gate.guard.written import snapshot_bytes
+from holdfast.gate.guard.written import proposal_text, quoted, snapshot_bytes, values_text
 from holdfast.terms import Snapshot, digest, plain
 
 
@@ -17,7 +17,11 @@ def binds(case: Case) -> str:
         for watch in target.bound.modes:
             reading = case.sound(watch)
             modes[watch.tag.name] = None if reading is None else reading.value
-    return digest({"proposal": case.proposal, "configuration": case.compiled.digest, "present": present, "modes": modes})
+    text = (
+        f'{{"configuration":{quoted(case.compiled.digest)},"modes":{values_text(modes)},"present":{values_text(present)}'
+        f',"proposal":{proposal_text(case.proposal)}}}'
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def recorded(snapshot: Snapshot) -> Any:

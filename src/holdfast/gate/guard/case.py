@@ -40,6 +40,10 @@ class Target:
     value: float | None
 
 
+def _rank(found: tuple[Autonomy, str]) -> int:
+    return _RANK[found[0]]
+
+
 class Case:
     """The proposal, its author, the configuration and the snapshot, with lookups."""
 
@@ -148,6 +152,9 @@ class Case:
     @Once
     def worlds(self) -> tuple[Overlay, ...]:
         """Tags changed after each step of the group, as things are and as if what is pending had happened."""
+        if len(self.targets) == 1 and not self.pending:  # nearly always
+            (only,) = self.targets
+            return () if only.value is None else (self._effect(only.bound.tag.name, only.value),)
         found: list[Overlay] = []
         for start in ({}, self.pending) if self.pending else ({},):
             world: Overlay = dict(start)
@@ -170,7 +177,7 @@ class Case:
     @Once
     def level(self) -> tuple[Autonomy, str]:
         """The autonomy in force and who set it: the lowest of plant, equipment, envelope, agent and what faults left."""
-        return min(self._levels(), key=lambda found: _RANK[found[0]])
+        return min(self._levels(), key=_rank)
 
     def _levels(self) -> Iterator[tuple[Autonomy, str]]:
         yield self.compiled.site.autonomy, "plant"

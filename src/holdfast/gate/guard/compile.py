@@ -51,6 +51,7 @@ class RuleInput:
 
     variable: Variable
     watch: Watch | None  # of a tag; None for context
+    number: Watch | None  # the same, where it is read as a number
     fact: str  # "health:NAME" and so on
     shown: str  # as it is written in a condition
     rule: str  # the first that reads it
@@ -80,6 +81,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """The envelope's numbers as a person reads them, written once."""
+
+    step: str
+    rate: str
+    rate_per_s: str
+    writes: str
+    writes_per_s: str
+    dwell_s: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
     """Everything that bounds one writable tag."""
 
@@ -96,6 +109,7 @@ class Bound:
     watched: tuple[Watch, ...]  # all of the above and rests_on, each tag once
     step: Decimal | None
     rate: Decimal | None
+    texts: Texts
     rate_ns: int
     writes_ns: int
     dwell_ns: int
@@ -179,11 +193,13 @@ def rule_set(rules: Iterable[CompiledRule], resting: Mapping[str, Watch], langua
     for rule in of:
         for variable, watch in zip(rule.variables, rule.watches, strict=True):
             source = variable.input
+            strict = None if watch is None else resting.get(source.name, watch)
             inputs.setdefault(
                 variable.name,
                 RuleInput(
                     variable=variable,
-                    watch=None if watch is None else resting.get(source.name, watch),
+                    watch=strict,
+                    number=strict if variable.type == "double" else None,
                     fact=f"{source.kind}:{source.name}",
                     shown=f'{source.kind}("{source.name}")',
                     rule=rule.rule.id,
@@ -260,6 +276,7 @@ def _bound(
         watched=tuple(watched.values()),
         step=None if envelope.step is None else exact(envelope.step),
         rate=None if envelope.rate is None else exact(envelope.rate.max),
+        texts=_texts(envelope),
         rate_ns=0 if envelope.rate is None else _ns(envelope.rate.per_s),
         writes_ns=0 if envelope.writes is None else _ns(envelope.writes.per_s),
         dwell_ns=0 if envelope.dwell_s is None else _ns(envelope.dwell_s),
@@ -269,6 +286,21 @@ def _bound(
         wired=connection is not None and connection.writes,
         heartbeat=envelope.tag in heartbeats,
         rules={a.name: rule_set((r for r in rules if applies(r.rule, a.name, "write", tag.name)), watched, language) for a in site.agents},
+    )
+
+
+def _texts(envelope: Envelope) -> Texts:
+    def told(value: float | None) -> str:
+        return "" if value is None else shown(value)
+
+    rate, writes = envelope.rate, envelope.writes
+    return Texts(
+        step="" if envelope.step is None else shown(exact(envelope.step)),
+        rate="" if rate is None else shown(exact(rate.max)),
+        rate_per_s=told(rate and _ns(rate.per_s) / SECOND_NS),
+        writes="" if writes is None else str(writes.max),
+        writes_per_s=told(writes and writes.per_s),
+        dwell_s=told(envelope.dwell_s),
     )
 
 

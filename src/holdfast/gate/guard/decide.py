@@ -45,12 +45,10 @@ def decide(proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapsh
     """
     case = Case(proposal, author, compiled, snapshot)
     reasons: list[Reason] = []
-    for code, check in BEFORE_POLICY:
-        reasons += _made(code, check, case)
+    _all_of(BEFORE_POLICY, case, reasons)
     ruling = _ruling(case)
     reasons += ruling.reasons
-    for code, check in AFTER_POLICY:
-        reasons += _made(code, check, case)
+    _all_of(AFTER_POLICY, case, reasons)
     signed, of_snapshot = _digests(case, snapshot_sha256, reasons)
     level = _level(case)
     outcome: Outcome = ruling.outcome
@@ -77,11 +75,13 @@ def decide(proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapsh
     )
 
 
-def _made(code: str, check: Check, case: Case) -> tuple[Reason, ...]:
-    try:
-        return tuple(check(case))
-    except Exception as error:  # noqa: BLE001  an error in a check is a failed check, never a traceback
-        return (failed(code, error=type(error).__name__),)
+def _all_of(checks: tuple[tuple[str, Check], ...], case: Case, reasons: list[Reason]) -> None:
+    """Every check, whatever the ones before it said."""
+    for code, check in checks:
+        try:
+            reasons += tuple(check(case))
+        except Exception as error:  # noqa: BLE001  an error in a check is a failed check, never a traceback
+            reasons.append(failed(code, error=type(error).__name__))
 
 
 def _ruling(case: Case) -> Ruling:

@@ -33,5 +33,5 @@ def total(parts: list[Decimal]) -> Decimal:
 
 def shown(value: float | Decimal) -> str:
     """The number as a person writes it: no exponent where avoidable, no trailing `.0`."""
-    text = format(value.normalize(), "f") if isinstance(value, Decimal) else repr(float(value))
+    text = repr(value) if type(value) is float else format(value.normalize(), "f") if isinstance(value, Decimal) else repr(float(value))
     return text[:-2] if text.endswith(".0") else text

@@ -84,7 +84,7 @@ def _step(case: Case, target: Target) -> Reason:
     if present is None or target.value is None:
         return failed("envelope.step.unknown", name, of=bound.present.tag.name)
     wide = gap(target.value, present)
-    facts = {"step": shown(wide), "max": shown(bound.step), "present": shown(present), "unit": bound.tag.unit}
+    facts = {"step": shown(wide), "max": bound.texts.step, "present": shown(present), "unit": bound.tag.unit}
     return passed("envelope.step", name, **facts) if wide <= bound.step else failed("envelope.step.over", name, **facts)
 
 
@@ -103,7 +103,7 @@ def _rate(case: Case, target: Target) -> Reason:
     since_ns = case.snapshot.at_ns - bound.rate_ns
     here = [gap(target.value, present)] * (2 if bound.envelope.restore else 1)  # there, and the way back that may be needed
     travel = total([gap(m.after, m.before) for m in case.moves(bound) if m.at_ns > since_ns] + here)
-    facts = {"travel": shown(travel), "max": shown(bound.rate), "per_s": shown(bound.rate_ns / SECOND_NS), "unit": bound.tag.unit}
+    facts = {"travel": shown(travel), "max": bound.texts.rate, "per_s": bound.texts.rate_per_s, "unit": bound.tag.unit}
     return passed("envelope.rate", name, **facts) if travel <= bound.rate else failed("envelope.rate.over", name, **facts)
 
 
@@ -117,7 +117,7 @@ def _writes(case: Case, target: Target) -> Reason:
         return settled("envelope.writes.none", name)
     since_ns = case.snapshot.at_ns - bound.writes_ns
     count = (2 if bound.envelope.restore else 1) + len([m for m in case.moves(bound) if m.ours and m.at_ns > since_ns])
-    facts = {"count": str(count), "max": str(budget.max), "per_s": shown(budget.per_s)}
+    facts = {"count": str(count), "max": bound.texts.writes, "per_s": bound.texts.writes_per_s}
     return passed("envelope.writes", name, **facts) if count <= budget.max else failed("envelope.writes.over", name, **facts)
 
 
@@ -133,7 +133,7 @@ def _dwell(case: Case, target: Target) -> Reason:
     if last_ns is None:
         return settled("envelope.dwell.first", name)
     since_ns = case.snapshot.at_ns - last_ns
-    facts = {"since_s": shown(since_ns / SECOND_NS), "dwell_s": shown(bound.envelope.dwell_s)}
+    facts = {"since_s": shown(since_ns / SECOND_NS), "dwell_s": bound.texts.dwell_s}
     return passed("envelope.dwell", name, **facts) if since_ns >= bound.dwell_ns else failed("envelope.dwell.early", name, **facts)
 
 

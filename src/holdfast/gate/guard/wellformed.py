@@ -24,7 +24,7 @@ def well_formed(case: Case) -> tuple[Reason, ...]:
 
 def number(value: object) -> str:
     """What is wrong with a value that is to be written: "", "type", "finite" or "negative_zero"."""
-    if isinstance(value, bool) or not isinstance(value, float | int):
+    if isinstance(value, bool) or not isinstance(value, (float, int)):
         return "type"
     if isinstance(value, int) and abs(value) > INTEGER_MAX:
         return "type"
@@ -46,12 +46,19 @@ def _text(text: object) -> bool:
 
 
 def _texts(proposal: Proposal) -> tuple[Reason, ...]:
-    wrong = [name for name, value in (("id", proposal.id), ("incident", proposal.incident)) if not _name(value)]
-    wrong += [name for name, value in (("reason", proposal.reason), ("expect", proposal.expect)) if not _text(value)]
+    wrong: list[str] = []
+    if not _name(proposal.id):
+        wrong.append("id")
+    if not _name(proposal.incident):
+        wrong.append("incident")
+    if not _text(proposal.reason):
+        wrong.append("reason")
+    if not _text(proposal.expect):
+        wrong.append("expect")
     evidence = proposal.evidence
     if not isinstance(evidence, tuple) or len(evidence) > EVIDENCE_MAX or not all(_evidence(e) for e in evidence):
         wrong.append("evidence")
-    return tuple(failed("well_formed.text", field=name) for name in wrong)
+    return tuple([failed("well_formed.text", field=name) for name in wrong])
 
 
 def _evidence(evidence: object) -> bool:
