@@ -312,7 +312,6 @@ async def test_the_matrix_has_every_bound_and_every_rule_of_the_loop(tmp_path: P
         ("matrix.step", "refuse"),
         ("matrix.rate", "refuse"),
         ("matrix.writes", "refuse"),
-        ("matrix.dwell", "refuse"),
         ("matrix.yield", "refuse"),
         ("matrix.busy", "refuse"),
         ("matrix.rule", "permit"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from holdfast.language import duration, explain, number
+from holdfast.language import duration, explain, number, say
 
 Rows = tuple[tuple[str, str], ...]
 NS_S = 1e9
@@ -19,6 +19,7 @@ def status_rows(found: Mapping[str, Any]) -> Rows:
     rows = [
         ("writes", _writes(found)),
         ("autonomy", ", ".join(f"{place(scope)}: {level}" for scope, level in found["autonomy"]) or "as the site file says"),
+        *(("LOWERED", f"{place(scope)}: {level}; {say(code, {}, 'en')}") for scope, level, code in found.get("lowered", ())),
         ("agent", "NOT HEARD: no heartbeat goes to the PLC" if found["agent_lost"] else "heard"),
     ]
     brought = found.get("rows", {})

@@ -368,4 +368,4 @@ def _bump_checks(loop: Loop, step: float, seen: bump.Bump, *, by_person: bool) -
 
 def _bump_figures(seen: bump.Bump) -> Mapping[str, str]:
     figures = {"step": seen.step, "before": seen.before, "after": seen.after, "gain": seen.gain, "time_constant_s": seen.time_constant_s}
-    return {name: shown(round(value, 4)) for name, value in figures.items() if value is not None}
+    return {name: shown(round(value, 3)) for name, value in figures.items() if value is not None}

@@ -59,9 +59,10 @@ def _physics(bound: Bound) -> Iterator[Cause]:
         yield _cause("matrix.rate", max=shown(envelope.rate.max), unit=unit, per_s=shown(envelope.rate.per_s))
     if envelope.writes is not None:
         yield _cause("matrix.writes", max=str(envelope.writes.max), per_s=shown(envelope.writes.per_s))
-    if envelope.dwell_s is not None:
+    if envelope.dwell_s:
         yield _cause("matrix.dwell", dwell_s=shown(envelope.dwell_s))
-    yield _cause("matrix.yield", yield_s=shown(envelope.yield_s))
+    if envelope.yield_s:
+        yield _cause("matrix.yield", yield_s=shown(envelope.yield_s))
     yield _cause("matrix.busy")
 
 
@@ -72,5 +73,6 @@ def _policy(compiled: Compiled, bound: Bound) -> Iterator[Cause]:
         agents = [agent for agent in compiled.agents if applies(rule, agent, "write", bound.tag.name)]
         if agents:
             roles = ", ".join(rule.approvals or (compiled.site.default_approvals if rule.effect == "ask" else ()))
-            yield _cause("matrix.rule", leads[rule.effect], rule=rule.id, when=rule.when, agents=", ".join(agents), roles=roles or "-")
+            code = "matrix.rule_asks" if roles else "matrix.rule"
+            yield _cause(code, leads[rule.effect], rule=rule.id, when=rule.when, agents=", ".join(agents), roles=roles)
     yield _cause("matrix.no_rule")
