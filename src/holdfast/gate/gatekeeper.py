@@ -487,6 +487,10 @@ class Gatekeeper:
         if job.decision.verdict == "ask":
             self.inbox.consume(job.proposal.id, binds=second.binds, roles=second.roles)
 
+    def void_approval(self, job: Job, why: str) -> None:
+        if job.decision.verdict == "ask":
+            self.inbox.void(job.proposal.id, why)
+
     # ---- what an agent may ask (link.Link, with its author) ------------------------------------------------------------
 
     def site_view(self) -> Site:

@@ -20,7 +20,6 @@ SLEEP_S_MAX = 60.0
 COMMITS = (
     "decision",
     "approval",
-    "void",
     "expired",
     "fell",
     "intent",

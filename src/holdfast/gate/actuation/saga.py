@@ -71,6 +71,10 @@ class Eyes(Protocol):
         """In the caller's transaction. Raises ApprovalError."""
         ...
 
+    def void_approval(self, job: Job, why: str) -> None:
+        """What was signed for a job that does not go on serves nobody any more. In the caller's transaction."""
+        ...
+
 
 class Saga:
     def __init__(
@@ -147,6 +151,7 @@ class Saga:
             for job in self._jobs.open():
                 if job.state in ("asked", "approved"):
                     self._jobs.put(job.on("void"))
+                    self._eyes.void_approval(job, "saga.restarted")
                     self._record("voided", job, code="saga.restarted")
                 elif job.state in ("intent", "retreat"):
                     self._reconcile(dataclasses.replace(job, restarted=True), "saga.restarted")
@@ -199,6 +204,7 @@ class Saga:
     def _fall(self, job: Job, second: Second, reasons: tuple[Reason, ...]) -> None:
         with committing(self._log.state, "fell"):
             self._jobs.put(job.on("falls", outcome=Outcome(proposal=job.proposal.id, result="failed", code="saga.fell")))
+            self._eyes.void_approval(job, "saga.fell")
             self._record("fell", job, reasons=reasons, snapshot=second.snapshot)
 
     def _durable_intent(self, job: Job, second: Second) -> Job:

@@ -65,6 +65,8 @@ class Modbus:
     """Most seconds, real time, to wait for the device to accept a connection or to answer a read."""
     requests_per_s: float = 0.0
     """Most requests a second; 0 is no limit."""
+    direct: bool = False
+    """The device itself listens there, no gateway: then, after a crash, a read of the former value tells that a write did not land."""
     clock: Clock = field(default_factory=RealClock)
     state_dir: Path | None = None
     """Not used: a Modbus connection keeps nothing."""
