@@ -6,6 +6,7 @@ Functions 3, 4, 6 and 16 of the MODBUS Application Protocol V1.1b3, framed as in
 import asyncio
 import struct
 from collections.abc import Callable, Sequence
+from typing import cast
 
 HEADER = struct.Struct(">HHHB")
 PDU_MAX = 253
@@ -90,10 +91,9 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP
-        self._transport = transport
+        self._transport = tcp = cast(asyncio.Transport, transport)  # uvloop's has the methods, not the class
         if len(self._server.connections) >= CLIENTS_MAX or not self._server.up:
-            transport.abort()
+            tcp.abort()
             return
         self._server.connections.add(self)
 

@@ -23,6 +23,8 @@ class ModbusWire(ModbusServer):
     def __init__(self, plant: Plant) -> None:
         super().__init__(1, lambda: self._words(), lambda address, words: True)
         self._plant = plant
+        self._image = [0] * REGISTERS
+        self._encoded: dict[str, float] = {}  # what the image shows
 
     def answer(self, pdu: bytes) -> bytes:
         try:
@@ -46,10 +48,12 @@ class ModbusWire(ModbusServer):
             return self._taken(pdu, None, ()) if pdu[0] not in (1, 2, 3, 4) else bytes((pdu[0] | 0x80, ILLEGAL_VALUE))
 
     def _words(self) -> list[int]:
-        words = [0] * REGISTERS
+        shown = {name: self._plant.shown(name) for name, _ in REGISTER_AT.values()}
         for offset, (name, place) in REGISTER_AT.items():
-            words[offset : offset + place.words] = place.encode(self._plant.shown(name))
-        return words
+            if self._encoded.get(name) != shown[name]:  # NaN too is encoded anew
+                self._image[offset : offset + place.words] = place.encode(shown[name])
+                self._encoded[name] = shown[name]
+        return list(self._image)
 
     def _read_registers(self, pdu: bytes) -> bytes:
         offset, count = struct.unpack(">HH", pdu[1:])

@@ -1,10 +1,11 @@
 """The suite's figures: sequences over all classes, spread over two processes, then the mutants."""
 
-import asyncio
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
+
+import uvloop
 
 from holdfast.evals.adversary import driver
 from holdfast.evals.adversary.driver import A_GATE, Tally
@@ -66,7 +67,7 @@ def _mutants(options: Options, missed: list[str]) -> dict[str, Any]:
     by: dict[str, str] = {}
     for number, mutant in enumerate(mutants):
         options.progress(number / len(mutants), f"mutant: {mutant.name}")
-        found = asyncio.run(driver.caught(mutant, options.seed))
+        found = uvloop.run(driver.caught(mutant, options.seed))
         if found is None and mutant.name not in MASKED:
             missed.append(mutant.name)
         by[mutant.name] = MASKED.get(mutant.name, "NOT CAUGHT") if found is None else f"{found[0]}: {', '.join(found[2].faults)}"
@@ -98,4 +99,4 @@ def _parts(options: Options, wanted: int) -> Iterator[Tally]:
 
 
 def part(seed: int, first: int, count: int, classes: tuple[str, ...]) -> Tally:
-    return asyncio.run(driver.assail(seed, first, count, driver.named(classes)))
+    return uvloop.run(driver.assail(seed, first, count, driver.named(classes)))

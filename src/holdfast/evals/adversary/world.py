@@ -34,6 +34,7 @@ START_NS = 1_790_000_000 * SECOND_NS
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)  # passwords are not what is attacked here
 PASSWORD = "brass kettle orchard"  # noqa: S105 - of people who live for a second
 FOLDER = Path(__file__).parent
+JUMP_S = 145  # between two frames of a long wait: two of them fit into the five minutes in which a sensor must move
 REFUSERS = (("ann", "operator"), ("cid", "operator"), ("bob", "engineer"), ("cid", "engineer"))
 READBACKS_MAX = 15  # s, until a write that was not verified is given up
 SHY_S = 3700  # longer than any window
@@ -138,6 +139,8 @@ class World:
         self.clock.monotonic += round(away_s * SECOND_NS)
         self.down_ns += round(away_s * SECOND_NS)
         self.oracle.restarted()
+        # How long it ran since it last said so the new gate can't know, so it counts none of that: windows stay full for longer.
+        self.shy |= {tag: self.up_ns() + SHY_S * SECOND_NS for tag in ACTIVE}
         self._open()
 
     # ---- time --------------------------------------------------------------------------------------------------------
@@ -153,10 +156,10 @@ class World:
             await self.gate.advance()
 
     async def wait(self, seconds: float, *, heard: bool = True) -> None:
-        """Time passes with a frame a minute and, at the end, as many as make everything fresh."""
+        """Time passes with a frame every JUMP_S and, at the end, as many as make everything fresh."""
         whole = int(seconds)
-        jumps, rest = divmod(max(whole - QUIET_S, 0), 60)
-        for jump in [60] * jumps + ([rest] if rest else []):
+        jumps, rest = divmod(max(whole - QUIET_S, 0), JUMP_S)
+        for jump in [JUMP_S] * jumps + ([rest] if rest else []):
             self.clock.monotonic += (jump - 1) * SECOND_NS
             await self.run(1, heard=heard)
         await self.run(min(QUIET_S, whole), heard=heard)
