@@ -4,11 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 from small_plant import T, World, site  # pyright: ignore[reportMissingImports]
+from typer.testing import CliRunner
 
+from holdfast.cli import resolve
+from holdfast.cli.showing import status_rows
 from holdfast.gate.actuation import faults, watchdog
 from holdfast.gate.actuation.acts import Acts
 from holdfast.site.model import Settles
+from holdfast.terms import canonical
 
 SP = f"{T}.sp"
 # The process value of this plant never moves by itself, so a write that should settle it has a wrong effect.
@@ -169,3 +174,23 @@ async def test_a_stranger_keeps_no_heartbeat_alive(tmp_path: Path) -> None:
     world.gate.watchdog.heard("stranger")
     await world.run(3, agent=False)
     assert world.plc.beats == 0
+
+
+async def test_the_status_shows_what_a_fault_lowered_and_how_long_each_agent_is_silent(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.run(3)
+    world.plc.answers = ["lost"]
+    world.propose(103.0)
+    await world.run(30)
+    shown = json.loads(canonical(world.gate.status()))
+    assert ("LOWERED", f"{SP}: ask; the fate of a write is unknown") in status_rows(shown)
+    assert shown["agents"]["ann-agent"] == 0.0
+
+
+@pytest.mark.parametrize("result", ["perhaps", "VERIFIED"])
+def test_a_result_that_is_none_is_wrong_use(result: str, tmp_path: Path) -> None:
+    app = typer.Typer()
+    resolve.register(app)
+    app.command("other")(lambda: None)
+    found = CliRunner().invoke(app, ["resolve", "p1", result, "--as", "ann", "--home", str(tmp_path)])
+    assert (found.exit_code, "verified" in found.output) == (2, True)
