@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from holdfast.link import LinkError, Progress
+from holdfast.link import LinkError, PlantContext, Progress
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
 from holdfast.terms import (
@@ -127,6 +127,9 @@ class ScriptedLink:
             would=self.would,
             reasons=(),
         )
+
+    async def context(self) -> PlantContext:
+        return PlantContext()
 
     async def progress(self, proposal: str) -> Progress | None:
         found = self._progress.get(proposal)

@@ -101,8 +101,8 @@ def test_the_guard_bench_decides_for_real_and_falls_short_at_an_aim_that_nothing
 
 
 def test_five_of_twenty_rules_apply() -> None:
-    assert len(guard._site(5).bounds[guard.SP].rules_for(guard.AGENT)) == 5
-    assert len(guard._site(20).bounds[guard.SP].rules_for(guard.AGENT)) == 20
+    assert len(guard._site(5).bounds[guard.SP].rules_for(guard.AGENT).rules) == 5
+    assert len(guard._site(20).bounds[guard.SP].rules_for(guard.AGENT).rules) == 20
 
 
 def test_the_ledger_bench_keeps_and_verifies_what_it_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
