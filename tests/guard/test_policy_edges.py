@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from guarded_mill import NOW_NS, SP, SP_NOW, VIB, bounded, compiled, failures, proposal, rule, ruled, snapshot
+from guarded_mill import NOW_NS, SITE, SP, SP_NOW, VIB, bounded, compiled, failures, proposal, rule, ruled, snapshot
 
 from holdfast.gate.guard.decide import decide
 from holdfast.site.model import Site
@@ -49,3 +49,9 @@ def test_what_else_is_missing_is_told_too_where_the_setpoint_is_not_known() -> N
     found = decide(proposal(), "mill-agent", compiled(of), snapshot(without=(SP_NOW, VIB), sets=()))
     missing = [dict(r.facts)["input"] for r in found.reasons if r.code == "policy.missing"]
     assert missing == [SP_NOW, f'tag("{VIB}")']
+
+
+@pytest.mark.parametrize(("reason", "fails"), [("颤振正在增长", set()), ("颤振\ud800", {"well_formed.text"})])
+def test_a_reason_may_be_in_any_language_that_can_be_recorded(reason: str, fails: set[str]) -> None:
+    found = failures(decide(proposal(reason=reason), "mill-agent", compiled(SITE), snapshot()))
+    assert found - {"recorded"} == fails

@@ -35,6 +35,8 @@ def status_rows(found: Mapping[str, Any]) -> Rows:
     rows += [(job["state"], f"{job['proposal']} on {', '.join(job['tags']) or 'no tag'}") for job in found["jobs"]] or [
         ("waiting", "nothing")
     ]
+    if found.get("on_disk"):
+        rows.append(("NOT USED", str(found["on_disk"])))
     rows.append(("records", str(found["records"])))
     return tuple(rows)
 
