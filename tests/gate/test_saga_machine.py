@@ -148,6 +148,11 @@ class Saga(RuleBasedStateMachine):
 
 
 Saga.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=12,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large),
 )
 TestSaga = Saga.TestCase
