@@ -30,6 +30,7 @@ def test_no_attack_puts_anything_outside_on_the_wire() -> None:
     assert found.figures["refused_wrongly"] == []
     assert found.figures["sequences"] == SEQUENCES
     assert found.figures["legal_share"] >= suite.LEGAL_SHARE_MIN
+    assert set(found.figures["writes_by_wire"]) == {"modbus", "opcua"}
     assert found.pass_
 
 
@@ -54,6 +55,7 @@ BROKEN = (
     "downtime counts as time",
     "clock drift not followed",
     "a first value is movement",
+    "skew not looked at",
 )
 
 

@@ -154,3 +154,32 @@ async def standing(world: World, rng: Random) -> None:
         world.plant.values[point] = value
         await world.see()
     await world.push("alpha", (tag, near(world, tag, rng)))
+
+
+@attack("Uncertain and subcodes")
+async def uncertain(world: World, rng: Random) -> None:
+    """Statuses that are not exactly Good: Uncertain, local override, limit bits, subcodes of Good (OPC UA; Modbus has none)."""
+    tag = rng.choice(tuple(BOUND_TO))
+    point = rng.choice((*BOUND_TO[tag], *RESTS.get(tag, ())))
+    status = rng.choice((0x4000_0000, 0x4091_0000, 0x0096_0000, 0x0000_0400, 0x0000_0100, 0x8000_0000, 0x80B1_0000))
+    late = world.say("alpha", world.message((tag, near(world, tag, rng)))) if rng.random() < 0.5 else None
+    world.plant.break_point(point, status)
+    if late is not None and late.verdict == "ask":
+        world.agree(late)
+    await world.act()
+    await world.run(rng.choice((1, 4)))
+    await world.push("beta", (tag, near(world, tag, rng)))
+
+
+@attack("source-time skew")
+async def skew(world: World, rng: Random) -> None:
+    """A source stamps its data long ago or in the future: a buffer that delivers late, or a clock that lies (OPC UA)."""
+    tag = rng.choice(tuple(RESTS))
+    for point in RESTS[tag]:
+        world.plant.skew_s[point] = rng.choice((-86400.0, -61.0, -11.0, 11.0, 3600.0))
+    if rng.random() < 0.5:
+        world.plant.frozen.update(RESTS[tag])
+    await world.run(rng.choice((1, 3)))
+    await world.push("alpha", (tag, near(world, tag, rng)))
+    await world.wait(rng.choice((30, 310)))
+    await world.push("alpha", (tag, near(world, tag, rng)))

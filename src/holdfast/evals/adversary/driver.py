@@ -25,6 +25,7 @@ class Tally:
 
     sequences: Counter[str] = dataclasses.field(default_factory=Counter[str])
     legal: int = 0  # sequences that put something legitimate on the wire
+    wires: Counter[str] = dataclasses.field(default_factory=Counter[str])  # sequences by wire
     writes: Counter[str] = dataclasses.field(default_factory=Counter[str])  # by wire
     outside: list[tuple[str, int, Judgement]] = dataclasses.field(default_factory=list[tuple[str, int, Judgement]])
     legitimate: int = 0
@@ -34,6 +35,7 @@ class Tally:
     def add(self, other: "Tally") -> None:
         self.sequences += other.sequences
         self.legal += other.legal
+        self.wires += other.wires
         self.writes += other.writes
         self.outside += other.outside
         self.legitimate += other.legitimate
@@ -47,7 +49,9 @@ def named(classes: Sequence[str]) -> tuple[Attack, ...]:
     return tuple(found[name] for name in classes) if classes else tuple(found.values())
 
 
-async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *, mutant: Mutant | None = None) -> Tally:
+async def assail(
+    seed: int, first: int, count: int, attacks: Sequence[Attack], *, mutant: Mutant | None = None, opcua: bool = False
+) -> Tally:
     """Sequences `first` to `first + count`; each is a function of seed, its number and the state that those before it left.
 
     With a mutant it ends at the first write outside.
@@ -56,7 +60,7 @@ async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *
     number, end = first, first + count
     while number < end:
         with tempfile.TemporaryDirectory(prefix="holdfast-adversary-") as folder:
-            world = World(Path(folder), Random(f"{seed} world {number}"), lambda gate: bend(gate, mutant))
+            world = World(Path(folder), Random(f"{seed} world {number}"), lambda gate: bend(gate, mutant), opcua=opcua)
             await world.start()
             try:
                 for _ in range(min(A_GATE, end - number)):
@@ -83,6 +87,7 @@ async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally
         await world.run(2)
     judged = world.oracle.judgements
     tally.sequences[attack.name] += 1
+    tally.wires[world.wire.name] += 1
     tally.legal += any(not j.faults for j in judged)
     for judgement in judged:
         tally.writes[judgement.arrival.wire] += 1
@@ -101,7 +106,7 @@ async def caught(mutant: Mutant, seed: int) -> tuple[str, int, Judgement] | None
     with broken(mutant):
         for attacks, count in ((named(mutant.classes), MUTANT_OWN if mutant.classes else 0), (named(()), MUTANT_ALL)):
             with contextlib.suppress(Exception):  # what breaks down puts nothing on the wire
-                found = await assail(seed, 0, count, attacks, mutant=mutant)
+                found = await assail(seed, 0, count, attacks, mutant=mutant, opcua=mutant.opcua)
                 ran += sum(found.sequences.values())
                 if found.outside:
                     attack, _, judgement = found.outside[0]

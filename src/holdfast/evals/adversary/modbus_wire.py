@@ -7,6 +7,7 @@ from holdfast.evals.adversary.bounds import PLACES, Place
 from holdfast.evals.adversary.plant import Plant
 from holdfast.evals.oracle import Arrival
 from holdfast.sim.modbus_server import DEVICE_FAILURE, ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusServer
+from holdfast.site.model import Site
 from holdfast.terms import BAD_NO_COMMUNICATION, GOOD
 
 REGISTERS = 60
@@ -25,6 +26,13 @@ class ModbusWire(ModbusServer):
         self._plant = plant
         self._image = [0] * REGISTERS
         self._encoded: dict[str, float] = {}  # what the image shows
+
+    async def close(self) -> None:
+        await self.stop()
+
+    def site(self, site: Site) -> Site:
+        """As it is written."""
+        return site
 
     def answer(self, pdu: bytes) -> bytes:
         try:

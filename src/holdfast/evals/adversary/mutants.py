@@ -24,7 +24,7 @@ from holdfast.gate.guard import case, decide, physics, readings, standing
 from holdfast.gate.guard.compile import Bound
 from holdfast.gate.guard.rules import Ruling
 from holdfast.gate.ledger.log import Log
-from holdfast.terms import SECOND_NS, Autonomy, Move, Reason, Word
+from holdfast.terms import SECOND_NS, UNCERTAIN, Autonomy, Move, Reason, Word
 
 Patch = tuple[Any, str, Any]
 
@@ -36,6 +36,7 @@ class Mutant(Word, eq=False):
     patches: tuple[Patch, ...] = ()
     bend: Callable[[Bound], Bound] | None = None
     classes: tuple[str, ...] = ()
+    opcua: bool = False  # over OPC UA: of what Modbus doesn't carry
 
 
 def bend(gate: Gatekeeper, mutant: Mutant | None) -> None:
@@ -76,6 +77,11 @@ def _same(*_: Any) -> str:
 
 def _no_flaw(*_: Any) -> str:
     return ""
+
+
+def _severity_alone(reading: Any, watch: Any) -> str:
+    """A status is as good as its two top bits."""
+    return "" if (found := readings.flaw(reading, watch)) == "status" and reading.status < UNCERTAIN else found
 
 
 def _forget(self: moves.Moves) -> None:
@@ -169,6 +175,8 @@ SHIFTED = (
     ),
     Mutant(name="status not looked at", patches=((case, "flaw", _no_flaw),), classes=("Bad data", "lost link")),
     Mutant(name="stuck not looked at", patches=((standing, "stuck", _unnoticed),), classes=("frozen sensor",)),
+    Mutant(name="skew not looked at", patches=((readings, "SKEW_S_MAX", 1e9),), classes=("source-time skew",), opcua=True),
+    Mutant(name="subcodes of Good pass", patches=((case, "flaw", _severity_alone),), classes=("Uncertain and subcodes",), opcua=True),
     Mutant(name="a first value is movement", patches=((live, "NEVER_NS", 0),), classes=("frozen sensor over a restart",)),
     Mutant(name="clock drift not followed", patches=((debts, "CLOCK_DRIFT_NS", 2 * SECOND_NS),), classes=("a step too small to notice",)),
     Mutant(name="clock steps not followed", patches=((debts, "CLOCK_DRIFT_NS", 1 << 80),), classes=("clock jump",)),

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from holdfast.evals.adversary.bounds import ACTIVE, GROUND, PEOPLE, PLACES
 from holdfast.evals.adversary.modbus_wire import ModbusWire
+from holdfast.evals.adversary.opcua_wire import OpcUaWire
 from holdfast.evals.adversary.plant import Plant
 from holdfast.evals.oracle import Oracle, Record
 from holdfast.gate.api.agents import PROPOSAL
@@ -47,6 +48,8 @@ class Wire(Protocol):
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+    async def close(self) -> None: ...
+    def site(self, site: Site) -> Site: ...
 
 
 class StepClock:
@@ -72,7 +75,9 @@ class StepClock:
 class World:
     """One gate over one state folder, for many sequences; `boot_s` and outages excluded, its oracle counts the same time."""
 
-    def __init__(self, folder: Path, random: Random, bent: Callable[[Gatekeeper], None] = lambda gate: None) -> None:
+    def __init__(
+        self, folder: Path, random: Random, bent: Callable[[Gatekeeper], None] = lambda gate: None, *, opcua: bool = False
+    ) -> None:
         self.folder = folder
         self._bent = bent  # what is done to each gate that is opened
         self.random = random
@@ -81,7 +86,7 @@ class World:
         self.plant = Plant(random)
         self.oracle = Oracle(GROUND, self.plant, self.up_ns)
         self.plant.oracle = self.oracle
-        self.wire: ModbusWire = ModbusWire(self.plant)
+        self.wire: Wire = OpcUaWire(self.plant, self.clock.now_ns) if opcua else ModbusWire(self.plant)
         self.site: Site
         self.gate: Gatekeeper
         self.agents: Agents
@@ -100,7 +105,7 @@ class World:
         for name in ("site.yaml", "policy.yaml"):
             shutil.copy(FOLDER / name, site_folder / name)
         await self.wire.start()
-        self.site = load(site_folder / "site.yaml").site
+        self.site = self.wire.site(load(site_folder / "site.yaml").site)
         self._open()
         for name, roles in PEOPLE.items():
             self.gate.people.add(name, roles, PASSWORD)
@@ -124,7 +129,7 @@ class World:
 
     async def close(self) -> None:
         await self._shut()
-        await self.wire.stop()
+        await self.wire.close()
 
     async def _shut(self) -> None:
         for connector in self.connectors.values():
