@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_review import SITE, SP, plant, said  # noqa: F401  the fixture is used by name
+from test_review import SITE, SP, plant, said  # noqa: F401  # pyright: ignore[reportUnusedImport] - the fixture is used by name
 
 from holdfast.clock import VirtualClock
 from holdfast.gate.guard.binds import recorded as in_record
