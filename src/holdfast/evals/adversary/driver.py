@@ -16,6 +16,7 @@ from holdfast.evals.adversary.world import World
 from holdfast.evals.oracle import Judgement
 
 A_GATE = 150  # sequences before a fresh gate and plant
+TRIES_AN_ACTION = 3
 LEGAL_FIRST = 0.6  # of the sequences begin with something legitimate
 
 
@@ -73,6 +74,29 @@ async def assail(
     return tally
 
 
+async def spare(seed: int, first: int, count: int) -> Tally:
+    """`count` legitimate actions and nothing else: the corpus of which next to none may be refused."""
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="holdfast-adversary-") as folder:
+        world = World(Path(folder), Random(f"{seed} legitimate {first}"))
+        await world.start()
+        try:
+            for number in range(first, first + TRIES_AN_ACTION * count):  # now and then all budgets are used up
+                rng = Random(f"{seed} action {number}")
+                await world.settle(rng)
+                refused = await legal(world, rng)
+                tally.legitimate += refused is not None
+                tally.refusals += [f"action {number}: {refused}"] if refused else []
+                if tally.legitimate == count:
+                    break
+            for judgement in world.oracle.judgements:
+                tally.writes[judgement.arrival.wire] += 1
+                tally.outside += [("legitimate", first, judgement)] if judgement.faults else []
+        finally:
+            await world.close()
+    return tally
+
+
 async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally, *, bent: bool = False) -> None:
     rng = Random(f"{seed} sequence {number}")
     world.oracle.judgements.clear()
@@ -80,7 +104,7 @@ async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally
     if rng.random() < LEGAL_FIRST:
         refused = await legal(world, rng)
         tally.legitimate += refused is not None
-        tally.refusals += [refused] if refused else []
+        tally.refusals += [f"sequence {number}: {refused}"] if refused else []
     # A gate that is broken on purpose may break down too; the real one may not.
     with contextlib.suppress(*([Exception] if bent else [])):
         await attack.sequence(world, rng)

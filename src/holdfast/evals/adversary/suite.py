@@ -13,6 +13,8 @@ from holdfast.evals.adversary.mutants import MASKED, all_mutants
 from holdfast.evals.suites import Figures, Options, SuiteError
 
 SEQUENCES = 100_000
+LEGITIMATE = 3_000  # actions of the corpus, beside those inside sequences
+CORPUS_PART = 250
 AT_ONCE = 2  # processes
 ALONE_MAX = 2 * A_GATE  # so few are run in this process
 OPCUA_EVERY = 12  # one part in so many goes over OPC UA, which takes several times as long a read
@@ -101,8 +103,14 @@ def _parts(options: Options, wanted: int) -> Iterator[Tally]:
             pool.submit(part, options.seed, first, min(A_GATE, wanted - first), options.classes, number % OPCUA_EVERY == 1)
             for number, first in enumerate(range(0, wanted, A_GATE))
         ]
+        actions = min(wanted, LEGITIMATE)
+        jobs += [pool.submit(corpus, options.seed, first, min(CORPUS_PART, actions - first)) for first in range(0, actions, CORPUS_PART)]
         for done in as_completed(jobs):
             yield done.result()
+
+
+def corpus(seed: int, first: int, count: int) -> Tally:
+    return uvloop.run(driver.spare(seed, first, count))
 
 
 def part(seed: int, first: int, count: int, classes: tuple[str, ...], opcua: bool) -> Tally:

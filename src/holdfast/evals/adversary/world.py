@@ -327,5 +327,6 @@ class World:
                     self.oracle.resolved(tag)
             elif job.state == "asked":
                 any(self.sign(job.proposal.id, person, role, yes=False) for person, role in REFUSERS)
+        await self.run(1)  # so that the gate sees now what was touched now
         await self.wait(rng.choice((4, 15, 35, 70, 130, 400, 1000)))
         self.oracle.forget(self.up_ns() - 7200 * SECOND_NS)
