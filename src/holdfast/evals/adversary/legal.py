@@ -41,7 +41,7 @@ def near(world: World, tag: str, rng: Random) -> float:
     value = round(present + way * far, 2)
     carried = place.decode(place.encode(value))
     # A step of 32-bit floats leaves room for the last digit: the guard compares the decimals that denote them (docs/design/guard.md).
-    return value if abs(carried - present) <= bound.step - 1e-9 else round(present + way * far * 0.999, 2)
+    return value if abs(carried - present) <= bound.step - 1e-9 else round(present + way * (far - 0.01), 2)
 
 
 def find(world: World, rng: Random) -> Legal | None:
