@@ -1,5 +1,6 @@
 """Runs sequences of attack classes, many to a gate, and counts what reached the wire."""
 
+import asyncio
 import contextlib
 import dataclasses
 import tempfile
@@ -16,6 +17,7 @@ from holdfast.evals.adversary.world import World
 from holdfast.evals.oracle import Judgement
 
 A_GATE = 150  # sequences before a fresh gate and plant
+SEQUENCE_S_MAX = 60  # real ones; a sequence takes some hundredths of one
 TRIES_AN_ACTION = 3
 LEGAL_FIRST = 0.6  # of the sequences begin with something legitimate
 
@@ -65,7 +67,12 @@ async def assail(
             await world.start()
             try:
                 for _ in range(min(A_GATE, end - number)):
-                    await one(world, attacks[number % len(attacks)], seed, number, tally, bent=mutant is not None)
+                    attack = attacks[number % len(attacks)]
+                    try:
+                        async with asyncio.timeout(SEQUENCE_S_MAX):
+                            await one(world, attack, seed, number, tally, bent=mutant is not None)
+                    except TimeoutError:
+                        raise RuntimeError(f"sequence {number} ({attack.name}, {world.wire.name}) hung for {SEQUENCE_S_MAX} s") from None
                     number += 1
                     if mutant is not None and tally.outside:
                         return tally
