@@ -36,6 +36,9 @@ async def folder(tmp_path: Path) -> Path:
         gate.people.add(name, ["operator"], PASSWORD)
     gate.people.add("eve", ["operator"], PASSWORD)
     gate.people.remove("eve")
+    gate.people.add("off", ["operator"], PASSWORD)
+    gate.people.set_disabled("off", disabled=True)
+    gate.people.set_roles("off", ["engineer"])  # a change of something else leaves it disabled
     world.agents.add("ann-agent")
     await world.run(3)
     world.propose(103.0, id="yes")
@@ -99,9 +102,10 @@ CHANGES = {
     "autonomy forgotten": ("DELETE FROM autonomy", ("autonomy", f"{F}.sp")),
     "a role given": ("UPDATE person SET roles = '[\"operator\", \"process-engineer\"]' WHERE name = 'bob'", ("person", "bob")),
     "a key exchanged": ("UPDATE person SET public = zeroblob(32) WHERE name = 'bob'", ("person", "bob")),
+    "somebody disabled is enabled": ("UPDATE person SET disabled = 0 WHERE name = 'off'", ("person", "off")),
     "somebody removed": ("DELETE FROM person WHERE name = 'bob'", ("person", "bob")),
     "somebody removed comes back": (
-        "INSERT INTO person SELECT 'eve', 'eve', roles, public, salt, nonce, box, passes, memory_kib, lanes, 0, 0 FROM person"
+        "INSERT INTO person SELECT 'eve', 'eve', roles, public, salt, nonce, box, passes, memory_kib, lanes, 0, 0, 0 FROM person"
         " WHERE name = 'bob'",
         ("person", "eve"),
     ),

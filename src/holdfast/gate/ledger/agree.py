@@ -62,17 +62,23 @@ def agreement(db: apsw.Connection) -> Agreement:
 
 
 def _people(rows: Rows, told: Derived) -> Iterator[Difference]:
+    columns = {name for _, name, *_ in rows("PRAGMA table_info(person)")}
+    disabled = "disabled" if "disabled" in columns else "0"  # a file that only an earlier release has opened
     known = {
-        fold: (name, json.loads(roles), public.hex()) for fold, name, roles, public in rows("SELECT fold, name, roles, public FROM person")
+        fold: (name, json.loads(roles), public.hex(), bool(off))
+        for fold, name, roles, public, off in rows(f"SELECT fold, name, roles, public, {disabled} FROM person")  # noqa: S608 - constants
     }
     for fold, (seq, body) in told.people.items():
         if fold not in known:
             yield Difference(table="person", row=body["name"], detail="was added and never removed, and is not there", seq=seq)
-        elif known[fold] != (body["name"], body["roles"], body["public"]):
+        elif known[fold][:3] != (body["name"], body["roles"], body["public"]):
             yield Difference(table="person", row=body["name"], detail="has other roles or another key than the record says", seq=seq)
+        elif known[fold][3] != body["disabled"]:
+            detail = f"is {'disabled' if known[fold][3] else 'enabled'}, the record says otherwise"
+            yield Difference(table="person", row=body["name"], detail=detail, seq=seq)
     for fold in known.keys() - told.people.keys():
         yield Difference(table="person", row=known[fold][0], detail="is there, and no record says that this person was added")
-    for fold, (name, _, _) in known.items():
+    for fold, (name, *_) in known.items():
         if folded(name) != fold:
             yield Difference(table="person", row=name, detail=f"is looked up as {fold!r}")
 

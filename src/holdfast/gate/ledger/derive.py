@@ -207,10 +207,17 @@ AFTER: Mapping[str, frozenset[str]] = {
 
 def _known(known: dict[str, tuple[int, Mapping[str, Any]]], seq: int, body: Any) -> None:
     fold = folded(body["name"])
-    if body["change"] == "added":
-        known[fold] = seq, body
-    else:
+    if body["change"] in ("removed", "revoked"):
         known.pop(fold, None)
+        return
+    before = known.get(fold)
+    if body["change"] != "added" and before is None:
+        raise KeyError(f"{body['name']} was changed before being added")
+    # Whether a person is disabled is told by the latest record that says so, and outlives a change of roles or password.
+    disabled = {"added": False, "disabled": True, "enabled": False}.get(
+        body["change"], before is not None and before[1].get("disabled", False)
+    )
+    known[fold] = seq, {**body, "disabled": disabled}
 
 
 def derived(leaves: Iterable[bytes]) -> Derived:
