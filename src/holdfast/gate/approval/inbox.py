@@ -12,7 +12,7 @@ from typing import assert_never
 from holdfast.clock import Clock
 from holdfast.gate.approval.signatures import genuine, signed_bytes
 from holdfast.gate.approval.standing import Ask, Closed, Moment, Standing, objection, standing
-from holdfast.gate.identity.names import folded
+from holdfast.gate.identity.names import alike
 from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
@@ -239,7 +239,7 @@ class Inbox:
             person=person,
             role=role,
             roles=self._people.roles(person),
-            author=folded(person) == folded(ask.author),
+            author=alike(person, ask.author),
             binds=binds,
         )
         if code:

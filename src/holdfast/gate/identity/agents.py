@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
-from holdfast.gate.identity.names import IdentityError, checked, folded
+from holdfast.gate.identity.names import IdentityError, alike, checked, folded
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.terms import Word
@@ -36,9 +36,11 @@ class Agents:
     def add(self, name: str) -> str:
         """A new token for `name`, 32 random bytes as base64url; an earlier one ends. It is shown only now.
 
-        Raises IdentityError for a name that is unfit, or too many agents.
+        Raises IdentityError for a name that is unfit or looks like another agent's, or too many agents.
         """
         name = checked(name, "agent")
+        if near := next((known for known in self.list() if folded(known) != folded(name) and alike(known, name)), ""):
+            raise IdentityError("identity.taken", f"{name} looks like the agent {near}. Choose another name.")
         token = base64.urlsafe_b64encode(self._random(TOKEN_BYTES)).rstrip(b"=").decode()
         with self._state.transaction():
             self._state.db.execute("DELETE FROM agent WHERE fold = ?", (folded(name),))
