@@ -7,8 +7,7 @@ import apsw
 import pytest
 from small_plant import ASKING, PASSWORD, F, T, World, proposal, site
 
-from holdfast.gate import gatekeeper
-from holdfast.gate.actuation import wire
+from holdfast.gate.actuation import eyes, wire
 from holdfast.gate.actuation.transitions import BUSY, ENDED, TRANSITIONS, Impossible, after
 from holdfast.gate.identity.seal import opened
 from holdfast.terms import Order, Proposal, canonical
@@ -158,7 +157,7 @@ async def test_a_connector_that_hangs_in_a_write_is_given_up_and_the_fate_read(t
 
 
 async def test_a_connector_that_hangs_or_breaks_in_a_read_stops_the_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gatekeeper, "READ_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(eyes, "READ_TIMEOUT_S", 0.05)
     for case in ("hangs", "breaks"):
         world = World(tmp_path / case)
         await world.run(3)

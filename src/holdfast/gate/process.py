@@ -19,6 +19,7 @@ import uvicorn
 
 from holdfast.clock import Clock, RealClock, ScaledClock
 from holdfast.gate.actuation import failpoints
+from holdfast.gate.actuation.parts import Parts
 from holdfast.gate.actuation.setback import set_back
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
@@ -71,18 +72,18 @@ def open_gate(
     if not (folder / PRIVATE).exists():
         make_key(folder, site.name, secrets.token_bytes)
     people = People(state, log, clock, secrets.token_bytes, cost=cost)
-    gate = Gatekeeper(
+    parts = Parts(
         site=site,
         clock=clock,
         state=state,
         log=log,
         people=people,
         inbox=Inbox(state, log, people, clock, boot=boot or boot_id()),
-        checkpoints=Checkpoints.of(state, log, kept_by_gate(folder)),
         connectors=connectors,
         history=History(folder / "history.db", durable=durable),
         site_folder=site_folder,
     )
+    gate = Gatekeeper(parts, Checkpoints.of(state, log, kept_by_gate(folder)))
     set_back(
         log=log,
         key=gate.checkpoints.key,
@@ -173,10 +174,10 @@ async def pulse(gate: Gatekeeper, wake: asyncio.Event) -> None:
 
 async def keep_history(gate: Gatekeeper) -> None:
     """Put frames on the disk every KEEP_S, many in one commit and none in a decision's way."""
-    gate.keep_every = FRAMES_UNKEPT_MAX
+    gate.intake.keep_every = FRAMES_UNKEPT_MAX
     while True:
         await asyncio.sleep(KEEP_S)
-        await gate.keep_history_beside()
+        await gate.intake.keep_beside()
 
 
 async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, ready: str, messages_per_s: float) -> None:
@@ -216,7 +217,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     await asyncio.gather(*tasks, return_exceptions=True)
     for connector in gate.connectors.values():
         await connector.close()
-    gate.keep_history()
+    gate.intake.keep()
     with contextlib.suppress(StateError):  # a full disk must not hide why we end
         gate.checkpoint()
     for task in done - {ended}:

@@ -157,7 +157,7 @@ async def run_headless(
     try:
         site = plant.site
         gate, _ = open_gate(site, home / "gate", clock, plant.connectors(clock, home / "gate"), durable=False, cost=CHEAP, boot="virtual")
-        gate.keep_every = KEEP_EVERY
+        gate.intake.keep_every = KEEP_EVERY
         tally = Tally(EPOCH_NS)
         gate.listeners.append(tally)
         gate.remember(past(site, seed, EPOCH_NS))

@@ -17,8 +17,9 @@ from holdfast.agent.perception.join import Join
 from holdfast.agent.perception.learning import learn
 from holdfast.agent.process import Agent, interleave
 from holdfast.clock import VirtualClock
+from holdfast.gate.actuation.intake import HISTORY_ROWS_MAX
 from holdfast.gate.connectors.replay import Replay
-from holdfast.gate.gatekeeper import HISTORY_ROWS_MAX, Gatekeeper
+from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.seal import Cost
 from holdfast.gate.ledger.checkpoint import PUBLIC, read_public
 from holdfast.gate.ledger.store import FILE

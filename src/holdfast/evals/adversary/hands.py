@@ -71,18 +71,18 @@ async def stopped(world: World, rng: Random) -> None:
 async def stop_late(world: World, rng: Random) -> None:
     """The switch is pressed while the gate takes its second look, which is the last moment there is."""
     tag = rng.choice(TAGS)
-    read = world.gate.read
+    read = world.gate.eyes.read
 
     async def pressed(tags: object) -> object:
         found = await read(tags)  # type: ignore[arg-type]
         world.stop("*")
         return found
 
-    world.gate.read = pressed  # type: ignore[method-assign]
+    world.gate.eyes.read = pressed  # type: ignore[method-assign]
     try:
         await world.push("alpha", (tag, near(world, tag, rng)))
     finally:
-        world.gate.read = read  # type: ignore[method-assign]
+        world.gate.eyes.read = read  # type: ignore[method-assign]
     await world.run(1)
 
 

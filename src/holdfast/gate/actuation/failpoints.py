@@ -9,15 +9,19 @@ import contextlib
 import os
 import re
 import signal
+import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
+from types import FrameType
 
+from holdfast.gate.ledger import store
 from holdfast.gate.ledger.store import State
 
 VARIABLE = "HOLDFAST_FAILPOINT"
 SLEEP_S_MAX = 60.0
 
-COMMITS = (
+LIFE = (
     "decision",
     "approval",
     "expired",
@@ -32,14 +36,47 @@ COMMITS = (
     "escalated",
     "resolved",
 )
-"""Transactions of an action's life; each has a place `NAME:before` its commit and one `NAME:after` it."""
+"""Transactions of an action's life, named where they stand (`committing`)."""
 
-WIRE = ("write:before", "write:after", "restore:before", "restore:after")
-"""Around the one request that a write is."""
+OTHERS = (
+    "acts.resume",
+    "acts.set_autonomy",
+    "agents.add",
+    "agents.revoke",
+    "checkpoint.sign",
+    "commissioning.set_back_what_changed",
+    "commissioning.sign",
+    "configuration.first",
+    "configuration.sign",
+    "debts.now_ns",
+    "debts.record",
+    "debts.record_faults",
+    "debts.settle",
+    "gatekeeper.start",
+    "jobs.trim",
+    "moves.alive",
+    "moves.shift_over_downtime",
+    "outbox.ended",
+    "outbox.failed",
+    "people.add",
+    "people.remove",
+    "setback.set_back",
+    "store.also_if_rolled_back",
+    "store.ensure",
+)
+"""All other transactions, each named for its file and the function that makes it."""
 
-NAMES = (*(f"{name}:{when}" for name in COMMITS for when in ("before", "after")), *WIRE)
+COMMITS = (*LIFE, *OTHERS)
+"""Each has a place `NAME:before` its commit and one `NAME:after` it; a transaction joined to an outer one has none of its own."""
 
-_FORM = re.compile(r"(?P<name>[a-z]+:[a-z]+)=(?P<action>kill|raise|sleep(?P<seconds>\d+(\.\d+)?))(:(?P<nth>[1-9]\d{0,3}))?")
+STEPS = ("write", "restore", "deliver", "switch", "put_back")
+"""Requests to a device (also of a retreat) and to an order's target, and files put in place: the stop switch, a restored home."""
+
+NAMES = tuple(f"{name}:{when}" for name in (*COMMITS, *STEPS) for when in ("before", "after"))
+
+_FORM = re.compile(r"(?P<name>[a-z_.]+:[a-z]+)=(?P<action>kill|raise|sleep(?P<seconds>\d+(\.\d+)?))(:(?P<nth>[1-9]\d{0,3}))?")
+_PASSED = (store.__file__, contextlib.__file__, __file__)  # between a commit and the function that wants it
+_FRAMES_MAX = 16
 
 
 class InjectedFault(Exception):
@@ -52,20 +89,25 @@ class _Armed:
 
 
 _armed: _Armed | None = None
+_told: Callable[[str], None] | None = None
 _given = os.environ.get(VARIABLE, "")
 
 
-def arm(what: str) -> None:
-    """Arm one place in this process; "" disarms. Raises ValueError for what is no NAME=ACTION[:NTH]."""
-    global _armed
-    if not what:
-        _armed = None
-        return
-    found = _FORM.fullmatch(what)
-    if found is None or found["name"] not in NAMES:
-        raise ValueError(f"{VARIABLE}: {what[:80]!r} is no NAME=kill|raise|sleepSECONDS[:NTH]; names are {', '.join(NAMES)}")
-    seconds = min(float(found["seconds"] or 0.0), SLEEP_S_MAX)
-    _armed = _Armed(found["name"], found["action"], seconds, int(found["nth"] or 1))
+def arm(what: str, told: Callable[[str], None] | None = None) -> None:
+    """Arm one place in this process; "" disarms. `told` hears the name of every commit, before it.
+
+    Raises ValueError for what is no NAME=ACTION[:NTH].
+    """
+    global _armed, _told
+    _armed, _told, State.committing = None, told, None
+    if what:
+        found = _FORM.fullmatch(what)
+        if found is None or found["name"] not in NAMES:
+            raise ValueError(f"{VARIABLE}: {what[:80]!r} is no NAME=kill|raise|sleepSECONDS[:NTH]; names are {', '.join(NAMES)}")
+        seconds = min(float(found["seconds"] or 0.0), SLEEP_S_MAX)
+        _armed = _Armed(found["name"], found["action"], seconds, int(found["nth"] or 1))
+    if _armed is not None or _told is not None:
+        State.committing = _commits
 
 
 def refusal(*, for_tests: bool) -> str:
@@ -89,13 +131,29 @@ def reach(name: str) -> None:
 
 @contextlib.contextmanager
 def committing(state: State, name: str) -> Generator[None]:
-    """A transaction with a place before and one after its commit. Joined to an outer one, it has none after."""
-    with state.transaction():
+    """A transaction with a place before and one after its commit. Joined to an outer one, it has none."""
+    with state.transaction(name):
         yield
-        if _armed is not None:
-            _act(_armed, f"{name}:before")
-    if _armed is not None and not state.in_transaction:
-        _act(_armed, f"{name}:after")
+
+
+def _commits(name: str, when: str) -> None:
+    name = name or _named(sys._getframe(1))  # noqa: SLF001 - the caller's name is what this asks for
+    if _told is not None and when == "before":
+        _told(name)
+    reach(f"{name}:{when}")
+
+
+def _named(frame: FrameType | None) -> str:
+    """File and function of whoever wants the commit."""
+    for _ in range(_FRAMES_MAX):
+        if frame is None:
+            break
+        code = frame.f_code
+        if code.co_filename not in _PASSED:
+            inner, _, _ = code.co_qualname.partition(".<locals>")
+            return f"{Path(code.co_filename).stem}.{inner.rpartition('.')[2].strip('_')}"
+        frame = frame.f_back
+    return "unknown"
 
 
 def _act(armed: _Armed, name: str) -> None:

@@ -11,6 +11,7 @@ from random import Random
 
 from holdfast.clock import Clock
 from holdfast.gate.actuation.deliver import DELIVER_TIMEOUT_S, Carrier, Undelivered
+from holdfast.gate.actuation.failpoints import reach
 from holdfast.gate.actuation.jobs import Job, Jobs
 from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.ledger.log import Log
@@ -139,11 +140,13 @@ class Outbox:
         carrier = self._carriers.get(row.target)
         if carrier is None:  # a target that a newer configuration does not name
             raise Undelivered("outbox.gone", final=True)
+        reach("deliver:before")
         try:
             async with asyncio.timeout(HUNG_S):
                 await carrier.deliver(row.key, row.body)
         except TimeoutError:
             raise Undelivered("outbox.unreachable", "TimeoutError") from None
+        reach("deliver:after")
 
     def _failed(self, row: _Row, error: Undelivered) -> bool:
         """Put the try on record; True if this order is given up."""

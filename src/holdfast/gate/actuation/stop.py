@@ -7,6 +7,8 @@ import json
 import os
 from pathlib import Path
 
+from holdfast.gate.actuation.failpoints import reach
+
 SWITCH_BYTES = 4096  # allocated once; writing in place needs no free space
 SCOPES_MAX = 64
 
@@ -63,9 +65,11 @@ class StopSwitch:
         data = json.dumps(scopes, ensure_ascii=False).encode()
         if len(data) > SWITCH_BYTES:
             data = b'{"*": "too many scopes"}'
+        reach("switch:before")
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.pwrite(handle, data.ljust(SWITCH_BYTES), 0)
             os.fsync(handle)
         finally:
             os.close(handle)
+        reach("switch:after")

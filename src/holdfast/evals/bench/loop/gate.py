@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.gate import process
+from holdfast.gate.actuation.eyes import FreshEyes
 from holdfast.gate.actuation.jobs import Job
 from holdfast.gate.actuation.saga import Second
 from holdfast.gate.connectors.mbap import Mbap
@@ -87,14 +88,14 @@ def watch_record(watch: Stopwatch) -> None:
 
 def watch_acts(watch: Stopwatch) -> None:
     """When a proposal came in, was looked at again, was written and was read back."""
-    propose, decide_again, read, write = Gatekeeper.propose, Gatekeeper.decide_again, Gatekeeper.read, Modbus.write
+    propose, decide_again, read, write = Gatekeeper.propose, FreshEyes.decide_again, FreshEyes.read, Modbus.write
 
     def timed_propose(self: Gatekeeper, author: str, proposal: Proposal) -> Decision:
         watch.stamp("proposed", proposal.id)
         watch.cpu_ns = watch.cpu_ns or time.process_time_ns()
         return propose(self, author, proposal)
 
-    async def timed_again(self: Gatekeeper, job: Job) -> Second:
+    async def timed_again(self: FreshEyes, job: Job) -> Second:
         watch.acting = ""
         watch.stamp("looked again", job.proposal.id)
         found = await decide_again(self, job)
@@ -102,7 +103,7 @@ def watch_acts(watch: Stopwatch) -> None:
         watch.stamp("decided again", job.proposal.id)
         return found
 
-    async def timed_read(self: Gatekeeper, tags: Sequence[str]) -> Mapping[str, Sample]:
+    async def timed_read(self: FreshEyes, tags: Sequence[str]) -> Mapping[str, Sample]:
         found = await read(self, tags)
         if watch.acting:
             watch.stamp("read back", watch.acting)
@@ -114,8 +115,8 @@ def watch_acts(watch: Stopwatch) -> None:
         return answer
 
     Gatekeeper.propose = timed_propose
-    Gatekeeper.decide_again = timed_again
-    Gatekeeper.read = timed_read
+    FreshEyes.decide_again = timed_again
+    FreshEyes.read = timed_read
     Modbus.write = timed_write
 
 

@@ -1,0 +1,94 @@
+"""Frames come in: the newest values, the ring that agents read, and history on the disk."""
+
+import asyncio
+import dataclasses
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from holdfast.gate.actuation.debts import Debts
+from holdfast.gate.context.live import Live
+from holdfast.gate.history.ring import Ring
+from holdfast.gate.history.store import History, HistoryError
+from holdfast.terms import Frame, TagTable
+
+HISTORY_ROWS_MAX = 86_400
+
+
+class Intake:
+    """A frame's rows get the gate's own sequence numbers here."""
+
+    def __init__(self, *, tables: Mapping[str, TagTable], live: Live, history: History, debts: Debts) -> None:
+        self.tables = tables
+        self.live = live
+        self.rings = {table.id: Ring(table.id, len(table.tags)) for table in tables.values()}
+        self.store = history
+        self.keep_every = 1  # frames: at once, unless somebody calls keep_beside
+        self._debts = debts
+        self._unkept: deque[Frame] = deque()  # at most keep_every, which bounds it
+        self._place = {tag.name: (table.id, i) for table in tables.values() for i, tag in enumerate(table.tags)}
+        for ring in self.rings.values():
+            ring.next_seq = history.next_seq(ring.table)
+
+    def take(self, frame: Frame) -> Frame:
+        ring = self.rings[frame.table]
+        frame = dataclasses.replace(frame, seq=ring.next_seq)
+        self.live.ingest(frame)
+        ring.append(frame)
+        self._unkept.append(frame)
+        if len(self._unkept) >= self.keep_every:
+            self.keep()
+        return frame
+
+    def remember(self, frames: Iterable[Frame]) -> None:
+        """Take in what an older historian kept, before the first frame of its own."""
+        for frame in frames:
+            self.store.append(frame)
+            self.rings[frame.table].next_seq = frame.seq + frame.rows
+
+    def keep(self) -> None:
+        """Put the frames that came since the last time on the disk, in one transaction."""
+        if frames := self._frames_to_keep():
+            try:
+                self.store.append(*frames)
+                self._debts.history_kept = True
+            except HistoryError as error:
+                self._unwell(error)
+
+    async def keep_beside(self) -> None:
+        """The same with the disk's part in a thread, so that nothing else waits for it."""
+        if frames := self._frames_to_keep():
+            try:
+                await asyncio.to_thread(self.store.append, *frames)
+                self._debts.history_kept = True
+            except HistoryError as error:
+                self._unwell(error)
+
+    def trim(self) -> int:
+        """Frames that the cap on the disk cost. A disk that refuses makes the gate unwell."""
+        try:
+            return self.store.trim()
+        except HistoryError as error:
+            self._debts.ill(error)
+            return 0
+
+    def history(self, table: str, from_ns: int, to_ns: int, rows_max: int) -> Frame:
+        """Stored rows, evenly thinned to `rows_max` and never more than HISTORY_ROWS_MAX."""
+        self.keep()
+        return self.store.read(table, from_ns, to_ns, min(max(rows_max, 1), HISTORY_ROWS_MAX), len(self.tables[table].tags))
+
+    def mean(self, tag: str, seconds: float) -> float | None:
+        """Of the Good values of the last seconds."""
+        table, column = self._place[tag]
+        rows = max(1, round(seconds / self.tables[table].period_s))
+        frame = self.rings[table].last(rows)
+        if frame is None:
+            return None
+        good = frame.status[:, column] == 0
+        return float(frame.values[good, column].mean()) if good.any() else None
+
+    def _frames_to_keep(self) -> list[Frame]:
+        return [self._unkept.popleft() for _ in range(len(self._unkept))]
+
+    def _unwell(self, error: HistoryError) -> None:
+        self._debts.history_kept = False
+        self._debts.ill(error)
