@@ -1,127 +1,19 @@
-"""An independent judge of writes: what a device received, against the envelopes and rules as the design's §4 and §5 state them.
+"""The judge: told by plant, people and agents what happens, asked about every write that a device receives."""
 
-It imports nothing of the gate and nothing of the agent. What it knows of the plant the plant told it, what people and
-agents did it saw them do; of the gate it reads only the record, over a connection of its own, and only to ask whether a
-decision was durable before the write came. Times are nanoseconds of the gate's own running time.
-"""
-
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import apsw
-
-from holdfast.terms import AUTONOMIES, SECOND_NS, Autonomy, Word
+from holdfast.evals.oracle.ground import Arrival, Bound, Device, Effect, Ground, Judgement, Post, Question, Yes
+from holdfast.evals.oracle.record import Record
+from holdfast.terms import AUTONOMIES, SECOND_NS, Autonomy
 
 EPSILON = 1e-9  # of a value: what binary rounding may add; every bound and every raw step is far coarser
 FLOAT32 = 2.0**-24
 SILENT_S_MAX = 15.0  # a heartbeat over an agent that was not heard for longer is a lie
 SKEW_S_MAX = 10.0
 BEATS_MAX = 32_000
-Effect = Literal["permit", "ask", "forbid", "none"]
-
-
-class Bound(Word):
-    """One setpoint and all that bounds it; None or () where nothing does."""
-
-    tag: str
-    equipment: str
-    unit: str
-    kind: Literal["float", "integer", "bool"] = "float"
-    resolution: float = 0.0  # of the raw number, in the unit
-    rows: tuple[tuple[float, tuple[float, float]], ...]  # (value of `by`, (low, high)); one row where `by` is ""
-    by: str = ""
-    step: float
-    travel: tuple[float, float] | None = None  # (most, in s)
-    writes: tuple[int, float] | None = None  # (most, in s)
-    dwell_s: float = 0.0
-    yield_s: float
-    present: str  # the point that shows the active setpoint
-    musts: tuple[tuple[str, float], ...]  # enable and requires
-    nevers: tuple[tuple[str, float], ...] = ()  # maintenance
-    rests: tuple[str, ...] = ()
-    newer_s: float = math.inf
-    moves_s: float = math.inf
-    shows_s: float  # when the present setpoint may say that the write arrived
-    within: float
-    level: Autonomy = "act"
-
-
-class Question(Word, eq=False):
-    """What the rules are asked: may `author` set `tag` to `proposed`."""
-
-    author: str
-    tag: str
-    proposed: float
-    present: float
-    value: Callable[[str], float]
-
-
-class Ruling(Word):
-    effect: Effect
-    roles: tuple[str, ...] = ()
-
-
-class Ground(Word, eq=False):
-    """The site in the oracle's own words."""
-
-    bounds: Mapping[str, Bound]
-    agents: Mapping[str, Autonomy]
-    people: Mapping[str, tuple[str, ...]]  # name: roles
-    default_roles: tuple[str, ...]
-    stop: tuple[str, float]
-    beats: frozenset[str]
-    rule: Callable[[Question], Ruling]
-
-
-class Device(Protocol):
-    """The plant's truth."""
-
-    def value(self, point: str) -> float: ...
-    def good(self, point: str) -> bool: ...
-
-
-class Post(Word, eq=False):
-    """A proposal as its author sent it, and the world as it was then."""
-
-    author: str
-    id: str
-    sets: tuple[tuple[str, Any], ...]
-    unit: str
-    valid_s: float
-    at_ns: int
-    boot: int
-    bound_to: Mapping[str, float]
-
-
-class Yes(Word, eq=False):
-    """What a person truly did."""
-
-    person: str
-    id: str
-    role: str
-    yes: bool
-    at_ns: int
-    bound_to: Mapping[str, float]
-
-
-class Arrival(Word):
-    """One write that a device received. `tag` "" for an address that is nobody's; `value` as its bytes say."""
-
-    wire: str
-    tag: str
-    value: float
-    raw: bytes
-    at_ns: int
-
-
-class Judgement(Word):
-    arrival: Arrival
-    faults: tuple[str, ...]
-    proposal: str = ""
 
 
 class _Seen:
@@ -135,46 +27,6 @@ class _Seen:
         self.good_ns = -(1 << 62)
         self.changed_ns = -(1 << 62)
         self.skew_s = 0.0
-
-
-class Record:
-    """The ledger over a connection of its own: what it sees is committed."""
-
-    def __init__(self, state: Path, before: "Record | None" = None) -> None:
-        self._db = apsw.Connection(str(state), flags=apsw.SQLITE_OPEN_READONLY)
-        self._read = before._read if before else 0
-        self.decisions: dict[str, tuple[int, str, bool]] = before.decisions if before else {}  # (seq, verdict, would)
-        self.intents: list[tuple[int, str, str, float]] = before.intents if before else []  # (seq, proposal, tag, wanted), not yet used
-
-    def look(self) -> None:
-        rows: list[Any] = self._db.execute("SELECT seq, bytes FROM leaf WHERE seq > ? ORDER BY seq", (self._read,)).fetchall()
-        for seq, leaf in rows:
-            self._read = seq
-            if b'"kind":"decision"' not in leaf and b'"kind":"intent"' not in leaf:
-                continue
-            record = json.loads(leaf)
-            body = record["body"]
-            if record["kind"] == "decision":
-                made = body["decision"]
-                self.decisions[made["proposal"]] = (seq, made["verdict"], made["would"])
-            elif record["kind"] == "intent":
-                self.intents += [(seq, body["proposal"], step["tag"], step["wanted"]) for step in body["steps"]]
-
-    def take(self, tag: str, value: float) -> str:
-        """The proposal whose committed intent this write is; "" where there is none. An intent serves one write."""
-        self.look()
-        for index in range(len(self.intents) - 1, -1, -1):  # the latest: of an older one the step may never have been sent
-            seq, proposal, of, wanted = self.intents[index]
-            made = self.decisions.get(proposal)
-            if of == tag and abs(wanted - value) <= EPSILON * max(1.0, abs(value)) and made is not None:
-                decided, verdict, would = made
-                if decided < seq and verdict in ("permit", "ask") and not would:
-                    del self.intents[index]
-                    return proposal
-        return ""
-
-    def close(self) -> None:
-        self._db.close()
 
 
 class Oracle:

@@ -1,0 +1,49 @@
+"""The gate's record as the oracle reads it: over a connection of its own, so that what it sees is committed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+EPSILON = 1e-9  # of a value: the record holds the very number that is sent
+
+
+class Record:
+    """The ledger over a connection of its own: what it sees is committed."""
+
+    def __init__(self, state: Path, before: "Record | None" = None) -> None:
+        self._db = apsw.Connection(str(state), flags=apsw.SQLITE_OPEN_READONLY)
+        self._read = before._read if before else 0
+        self.decisions: dict[str, tuple[int, str, bool]] = before.decisions if before else {}  # (seq, verdict, would)
+        self.intents: list[tuple[int, str, str, float]] = before.intents if before else []  # (seq, proposal, tag, wanted), not yet used
+
+    def look(self) -> None:
+        rows: list[Any] = self._db.execute("SELECT seq, bytes FROM leaf WHERE seq > ? ORDER BY seq", (self._read,)).fetchall()
+        for seq, leaf in rows:
+            self._read = seq
+            if b'"kind":"decision"' not in leaf and b'"kind":"intent"' not in leaf:
+                continue
+            record = json.loads(leaf)
+            body = record["body"]
+            if record["kind"] == "decision":
+                made = body["decision"]
+                self.decisions[made["proposal"]] = (seq, made["verdict"], made["would"])
+            elif record["kind"] == "intent":
+                self.intents += [(seq, body["proposal"], step["tag"], step["wanted"]) for step in body["steps"]]
+
+    def take(self, tag: str, value: float) -> str:
+        """The proposal whose committed intent this write is; "" where there is none. An intent serves one write."""
+        self.look()
+        for index in range(len(self.intents) - 1, -1, -1):  # the latest: of an older one the step may never have been sent
+            seq, proposal, of, wanted = self.intents[index]
+            made = self.decisions.get(proposal)
+            if of == tag and abs(wanted - value) <= EPSILON * max(1.0, abs(value)) and made is not None:
+                decided, verdict, would = made
+                if decided < seq and verdict in ("permit", "ask") and not would:
+                    del self.intents[index]
+                    return proposal
+        return ""
+
+    def close(self) -> None:
+        self._db.close()
