@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from holdfast.clock import Clock
-from holdfast.gate.identity.names import IdentityError, checked, folded
+from holdfast.gate.identity.names import IdentityError, alike, checked, folded
 from holdfast.gate.identity.seal import Cost, Seal, opened, sealed
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
