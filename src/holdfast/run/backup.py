@@ -21,6 +21,7 @@ import apsw
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from holdfast.gate.actuation.failpoints import reach
 from holdfast.gate.actuation.setback import MARKER
 from holdfast.gate.ledger import checkpoint as ledger_files
 from holdfast.gate.ledger.checkpoint import KeyFileError, PublicKey, public_key, read_public
@@ -118,10 +119,12 @@ def restore(archive: Path, home: Path, *, at_ns: int, key: PublicKey | None = No
         marker = {"archive": _digest_of(manifest), "made_ns": manifest.made_ns, "restored_ns": at_ns, "records": manifest.records}
         (staging / GATE / MARKER).write_bytes(canonical(marker))
         _synced(staging)
+        reach("put_back:before")
         aside = _moved_aside(home) if occupied else None
         with contextlib.suppress(FileNotFoundError):
             home.rmdir()
         staging.rename(home)
+        reach("put_back:after")
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

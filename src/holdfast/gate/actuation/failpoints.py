@@ -6,10 +6,10 @@ The gate's process refuses to start armed, unless it is told that it is started 
 """
 
 import contextlib
+import inspect
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -59,6 +59,7 @@ OTHERS = (
     "outbox.ended",
     "outbox.failed",
     "people.add",
+    "people.change",
     "people.remove",
     "setback.set_back",
     "store.also_if_rolled_back",
@@ -137,7 +138,7 @@ def committing(state: State, name: str) -> Generator[None]:
 
 
 def _commits(name: str, when: str) -> None:
-    name = name or _named(sys._getframe(1))  # noqa: SLF001 - the caller's name is what this asks for
+    name = name or _named(inspect.currentframe())
     if _told is not None and when == "before":
         _told(name)
     reach(f"{name}:{when}")

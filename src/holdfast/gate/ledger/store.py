@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import apsw
 
@@ -77,6 +77,9 @@ class State:
     Raises StateError.
     """
 
+    # Told (name, "before" or "after") of each commit, where a test breaks the gate on purpose (actuation/failpoints.py).
+    committing: ClassVar[Callable[[str, str], None] | None] = None
+
     def __init__(self, folder: Path, *, durable: bool = True, exclusive: bool = True, reserve_bytes: int = RESERVE_BYTES) -> None:
         refuse_old_sqlite(apsw.sqlite_lib_version())
         self.folder = folder
@@ -107,7 +110,7 @@ class State:
         return self._depth > 0
 
     @contextlib.contextmanager
-    def transaction(self) -> Generator[None]:
+    def transaction(self, name: str = "") -> Generator[None]:
         """All or nothing, joined by inner ones. Any exception that leaves an inner one undoes the whole, caught or not.
 
         Never await inside: what runs meanwhile would join. Raises StateError when the disk refuses, also at the commit; then
@@ -130,12 +133,16 @@ class State:
                 yield
                 if self._doomed:
                     raise RuntimeError("a part of this transaction failed, so none of it is recorded") from self._doomed
+                if State.committing is not None:
+                    State.committing(name, "before")
                 self.db.execute("COMMIT")
             except BaseException:
                 self._depth = 0
                 self._undo()
                 raise
             self._depth = 0
+        if State.committing is not None:
+            State.committing(name, "after")
 
     def rows(self, sql: str, bindings: Sequence[int | str | bytes | None] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, in or outside a transaction; the caller's SQL bounds them. Raises StateError."""
@@ -144,7 +151,7 @@ class State:
 
     def ensure(self, sql: str) -> None:
         """Make a room's own tables; `sql` is CREATE … IF NOT EXISTS statements."""
-        with self.transaction():
+        with self.transaction("store.ensure"):
             self.db.execute(sql)
 
     def on_rollback(self, forget: Callable[[], None]) -> None:
@@ -153,7 +160,7 @@ class State:
 
     def also_if_rolled_back(self, write: Callable[[], None]) -> None:
         """Do `write` now, and again on its own if the open transaction is undone: for what a failure must not erase."""
-        with self.transaction():
+        with self.transaction("store.also_if_rolled_back"):
             write()
             self._redo.append(write)
 
@@ -191,7 +198,7 @@ class State:
         redo, self._redo = self._redo, []
         if redo:
             # A fault here must not hide the one that is being raised.
-            with contextlib.suppress(StateError), self.transaction():
+            with contextlib.suppress(StateError), self.transaction("store.undo"):
                 for write in redo:
                     write()
 
