@@ -61,11 +61,11 @@ class Acts:
         self._told = told
         self._changed = changed
 
-    def sign(self, proposal: str, person: str, role: str, key: Ed25519PrivateKey, *, yes: bool, reason: str) -> Progress:
+    def sign(self, proposal: str, person: str, role: str, key: Ed25519PrivateKey, *, yes: bool, reason: str, shown: str = "") -> Progress:
         """A person's yes or no, signed with the key that their password opened. Raises ApprovalError.
 
         `role` "" takes the first that is asked for and that the person has. What is signed binds the world as it is
-        now: if the setpoint or the mode has changed since it was asked, the answer is refused.
+        now: if the setpoint or the mode has changed since it was asked, or since it was `shown`, the answer is refused.
         """
         found, ask = self._jobs.get(proposal), self._inbox.ask(proposal)
         if found is None or ask is None:
@@ -74,6 +74,8 @@ class Acts:
         person = self._inbox.named(person)
         role = role or next((r for r in ask.roles if r in self._people.roles(person)), "")
         now = decide(job.proposal, job.author, self._compiled, self._snapshots.take(job.proposal, self._debts.now_ns()))
+        if shown not in ("", now.binds):
+            raise ApprovalError("approval.changed", proposal)
         message = signed_bytes(binds=now.binds, person=person, role=role, yes=yes, reason=reason)
         approval = Approval(
             proposal=proposal,

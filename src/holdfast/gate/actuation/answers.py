@@ -73,6 +73,8 @@ class Answers:
         """What runs, what is stopped and what waits: for the terminal and the console."""
         return {
             "site": self.site.name,
+            "language": self.site.language,
+            "timezone": self.site.timezone,
             "configuration": self.compiled.digest,
             "on_disk": self.on_disk,
             "at_ns": self.clock.now_ns(),

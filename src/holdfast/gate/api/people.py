@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Stream
 from pydantic import TypeAdapter
 
+from holdfast.gate.api.cards import card_handlers
 from holdfast.gate.api.commission import commission_handlers
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
 from holdfast.gate.approval.inbox import ApprovalError
@@ -36,6 +37,7 @@ class Vote(Word):
     password: str
     yes: bool
     reason: str = ""
+    shown: str = ""  # what the person was shown that they would sign (Card.binds): another digest now, and it does not count
 
 
 class StopPressed(Word):
@@ -108,7 +110,8 @@ def people_app(gate: Gatekeeper) -> Litestar:
         vote = await read(request, VOTE)
         key = await unlock(vote.person, vote.password)
         try:
-            return json(gate.acts.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason))
+            signed = gate.acts.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason, shown=vote.shown)
+            return json(signed)
         except ApprovalError as error:
             raise HTTPException(status_code=409, detail=str(error)) from None
 
@@ -161,6 +164,7 @@ def people_app(gate: Gatekeeper) -> Litestar:
         return Stream(_events(gate, number(request, "after", gate.log.size)), media_type="text/event-stream")
 
     handlers: list[Any] = [
+        *card_handlers(gate),
         *commission_handlers(gate, unlock),
         health,
         status,
