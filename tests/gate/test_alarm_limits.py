@@ -2,7 +2,7 @@
 
 from holdfast.gate.alarms.limits import AlarmWatch
 from holdfast.site.model import AlarmLimits
-from holdfast.terms import SECOND_NS, Alarm
+from holdfast.terms import SECOND_NS
 
 HI = AlarmLimits(tag="v", hi=4.5, hihi=7.1, lo=1.0, deadband=0.3, delay_s=3.0, priority="high")
 
@@ -60,23 +60,3 @@ def test_bad_data_neither_raises_nor_ends_an_alarm() -> None:
     told(watch, 4.6, 9.0)
     assert told(watch, None, 20.0) == []
     assert watch.states["v", "hi"].active
-
-
-def test_what_returned_stays_until_somebody_has_seen_it() -> None:
-    watch = AlarmWatch((HI,))
-    told(watch, 4.6, 0.0)
-    told(watch, 4.6, 3.0)
-    told(watch, 2.0, 4.0)
-    assert not watch.states["v", "hi"].active
-    assert isinstance(watch.acknowledge("v", "hi"), Alarm)
-    assert watch.states == {}
-    assert watch.acknowledge("v", "hi") is None
-
-
-def test_what_was_seen_goes_when_it_returns() -> None:
-    watch = AlarmWatch((HI,))
-    told(watch, 4.6, 0.0)
-    told(watch, 4.6, 3.0)
-    watch.acknowledge("v", "hi")
-    told(watch, 2.0, 4.0)
-    assert watch.states == {}

@@ -48,6 +48,7 @@ class Gatekeeper(Answers):
 
     def close(self) -> None:
         self.intake.keep()
+        self.debts.settle(now=True)
         self._history.close()
         self._state.close()
 
@@ -144,7 +145,8 @@ class Gatekeeper(Answers):
         changed = False
         try:
             if self.debts.recovered():
-                self.debts.now_ns()
+                if news := self.alarms.due(self.debts.now_ns()):
+                    self.debts.owe_all(news, ())
                 changed = self._expire()
                 changed = await self.saga.advance() or changed
                 self._keep()

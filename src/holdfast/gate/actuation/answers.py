@@ -23,8 +23,9 @@ class Answers:
         self.stop, self.moves, self.jobs, self.autonomy = parts.stop, parts.moves, parts.jobs, parts.autonomy
         self.watch, self.watchdog, self.faults, self.debts = parts.watch, parts.watchdog, parts.faults, parts.debts
         self.intake, self.rings, self.eyes = parts.intake, parts.intake.rings, parts.eyes
-        self.acts, self.commissioning, self.outbox, self.errands, self.saga = (
+        self.acts, self.attend, self.commissioning, self.outbox, self.errands, self.saga = (
             parts.acts,
+            parts.attend,
             parts.commissioning,
             parts.outbox,
             parts.errands,

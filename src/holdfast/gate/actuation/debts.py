@@ -13,6 +13,7 @@ from holdfast.gate.actuation.faults import Faults
 from holdfast.gate.actuation.hands import OperatorWatch, Taken
 from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.watchdog import Late, Lost, Watchdog
+from holdfast.gate.alarms.board import AlarmBoard
 from holdfast.gate.history.store import HistoryError
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import StateError
@@ -20,6 +21,7 @@ from holdfast.terms import SECOND_NS
 
 OWED_MAX = 10_000  # records and acts that wait for a disk; beyond it the oldest go, and the record says how many
 CLOCK_STEP_NS = 2 * SECOND_NS  # of the wall clock against the monotonic one: on record
+SEEN_NS = SECOND_NS  # where setpoints stand may wait so long for its place in the file, unless something is recorded anyway
 CLOCK_DRIFT_NS = SECOND_NS // 100  # from here on followed: less shortens no window by more than this
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ class Debts:
         watch: OperatorWatch,
         watchdog: Watchdog,
         faults: Faults,
+        alarms: AlarmBoard,
         wins: Callable[[Taken], None],
         told: Callable[[], None],
     ) -> None:
@@ -45,11 +48,13 @@ class Debts:
         self._watch = watch
         self._watchdog = watchdog
         self._faults = faults
+        self._alarms = alarms
         self._wins = wins
         self._told = told
         self._owed: deque[tuple[str, Any]] = deque()
         self._acts: deque[Taken] = deque()
         self._forgotten = 0
+        self._seen_due_ns = clock.monotonic_ns()
         self._clock_offset_ns = clock.now_ns() - clock.monotonic_ns()
         self.fault: StateError | HistoryError | None = None  # why nothing can be recorded now
         self.history_kept = True
@@ -73,6 +78,7 @@ class Debts:
                 self.ill(error)
             else:
                 self._clock_offset_ns = offset_ns
+                self._alarms.shift(step_ns)
         return self._clock.now_ns()
 
     def record(self, kind: str, body: Mapping[str, Any]) -> None:
@@ -100,11 +106,15 @@ class Debts:
                 self._forgotten += 1
         self.settle()
 
-    def settle(self) -> bool:
-        """Record all that is owed, in one transaction. False: the disk refused, and all of it is still owed."""
+    def settle(self, *, now: bool = False) -> bool:
+        """Record all that is owed, in one transaction. False: the disk refused, and all of it is still owed.
+
+        What was merely seen waits up to SEEN_NS, unless it must be `now`: nothing is decided by it while this gate runs.
+        """
         seen = self._watch.unsaved()
-        if not (self._owed or self._acts or seen):
+        if not (self._owed or self._acts or self._alarms.changed or (seen and (now or self._clock.monotonic_ns() >= self._seen_due_ns))):
             return True
+        self._seen_due_ns = self._clock.monotonic_ns() + SEEN_NS
         try:
             with self._log.state.transaction():
                 for kind, body in self._owed:
@@ -112,12 +122,14 @@ class Debts:
                 for act in self._acts:
                     self._wins(act)
                 self._moves.saw(seen)
+                self._alarms.save()
         except StateError as error:
             self.ill(error)
             return False
         self._owed.clear()
         self._acts.clear()
         self._watch.saved(seen)
+        self._alarms.saved()
         self._told()
         return True
 
@@ -152,6 +164,7 @@ class Debts:
                 case Lost():
                     self.owe("fault", {"code": "agent.lost", "agent": fault.agent})
                     self._record_faults(lambda agent=fault.agent: self._faults.agent_lost(agent))
+        self.settle()
 
     def _record_faults(self, lower: Callable[[], None]) -> None:
         """A disk that refuses this stops everything anyway, so nothing is owed."""

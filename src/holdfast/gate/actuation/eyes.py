@@ -8,9 +8,9 @@ from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.actuation.hands import OperatorWatch
 from holdfast.gate.actuation.intake import Intake
 from holdfast.gate.actuation.jobs import Job, Jobs
-from holdfast.gate.actuation.saga import READ_TIMEOUT_S, Second
+from holdfast.gate.actuation.second import Second
 from holdfast.gate.actuation.snapshot import Snapshots
-from holdfast.gate.alarms.limits import AlarmWatch
+from holdfast.gate.alarms.board import AlarmBoard
 from holdfast.gate.approval.inbox import Inbox
 from holdfast.gate.guard.binds import snapshot_digest
 from holdfast.gate.guard.compile import Compiled
@@ -18,6 +18,7 @@ from holdfast.gate.guard.decide import against_retreat, decide, stands
 from holdfast.ports import Connector
 from holdfast.terms import Decision, Proposal, Reason, Sample, Snapshot, Write
 
+READ_TIMEOUT_S = 5.0
 TEXT_MAX = 300
 
 
@@ -31,7 +32,7 @@ class FreshEyes:
         connectors: Mapping[str, Connector],
         intake: Intake,
         snapshots: Snapshots,
-        alarms: AlarmWatch,
+        alarms: AlarmBoard,
         watch: OperatorWatch,
         jobs: Jobs,
         inbox: Inbox,
@@ -44,8 +45,7 @@ class FreshEyes:
         """What the newest values mean: alarms, and others' hands on a loop. Writes to the record only if there is something."""
         now_ns = self._debts.now_ns()
         good_value = self._intake.live.good_value
-        alarms = tuple(("alarm", alarm) for alarm in self._alarms.step(good_value, now_ns))
-        self._debts.owe_all(alarms, self._watch.step(good_value, now_ns))
+        self._debts.owe_all(self._alarms.step(good_value, now_ns), self._watch.step(good_value, now_ns))
 
     def lost(self, connection: str, why: str) -> None:
         """All its tags are Bad at once."""
@@ -73,7 +73,8 @@ class FreshEyes:
         snapshot = await self._look(job.proposal)
         current = self._jobs.get(job.proposal.id)
         second = decide(job.proposal, job.author, self._compiled, snapshot)
-        signed = tuple(approval.role for approval in self._inbox.signed(job.proposal.id) if approval.yes)
+        asked = job.decision.verdict == "ask"  # of what nobody was asked for nobody has signed
+        signed = tuple(approval.role for approval in self._inbox.signed(job.proposal.id) if approval.yes) if asked else ()
         reason = stands(job.decision, second, signed)
         return self._second(
             snapshot,
@@ -118,7 +119,7 @@ class FreshEyes:
             present=tuple((tag, present[name]) for tag, name in at.items() if name in present),
             wanted=tuple((wire.tag, wire.value) for wire in snapshot.wires),
             reasons=reasons,
-            snapshot=snapshot_digest(snapshot),
+            snapshot=second.snapshot or snapshot_digest(snapshot),
             binds=second.binds,
             roles=second.roles,
         )

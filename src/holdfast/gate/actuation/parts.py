@@ -6,6 +6,7 @@ from random import Random
 
 from holdfast.clock import Clock
 from holdfast.gate.actuation.acts import Acts
+from holdfast.gate.actuation.attend import Attend
 from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.commissioning import Commissioning
 from holdfast.gate.actuation.debts import Debts
@@ -24,7 +25,7 @@ from holdfast.gate.actuation.snapshot import Snapshots
 from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.actuation.taken import OperatorWins
 from holdfast.gate.actuation.watchdog import Watchdog
-from holdfast.gate.alarms.limits import AlarmWatch
+from holdfast.gate.alarms.board import AlarmBoard
 from holdfast.gate.approval.inbox import Inbox
 from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
@@ -82,7 +83,7 @@ class Parts:
         self.tables = {table.id: table for table in tables(self.site)}
         self.live = Live(tuple(self.tables.values()), self.clock)
         self.context = Context(self.site, self.live, self.clock, site_folder)
-        self.alarms = AlarmWatch(self.site.alarms)
+        self.alarms = AlarmBoard(self.site.alarms, self.state, self.clock.now_ns())
 
     def _keep_count(self) -> None:
         """What every decision counts with, kept in the state folder."""
@@ -116,6 +117,7 @@ class Parts:
             watch=self.watch,
             watchdog=self.watchdog,
             faults=self.faults,
+            alarms=self.alarms,
             wins=OperatorWins(compiled=self.compiled, log=self.log, moves=self.moves, jobs=self.jobs, inbox=self.inbox),
             told=self.hearers.tell,
         )
@@ -136,6 +138,7 @@ class Parts:
             told=self.hearers.tell,
             changed=lambda: self.changed(),
         )
+        self.attend = Attend(clock=self.clock, log=self.log, debts=self.debts, board=self.alarms, told=self.hearers.tell)
         self.commissioning = Commissioning(
             compiled=self.compiled,
             clock=self.clock,

@@ -5,7 +5,6 @@ States after ISA-18.2-2016 §5.3: a limit becomes active when the value has been
 alarm stays active and a delay that runs keeps running from where it was.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -72,16 +71,24 @@ class AlarmWatch:
             else:
                 self._since.pop(limit, None)
 
-    def acknowledge(self, tag: str, side: Side) -> Alarm | None:
-        state = self.states.get((tag, side))
-        if state is None or state.acknowledged:
-            return None
-        changed = dataclasses.replace(state, acknowledged=True)
-        if changed.active:
-            self.states[tag, side] = changed
+    def adopt(self, alarms: Sequence[AlarmLimits]) -> tuple[Alarm, ...]:
+        """Other limits from now on; returns the alarms whose limit is gone. One that is active returns by its new threshold."""
+        self._limits = limits_of(alarms)
+        self._since = {limit: since for limit, since in self._since.items() if limit in set(self._limits)}
+        known = {(limit.tag, limit.side) for limit in self._limits}
+        gone = [key for key in self.states if key not in known]
+        return tuple(self.states.pop(key) for key in gone)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        return self._limits
+
+    def put(self, alarm: Alarm) -> None:
+        """What a person's act, or an earlier run, made of an alarm: kept while it is active or waits to be acknowledged."""
+        if alarm.active or not alarm.acknowledged:
+            self.states[alarm.tag, alarm.limit] = alarm
         else:
-            del self.states[tag, side]
-        return changed
+            self.states.pop((alarm.tag, alarm.limit), None)
 
     def _set(self, limit: Limit, value: float, now_ns: int, *, active: bool, acknowledged: bool) -> Alarm:
         alarm = Alarm(
@@ -94,8 +101,5 @@ class AlarmWatch:
             value=value,
             threshold=limit.threshold,
         )
-        if active or not acknowledged:
-            self.states[limit.tag, limit.side] = alarm
-        else:
-            self.states.pop((limit.tag, limit.side), None)
+        self.put(alarm)
         return alarm

@@ -1,0 +1,87 @@
+"""Alarms at the people's door: the list, acknowledge, shelve and unshelve, by whoever is signed in."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from litestar import Response, get, post
+from litestar.exceptions import HTTPException
+from pydantic import TypeAdapter
+
+from holdfast.gate.actuation.attend import AlarmError
+from holdfast.gate.api.messages import Req, json, read
+from holdfast.gate.gatekeeper import Gatekeeper
+from holdfast.gate.identity.names import IdentityError
+from holdfast.gate.identity.people import Person
+from holdfast.terms import Word
+
+
+class Shelve(Word):
+    for_s: float
+    reason: str
+
+
+SHELVE = TypeAdapter(Shelve)
+
+
+class SignedIn(Protocol):
+    """gate/identity/sessions.py."""
+
+    def who(self, token: str) -> Person:
+        """Raises IdentityError."""
+        ...
+
+
+def alarm_handlers(gate: Gatekeeper, sessions: SignedIn) -> list[Any]:
+    """Routes for `people_app`. Any person who is signed in may act; who it was is on record."""
+
+    @get("/v1/alarms")
+    async def alarms(request: Req) -> Response[bytes]:
+        """Those that are not normal; `?all=1` every limit there is. `value` is the newest Good one, else null."""
+        flood, per_10min = gate.alarms.flood(gate.clock.now_ns())
+        units = {tag.name: tag.unit for tag in gate.site.tags}
+        shown = gate.alarms.shown(normal=request.query_params.get("all") == "1")
+        listed = [
+            {**{name: getattr(a, name) for name in a.__dataclass_fields__}, "value": gate.live.good_value(a.tag), "unit": units[a.tag]}
+            for a in shown
+        ]
+        return json({"alarms": listed, "flood": flood, "per_10min": per_10min})
+
+    @post("/v1/alarms/{alarm:str}/acknowledge", status_code=204)
+    async def acknowledge(request: Req) -> None:
+        person = _who(request, sessions)
+        _act(lambda: gate.attend.acknowledge(_id(request), person))
+
+    @post("/v1/alarms/{alarm:str}/shelve", status_code=204)
+    async def shelve(request: Req) -> None:
+        person = _who(request, sessions)
+        wanted = await read(request, SHELVE)
+        _act(lambda: gate.attend.shelve(_id(request), person, wanted.for_s, wanted.reason))
+
+    @post("/v1/alarms/{alarm:str}/unshelve", status_code=204)
+    async def unshelve(request: Req) -> None:
+        person = _who(request, sessions)
+        _act(lambda: gate.attend.unshelve(_id(request), person))
+
+    return [alarms, acknowledge, shelve, unshelve]
+
+
+def _who(request: Req, sessions: SignedIn) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    try:
+        if scheme.lower() == "bearer":
+            return sessions.who(token.strip()).name
+    except IdentityError as error:
+        raise HTTPException(status_code=401, detail=str(error)) from None
+    raise HTTPException(status_code=401, detail="nobody is signed in: send the session's token as Authorization: Bearer")
+
+
+def _id(request: Req) -> str:
+    return str(request.path_params["alarm"])
+
+
+def _act(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except AlarmError as error:
+        status = {"alarm.unknown": 404, "alarm.shelving": 400}.get(error.code, 409)
+        raise HTTPException(status_code=status, detail=str(error)) from None
