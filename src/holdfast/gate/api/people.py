@@ -9,7 +9,6 @@ import json as jsonlib
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.response import Stream
@@ -17,17 +16,17 @@ from pydantic import TypeAdapter
 
 from holdfast.gate.api.cards import card_handlers
 from holdfast.gate.api.commission import commission_handlers
-from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
-from holdfast.gate.approval.inbox import ApprovalError
+from holdfast.gate.api.doorkeeper import Doorkeeper
+from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, read
+from holdfast.gate.api.persons import person_handlers
+from holdfast.gate.api.sessions import session_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
-from holdfast.gate.identity.names import IdentityError
-from holdfast.gate.identity.seal import opened
+from holdfast.gate.identity.agents import Agents
 from holdfast.terms import Autonomy, Record, Word, canonical
 
 EVENTS_WAITING_MAX = 1_000
 RECORDS_MAX = 1_000
 LISTENERS_MAX = 64
-UNLOCKS_AT_ONCE = 2  # each takes tens of MB and a core for a moment
 
 
 class Vote(Word):
@@ -72,18 +71,10 @@ VOTE, STOP, RESUME, AUTONOMY = TypeAdapter(Vote), TypeAdapter(StopPressed), Type
 RESOLVED = TypeAdapter(Resolved)
 
 
-def people_app(gate: Gatekeeper) -> Litestar:
-    unlocks = asyncio.Semaphore(UNLOCKS_AT_ONCE)
-
-    async def unlock(person: str, password: str) -> Ed25519PrivateKey:
-        """The person's key. The slow part runs beside the gate, never in its way."""
-        try:
-            async with unlocks:
-                attempt = gate.people.begin(person)
-                key = await asyncio.to_thread(opened, attempt.seal, password)
-                return gate.people.finish(attempt, key)
-        except IdentityError as error:
-            raise HTTPException(status_code=403, detail=str(error)) from None
+def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
+    """`agents`: those whose tokens people may give out and revoke at this door."""
+    door = Doorkeeper(gate, agents)
+    unlock = door.unlock
 
     @get("/health")
     async def health() -> Response[bytes]:
@@ -109,17 +100,14 @@ def people_app(gate: Gatekeeper) -> Litestar:
     async def approve(request: Req) -> Response[bytes]:
         vote = await read(request, VOTE)
         key = await unlock(vote.person, vote.password)
-        try:
-            signed = gate.acts.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason, shown=vote.shown)
-            return json(signed)
-        except ApprovalError as error:
-            raise HTTPException(status_code=409, detail=str(error)) from None
+        return json(gate.acts.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason, shown=vote.shown))
 
     @post("/v1/stop", status_code=204)
     async def stop(request: Req) -> None:
+        """Whoever can reach it may press it: a session names the person, and one that has ended is no reason not to stop."""
         pressed = await read(request, STOP)
         try:
-            gate.acts.press_stop(pressed.scope, pressed.by)
+            gate.acts.press_stop(pressed.scope, door.named(request) or pressed.by)
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 
@@ -166,6 +154,8 @@ def people_app(gate: Gatekeeper) -> Litestar:
     handlers: list[Any] = [
         *card_handlers(gate),
         *commission_handlers(gate, unlock),
+        *session_handlers(gate, door),
+        *person_handlers(gate, door),
         health,
         status,
         approvals,
@@ -181,7 +171,8 @@ def people_app(gate: Gatekeeper) -> Litestar:
     return Litestar(
         handlers,
         openapi_config=None,
-        exception_handlers={Exception: on_problem},
+        exception_handlers={Exception: door.on_problem},
+        before_request=door.tick,
         request_max_body_size=BODY_BYTES_MAX,
         logging_config=None,
     )

@@ -22,6 +22,7 @@ class AgentChange(Word):
     change: str  # added, revoked
     name: str
     hash: bytes = b""  # SHA-256 of the token given out, so that another put in its place is found
+    by: str = ""  # who did it; "" at the command line of the machine
 
 
 class Agents:
@@ -33,7 +34,7 @@ class Agents:
         self._random = random_bytes
         state.ensure(TABLE)
 
-    def add(self, name: str) -> str:
+    def add(self, name: str, *, by: str = "") -> str:
         """A new token for `name`, 32 random bytes as base64url; an earlier one ends. It is shown only now.
 
         Raises IdentityError for a name that is unfit or looks like another agent's, or too many agents.
@@ -47,7 +48,7 @@ class Agents:
             if len(self.list()) >= AGENTS_MAX:
                 raise IdentityError("identity.full", f"There are {AGENTS_MAX} agents already. Revoke some first.")
             self._state.db.execute("INSERT INTO agent VALUES (?, ?, ?)", (folded(name), name, _hashed(token)))
-            self._log.append("agent", AgentChange(change="added", name=name, hash=_hashed(token)))
+            self._log.append("agent", AgentChange(change="added", name=name, hash=_hashed(token), by=by))
         return token
 
     def verify(self, token: str) -> str | None:
@@ -62,14 +63,14 @@ class Agents:
     def list(self) -> tuple[str, ...]:
         return tuple(name for (name,) in self._state.rows("SELECT name FROM agent ORDER BY fold"))
 
-    def revoke(self, name: str) -> None:
+    def revoke(self, name: str, *, by: str = "") -> None:
         """End the agent's token. Raises IdentityError for one that is not known."""
         known = {folded(agent): agent for agent in self.list()}.get(folded(name))
         if known is None:
             raise IdentityError("identity.unknown", f"There is no agent of the name {name}. `holdfast agents list` shows which there are.")
         with self._state.transaction():
             self._state.db.execute("DELETE FROM agent WHERE fold = ?", (folded(name),))
-            self._log.append("agent", AgentChange(change="revoked", name=known))
+            self._log.append("agent", AgentChange(change="revoked", name=known, by=by))
 
 
 def _hashed(token: str) -> bytes:
