@@ -44,6 +44,7 @@ from holdfast.terms import SECOND_NS
 
 PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
 KEEP_S = 0.1  # of the wall clock: how much of what was seen a power cut may take from history (never from the record)
+FOLD_S = 1.0  # of the wall clock: how long what is on the disk may wait in the write-ahead log
 FRAMES_UNKEPT_MAX = 2_000
 SOCKET_MODE = 0o660
 SOCKET_PATH_BYTES_MAX = 107  # unix(7): sun_path with its closing zero
@@ -180,6 +181,13 @@ async def keep_history(gate: Gatekeeper) -> None:
         await gate.intake.keep_beside()
 
 
+async def fold_log(gate: Gatekeeper) -> None:
+    """Keep the write-ahead log short every FOLD_S, so that no commit has to."""
+    while True:
+        await asyncio.sleep(FOLD_S)
+        await asyncio.to_thread(gate.log.state.fold)
+
+
 async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, ready: str, messages_per_s: float) -> None:
     wake, end = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -189,7 +197,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     link = agents_app(gate, agents, per_s=messages_per_s, burst=BURST_S * messages_per_s)
     doors = Doors({home / "link" / "link.sock": link, home / "gate" / "people.sock": people_app(gate)})
     tasks = [asyncio.create_task(doors.serve()), asyncio.create_task(pulse(gate, wake)), asyncio.create_task(keep_history(gate))]
-    tasks.append(asyncio.create_task(gate.errands.run(gate.clock)))
+    tasks += [asyncio.create_task(fold_log(gate)), asyncio.create_task(gate.errands.run(gate.clock))]
     for connection in gate.site.connections:
         name = connection.name
         tables = [t for t in gate.tables.values() if t.connection == name]
@@ -218,6 +226,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     for connector in gate.connectors.values():
         await connector.close()
     gate.intake.keep()
+    gate.debts.settle(now=True)
     with contextlib.suppress(StateError):  # a full disk must not hide why we end
         gate.checkpoint()
     for task in done - {ended}:

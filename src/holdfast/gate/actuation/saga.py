@@ -7,7 +7,6 @@ whatever comes back: from then on only reads happen, until the device says what 
 import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from holdfast.clock import Clock
 from holdfast.gate.actuation import effect
@@ -16,15 +15,15 @@ from holdfast.gate.actuation.hands import OperatorWatch, Target
 from holdfast.gate.actuation.jobs import Job, Jobs, Step
 from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.outbox import Outbox
+from holdfast.gate.actuation.second import Eyes, Second
 from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.actuation.wire import Wire
 from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.ledger.log import Log
 from holdfast.ports import Connector
 from holdfast.site.model import Envelope, Site
-from holdfast.terms import SECOND_NS, Move, Order, Outcome, Reason, Sample, Word
+from holdfast.terms import SECOND_NS, Move, Order, Outcome, Reason, Sample
 
-READ_TIMEOUT_S = 5.0
 READBACK_TRIES = 10  # reads, never writes
 READBACK_AGAIN_S = 1.0
 UNREADABLE_TRIES = 180  # of a device that is away: a quarter of an hour, then a person is asked
@@ -32,48 +31,7 @@ UNREADABLE_AGAIN_S = 5.0
 EFFECT_MEAN_S = 30.0
 ROUNDS_MAX = 8  # of one advance: a job needs intent, send, read-back and effect
 
-
 _ON_THEIR_WAY = ("intent", "sent", "verified", "retreat", "retreating", "escalated", "indeterminate")
-
-
-class Second(Word):
-    """What the second look said: the setpoints that are there now, and why the decision stands or falls."""
-
-    stands: bool
-    present: tuple[tuple[str, float], ...]
-    wanted: tuple[tuple[str, float], ...]  # as it will be on the wire
-    reasons: tuple[Reason, ...]
-    snapshot: str  # digest
-    binds: str
-    roles: tuple[str, ...]
-
-
-class Eyes(Protocol):
-    """What the saga needs of the gate: fresh reads and a second decision."""
-
-    async def read(self, tags: Sequence[str]) -> Mapping[str, Sample]:
-        """From the devices, now. A tag that can't be read is missing."""
-        ...
-
-    async def decide_again(self, job: Job) -> Second:
-        """Raises StateError where what was seen can't be recorded."""
-        ...
-
-    async def decide_retreat(self, job: Job, sets: tuple[tuple[str, float], ...]) -> Second:
-        """Whether the guard, on fresh reads, has anything against going back but what the decision reserved."""
-        ...
-
-    def mean(self, tag: str, seconds: float) -> float | None:
-        """Of the Good values of the last seconds."""
-        ...
-
-    def consume_approval(self, job: Job, second: Second) -> None:
-        """In the caller's transaction. Raises ApprovalError."""
-        ...
-
-    def void_approval(self, job: Job, why: str) -> None:
-        """What was signed for a job that does not go on serves nobody any more. In the caller's transaction."""
-        ...
 
 
 class Saga:
@@ -274,13 +232,17 @@ class Saga:
     def _verified(self, job: Job, samples: tuple[Sample, ...]) -> None:
         waits = max((effect.due_s(self._envelopes[s.tag]) for s in job.steps), default=0.0)
         outcome = Outcome(proposal=job.proposal.id, result="verified", readback=samples, code="readback.equal")
+        job = job.on("equals", outcome=outcome, due_ns=self._clock.monotonic_ns() + round(waits * SECOND_NS))
         with committing(self._log.state, "verified"):
-            job = self._jobs.put(job.on("equals", outcome=outcome, due_ns=self._clock.monotonic_ns() + round(waits * SECOND_NS)))
+            self._jobs.put(job if waits else job.on("judged"))
             self._record("outcome", job, outcome=outcome)
-            if waits == 0:
-                self._jobs.put(job.on("judged"))
+            self._saw(job.steps, samples)
         for step in job.steps:  # from now on any other value is somebody else's
             self._watch.targets[step.tag] = Target(tag=step.tag, former=step.wanted, wanted=step.wanted, author=job.author)
+
+    def _saw(self, steps: Sequence[Step], samples: Sequence[Sample]) -> None:
+        """A gate that is killed before the next frame must not take its own move for somebody else's. In the caller's transaction."""
+        self._moves.saw({s.tag: s.wanted for s in steps} | {s.tag: float(s.value) for s in samples if isinstance(s.value, float | int)})
 
     # ---- effect ------------------------------------------------------------------------------------------------------
 
@@ -378,6 +340,7 @@ class Saga:
             with committing(self._log.state, "restored"):
                 self._jobs.put(job.on("back"))
                 self._record("restored", job, readback=look.samples)
+                self._saw(job.back, look.samples)
             for step in job.back:
                 self._watch.targets[step.tag] = Target(tag=step.tag, former=step.wanted, wanted=step.wanted, author=job.author)
         elif job.tries < READBACK_TRIES and not look.equal:

@@ -100,7 +100,9 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
 
     @post("/v1/proposals", status_code=200)
     async def proposals(request: Req) -> Response[bytes]:
-        return json(gate.propose(writer(request), await read(request, PROPOSAL)))
+        decision = gate.propose(writer(request), await read(request, PROPOSAL))
+        await asyncio.sleep(0)  # the decision is on the disk: what follows from it may begin while the answer is made
+        return json(decision)
 
     @get("/v1/proposals/{proposal:str}")
     async def progress(request: Req) -> Response[bytes]:

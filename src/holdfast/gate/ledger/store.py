@@ -20,6 +20,9 @@ USER_VERSION = 1
 BUSY_TIMEOUT_MS = 5_000
 RESERVE_BYTES = 4 << 20  # some thousand people's actions, WAL included
 LOCK_TRIES, LOCK_PAUSE_S = 5, 0.02
+# SQLite moves the write-ahead log into the file within a commit once it has so many pages: by itself at 1,000, every some
+# thirty actions, which then wait for it. `fold` does it beside them; this is the bound where nobody calls that.
+LOG_PAGES_MAX = 8_000  # 32 MiB
 FILE, LOCK, RESERVE = "state.db", "state.lock", "reserve"
 
 
@@ -185,6 +188,19 @@ class State:
             return False
         return True
 
+    def fold(self) -> bool:
+        """Move what is committed from the write-ahead log into the file, on a connection of its own: for a thread beside.
+
+        No commit waits for it, and it waits for none. False: the disk refused; then the log grows, and the commit that finds no
+        more room says so.
+        """
+        try:
+            with contextlib.closing(apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)) as db:
+                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error:
+            return False
+        return True
+
     def close(self) -> None:
         """Safe to call twice."""
         self.db.close()
@@ -227,6 +243,7 @@ def _open(path: Path, *, durable: bool) -> apsw.Connection:
                 "state.newer", f"{path}: format {version}, this Holdfast reads {USER_VERSION}. Install the release that wrote it."
             )
         db.pragma("journal_mode", "wal")
+        db.wal_autocheckpoint(LOG_PAGES_MAX)
         db.pragma("synchronous", "full" if durable else "off")
         db.pragma("foreign_keys", True)
         # A damaged page is an error, not a wrong row.

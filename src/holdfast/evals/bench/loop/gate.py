@@ -15,7 +15,7 @@ from typing import Any
 from holdfast.gate import process
 from holdfast.gate.actuation.eyes import FreshEyes
 from holdfast.gate.actuation.jobs import Job
-from holdfast.gate.actuation.saga import Second
+from holdfast.gate.actuation.second import Second
 from holdfast.gate.connectors.mbap import Mbap
 from holdfast.gate.connectors.modbus import Modbus
 from holdfast.gate.gatekeeper import Gatekeeper
@@ -73,8 +73,8 @@ def watch_record(watch: Stopwatch) -> None:
         return append(self, kind, body, **more)
 
     @contextlib.contextmanager
-    def timed_transaction(self: State) -> Generator[None]:
-        with transaction(self):
+    def timed_transaction(self: State, name: str = "") -> Generator[None]:
+        with transaction(self, name):
             yield
         if not self.in_transaction and watch.recorded:
             at_ns = time.monotonic_ns()
