@@ -250,7 +250,8 @@ def kept_by_gate(folder: Path) -> tuple[PathWitness, ...]:
 def behind(folder: Path, size: int, root_at: Callable[[int], bytes], gate: PublicKey) -> Sequence[Behind]:
     """What each witness that the state folder names has seen and the ledger of `size` records doesn't have.
 
-    `root_at(n)` is the ledger's root over its first n records. A witness that can't be read counts as one that has seen more:
+    The gate's own `checkpoints` file is one of them: it shows the loss of a state file's end (a write-ahead log that is gone), though
+    not that of the whole folder. `root_at(n)` is the ledger's root over its first n records. A witness that can't be read counts as one that has seen more:
     what can't be known is not assumed. Never raises for files.
     """
     try:
@@ -258,7 +259,8 @@ def behind(folder: Path, size: int, root_at: Callable[[int], bytes], gate: Publi
     except WitnessError:
         return (Behind(code="ledger.witness_unreadable", witness=str(folder / WITNESSES), witnessed=0, records=size),)
     found: list[Behind] = []
-    for path in (one.path for one in named):
+    own = folder / CHECKPOINTS
+    for path in (*((own,) if own.exists() else ()), *(one.path for one in named)):
         try:
             if not path.exists():
                 raise WitnessError("witness.files", f"{path}: not there")
