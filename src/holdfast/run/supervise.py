@@ -47,6 +47,10 @@ class Home(Word):
     def people(self) -> Path:
         return self.path / "gate" / "people.sock"
 
+    @property
+    def setup_code(self) -> Path:
+        return self.path / "gate" / "setup.code"
+
     def agent(self, name: str) -> Path:
         return self.path / "agents" / name
 
@@ -174,6 +178,17 @@ async def start_agent(home: Home, site_path: Path, loaded: Loaded, name: str, *,
     # A cell's outer process does not hear SIGTERM (unshare --fork), and an agent keeps nothing that needs an end in order.
     env = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": str(home.agent(name).absolute())}
     return await start(f"agent {name}", argv, env=env, log=home.path / "logs" / f"agent-{name}.log", speaks=False, asked=not cell)
+
+
+async def start_console(home: Home, *, listen: str, language: str, tls: tuple[Path, Path] | None = None) -> Child:
+    """The pages for people; its first line has their `address`. With an empty environment and no descriptor of ours. Raises StartError."""
+    secured = () if tls is None else ("--tls-certificate", tls[0].absolute(), "--tls-key", tls[1].absolute())
+    return await start(
+        "the console",
+        python("holdfast.console.process", "--gate", home.people.absolute(), "--listen", listen, "--language", language, *secured),
+        env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+        log=home.path / "logs" / "console.log",
+    )
 
 
 async def keep_agent(make: Callable[[], Any], said: Callable[[str], None], *, clock: Clock | None = None) -> None:

@@ -1,0 +1,117 @@
+"""The console as one web application: its pages, what they share, and the headers that keep the browser at home."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Response, get
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect
+from litestar.response import Stream as Streamed
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from holdfast.clock import Clock
+from holdfast.console.gate import Gate, GateError
+from holdfast.console.house import House
+from holdfast.console.pages import approvals, overview, session
+from holdfast.console.stream import Crowded, Stream
+from holdfast.console.visit import Req, SignInFirst, Visit, Visits
+
+HERE = Path(__file__).parent
+BODY_BYTES_MAX = 1 << 20
+PAGES = (session, overview, approvals)
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+def console_app(socket: Path, clock: Clock, key: bytes, *, language: str, secure: bool) -> Litestar:
+    """`key`: 32 random bytes for the forms' proofs. `secure`: it is served over TLS."""
+    gate = Gate(socket)
+    stream = Stream(gate, clock)
+    house = House(gate, Visits(gate, key, language=language, secure=secure), stream)
+
+    @get("/live")
+    async def live(request: Req) -> Streamed:
+        await house.visit(request)
+        try:
+            return Streamed(stream.watch(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+        except Crowded:
+            raise HTTPException(status_code=503, detail="console.crowded") from None
+
+    @get("/health", include_in_schema=False)
+    async def health() -> dict[str, bool]:
+        return {"ok": True}
+
+    async def end() -> None:
+        await stream.close()
+        await gate.close()
+
+    async def no_page(request: Req, error: Exception) -> Response[Any]:
+        return await _problem(house, request, error)
+
+    routes: list[Any] = [live, health, create_static_files_router(path="/static", directories=[HERE / "static"])]
+    for page in PAGES:
+        routes += page.routes(house)
+    return Litestar(
+        routes,
+        openapi_config=None,
+        exception_handlers={Exception: no_page, HTTPException: no_page},  # type: ignore[dict-item]
+        request_max_body_size=BODY_BYTES_MAX,
+        middleware=[_Sealed],
+        on_shutdown=[end],
+        logging_config=None,
+    )
+
+
+async def _problem(house: House, request: Req, error: Exception) -> Response[Any]:
+    """A page that says what is wrong and what to do; nothing of our inside."""
+    if isinstance(error, SignInFirst):
+        if request.headers.get("hx-request"):
+            return Response("", status_code=200, headers={"hx-redirect": f"/sign-in?to={error.to}"})
+        return Redirect(f"/sign-in?to={error.to}", status_code=303)
+    visit = Visit(language=house.visits.language(request), csrf=house.visits.csrf(""))
+    match error:
+        case GateError():
+            code, what, said = error.status, "away" if error.status == 503 else "refused", str(error)
+        case HTTPException():
+            known = {403: "csrf", 404: "missing", 405: "missing", 413: "large", 503: "crowded"}
+            code, what, said = error.status_code, known.get(error.status_code, "wrong"), ""
+        case _:
+            logging.getLogger(__name__).error("a page could not be served", exc_info=error)
+            code, what, said = 500, "broken", ""
+    return await house.page("problem", visit, request, code=code, what=what, said=said)
+
+
+class _Sealed:
+    """Adds HEADERS to every answer, static files and errors too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                mine = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                there = {name.lower() for name, _ in message["headers"]}
+                if b"cache-control" not in there:
+                    kept = b"no-cache" if str(scope.get("path", "")).startswith("/static/") else b"no-store"
+                    mine.append((b"cache-control", kept))
+                message["headers"] = [*message["headers"], *mine]
+            await send(message)
+
+        await self._app(scope, receive, sealed)

@@ -1,0 +1,110 @@
+"""The console's one way to the gate: the people's API over its Unix socket, with the visitor's own session token."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from holdfast.terms import canonical
+
+TIMEOUT_S = 10.0
+ANSWER_BYTES_MAX = 64 << 20
+LINE_BYTES_MAX = 4 << 20
+CONNECTIONS_MAX = 32
+
+
+class GateError(Exception):
+    """The gate said no (`status` is its own) or can't be reached (503). `code` is for programs, the text for people."""
+
+    def __init__(self, status: int, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class Gate:
+    """`socket`: the people's socket in the gate's folder."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Safe to call twice."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def get(self, path: str, query: Mapping[str, str | int] | None = None, *, token: str = "") -> Any:
+        return _json(await self._ask("GET", path, query, token=token))
+
+    async def post(self, path: str, body: Mapping[str, Any], *, token: str = "", timeout_s: float = TIMEOUT_S) -> Any:
+        """Sent once and never again, whatever happens."""
+        return _json(await self._ask("POST", path, body=canonical(body), token=token, timeout_s=timeout_s))
+
+    async def delete(self, path: str, *, token: str) -> None:
+        await self._ask("DELETE", path, token=token)
+
+    async def content(self, path: str, query: Mapping[str, str | int] | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:
+        return await self._ask("GET", path, query, timeout_s=timeout_s)
+
+    async def lines(self, path: str, query: Mapping[str, str | int] | None = None) -> AsyncIterator[bytes]:
+        """The lines of an event stream, until the gate ends it. Raises GateError."""
+        try:
+            async with self._http().get(f"http://gate{path}", params=query, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+                if answer.status >= 400:
+                    raise _refused(answer.status, await answer.read())
+                async for line in answer.content:
+                    yield line
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
+            raise self._away(error) from error
+
+    def _http(self) -> aiohttp.ClientSession:
+        """Made at the first use: it belongs to the event loop that it is made in."""
+        if self._session is None:
+            connector = aiohttp.UnixConnector(str(self._socket), limit=CONNECTIONS_MAX)
+            self._session = aiohttp.ClientSession(connector=connector, read_bufsize=LINE_BYTES_MAX)
+        return self._session
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        *,
+        body: bytes | None = None,
+        token: str = "",
+        timeout_s: float = TIMEOUT_S,
+    ) -> bytes:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        limit = aiohttp.ClientTimeout(total=timeout_s)
+        try:
+            async with self._http().request(
+                method, f"http://gate{path}", params=query, data=body, headers=headers, timeout=limit
+            ) as answer:
+                content = await answer.content.read(ANSWER_BYTES_MAX)
+                while not answer.content.at_eof() and len(content) < ANSWER_BYTES_MAX:
+                    content += await answer.content.read(ANSWER_BYTES_MAX - len(content))
+                status = answer.status
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise self._away(error) from error
+        if status >= 400:
+            raise _refused(status, content)
+        return content
+
+    def _away(self, error: Exception) -> GateError:
+        return GateError(503, f"no answer from the gate ({type(error).__name__})", "console.away")
+
+
+def _json(content: bytes) -> Any:
+    return json.loads(content) if content else None
+
+
+def _refused(status: int, content: bytes) -> GateError:
+    try:
+        said = json.loads(content)
+    except ValueError:
+        return GateError(status, f"the gate answered {status}")
+    return GateError(status, str(said.get("error") or said.get("message") or f"the gate answered {status}"), str(said.get("code", "")))

@@ -1,0 +1,1 @@
+"""One page, one file: each has `routes()`, and a template of the same name."""

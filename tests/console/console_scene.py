@@ -1,0 +1,159 @@
+"""A plant, a gate and a console as real processes, for tests that look at pages with a real browser."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from holdfast.clock import RealClock
+from holdfast.gate.identity.people import People
+from holdfast.gate.ledger.log import Log
+from holdfast.gate.ledger.store import State
+from holdfast.link import HttpLink
+from holdfast.run.desk import Desk
+from holdfast.run.mill import site_file
+from holdfast.run.supervise import Home, enrol, python
+
+AGENT = "mill-agent"
+PEOPLE = {"li.wei": ("operator",), "zhang.min": ("operator", "process-engineer"), "chen.jie": ("administrator",), "wu.hao": ("auditor",)}
+PASSWORD = "cold-rolled-4-strips"
+READY_S = 30.0
+T = TypeVar("T")
+
+
+class Scene:
+    """`site_edit` changes the demo's site file and policy before anything starts; `people` are added, all with PASSWORD."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        scenario: str = "normal",
+        people: Mapping[str, Sequence[str]] = PEOPLE,
+        site_edit: Callable[[str], str] = lambda text: text,
+        policy_edit: Callable[[str], str] = lambda text: text,
+        language: str = "en",
+    ) -> None:
+        self.home = Home(path=folder / "home")
+        self.site = folder / "site"
+        self.language = language
+        self._scenario = scenario
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self.site.mkdir(parents=True)
+        (self.site / "site.yaml").write_text(site_edit(site_file().read_text()))
+        (self.site / "policy.yaml").write_text(policy_edit(site_file().with_name("policy.yaml").read_text()))
+        self.home.gate.mkdir(parents=True, mode=0o700)
+        enrol(self.home, [AGENT])
+        state = State(self.home.gate)
+        with contextlib.closing(state):
+            known = People(state, Log(state, RealClock()), RealClock(), os.urandom)
+            for name, roles in people.items():
+                known.add(name, list(roles), PASSWORD)
+        self.address = ""
+        self._environ = dict(os.environ)
+
+    def start(self) -> "Scene":
+        plant = self._spawn("plant", "holdfast.sim.serve", "--scenario", self._scenario, "--home", self.site, stdin=subprocess.PIPE)
+        self._environ |= {"HOLDFAST_MILL_URL": str(plant["mill_url"]), "HOLDFAST_COOLING_PORT": str(plant["cooling_port"])}
+        self.start_gate()
+        self.start_console()
+        return self
+
+    def start_gate(self) -> None:
+        self._spawn("gate", "holdfast.gate.process", "--site", self.site / "site.yaml", "--home", self.home.path)
+
+    def start_console(self, listen: str = "127.0.0.1:0") -> None:
+        first = self._spawn(
+            "console", "holdfast.console.process", "--gate", self.home.people, "--listen", listen, "--language", self.language
+        )
+        self.address = str(first["address"])
+
+    def end(self, name: str = "") -> None:
+        """One process, or all of them, in the order that a plant would lose them last."""
+        for one in [name] if name else ["console", "gate", "plant"]:
+            process = self._processes.pop(one, None)
+            if process is None:
+                continue
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def plant(self, line: str) -> Mapping[str, Any]:
+        """A line to the plant's panel (see sim.serve), and its answer."""
+        process = self._processes["plant"]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+
+    def desk(self, what: Callable[[Desk], Awaitable[T]]) -> T:
+        """What the command line would ask of the gate."""
+
+        async def ask() -> T:
+            desk = Desk(self.home.path)
+            try:
+                return await what(desk)
+            finally:
+                await desk.close()
+
+        return _apart(ask)
+
+    def agent(self, what: Callable[[HttpLink], Awaitable[T]]) -> T:
+        """What an agent would say, over the link with its own token."""
+
+        async def ask() -> T:
+            link = HttpLink(f"unix:{self.home.link}", (self.home.agent(AGENT) / "token").read_text())
+            try:
+                return await what(link)
+            finally:
+                await link.close()
+
+        return _apart(ask)
+
+    def until(self, so: Callable[[], T | None], *, within_s: float = READY_S) -> T:
+        """Ask again until it is so: for what another process does in its own time."""
+        deadline = time.monotonic() + within_s
+        while not (found := so()):
+            assert time.monotonic() < deadline, "it did not become so in time"
+            time.sleep(0.05)
+        return found
+
+    def log(self, name: str) -> str:
+        return (self.home.path / "logs" / f"{name}.log").read_text(errors="replace")
+
+    def _spawn(self, name: str, module: str, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> Mapping[str, Any]:
+        log = self.home.path / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                python(module, *arguments), env=self._environ, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        self._processes[name] = process
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, f"{name} did not start: {self.log(name)}"
+        return json.loads(line)
+
+
+def _apart(what: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """In a thread with a loop of its own: the browser's driver has one running in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(what())).result()
+
+
+def fresh_id(what: str) -> str:
+    return f"{what}-{secrets.token_hex(4)}"
