@@ -1,20 +1,24 @@
-"""`holdfast people`: who may answer, in which roles. Goes straight to the state folder, so changes wait until no gate runs there."""
+"""`holdfast people`: who may answer, in which roles. By the running gate, as one of its administrators; else in its folder."""
 
-import contextlib
-import sys
-from collections.abc import Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
-from holdfast.cli.render import Answer, fail, render
+from holdfast.cli.asking import folder_of, gate_runs, new_password_for, told
+from holdfast.cli.render import Answer, render
 
 if TYPE_CHECKING:
     from holdfast.gate.identity.people import People
 
 HomeOption = Annotated[Path, typer.Option(help="The folder that `holdfast run` is given.", envvar="HOLDFAST_HOME")]
 HOME = Path("holdfast-home")
+NameArgument = Annotated[str, typer.Argument(help="The person's name, as it will stand in the record.")]
+RoleOption = Annotated[list[str], typer.Option(help="A role; give it again for each further one.")]
+AsOption = Annotated[str, typer.Option("--as", help="You, an administrator: needed while a gate runs that has any.")]
+FileOption = Annotated[Path | None, typer.Option(help="Read the new password from the first line of a file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
 
 
@@ -22,88 +26,88 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Who may approve and refuse.")
     group.command("add")(add)
     group.command("list")(list_)
+    group.command("roles")(roles)
+    group.command("password")(password)
+    group.command("disable")(disable)
+    group.command("enable")(enable)
     group.command("remove")(remove)
     app.add_typer(group, name="people")
 
 
 def add(
-    name: Annotated[str, typer.Argument(help="The person's name, as it will stand in the record.")],
-    role: Annotated[list[str], typer.Option(help="A role; give it again for each further one.")],
+    name: NameArgument,
+    role: RoleOption,
     home: HomeOption = HOME,
-    password_file: Annotated[Path | None, typer.Option(help="Read the password from the first line of a file.")] = None,
+    password_file: FileOption = None,
+    person: AsOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Add a person, with a password that only this person should know."""
-    password = _password(name, password_file, json=json)
-    with _people(home, json=json) as people:
-        person = people.add(name, role, password)
-    roles = ", ".join(person.roles)
-    data = {"name": person.name, "roles": list(person.roles), "public": person.public.hex()}
-    render(Answer(data=data, title=f"{person.name} can answer as {roles}"), json=json)
+    """Add a person, with a password that only this person should know. The role `administrator` may add others."""
+    new = new_password_for(name, password_file, json=json)
+    if gate_runs(home):
+        told(home, "/v1/people", person, {"name": name, "roles": role, "new_password": new}, json=json)
+    else:
+        with folder_of(home, json=json) as (people, _):
+            people.add(name, role, new)
+    with folder_of(home, json=json, reads=True) as (people, _):
+        added = people.get(name)
+    kept, public = (added.roles, added.public.hex()) if added else ((), "")
+    render(Answer(data={"name": name, "roles": list(kept), "public": public}, title=f"{name} can answer as {', '.join(kept)}"), json=json)
 
 
 def list_(home: HomeOption = HOME, json: JsonOption = False) -> None:
     """Everyone, with roles and public keys."""
-    with _people(home, json=json, must_exist=True, reads=True) as people:
+    with folder_of(home, json=json, must_exist=True, reads=True) as (people, _):
         known = people.list()
     render(
         Answer(
-            data={"people": [{"name": p.name, "roles": list(p.roles), "public": p.public.hex()} for p in known]},
-            columns=("name", "roles", "public key"),
-            rows=tuple((p.name, ", ".join(p.roles), p.public.hex()) for p in known),
+            data={"people": [{"name": p.name, "roles": list(p.roles), "disabled": p.disabled, "public": p.public.hex()} for p in known]},
+            columns=("name", "roles", "", "public key"),
+            rows=tuple((p.name, ", ".join(p.roles), "disabled" if p.disabled else "", p.public.hex()) for p in known),
             lines=() if known else ("nobody yet: `holdfast people add NAME --role operator --home DIR`",),
         ),
         json=json,
     )
 
 
-def remove(name: Annotated[str, typer.Argument(help="The person.")], home: HomeOption = HOME, json: JsonOption = False) -> None:
+def roles(name: NameArgument, role: RoleOption, home: HomeOption = HOME, person: AsOption = "", json: JsonOption = False) -> None:
+    """Give a person these roles, and take all others away."""
+    _change(home, name, "roles", {"roles": role}, lambda people: people.set_roles(name, role), person, json=json)
+    render(Answer(data={"name": name, "roles": role}, title=f"{name} can answer as {', '.join(role)}"), json=json)
+
+
+def password(
+    name: NameArgument, home: HomeOption = HOME, password_file: FileOption = None, person: AsOption = "", json: JsonOption = False
+) -> None:
+    """Give a person a new password: your own with `--as` yourself, a forgotten one as an administrator."""
+    new = new_password_for(name, password_file, json=json)
+    _change(home, name, "password", {"new_password": new}, lambda people: people.set_password(name, new), person, json=json)
+    render(Answer(data={"name": name, "changed": "password"}, title=f"{name} has a new password"), json=json)
+
+
+def disable(name: NameArgument, home: HomeOption = HOME, person: AsOption = "", json: JsonOption = False) -> None:
+    """Take away all rights until `enable`. Name, key and what was signed stay."""
+    _change(home, name, "disable", {}, lambda people: people.set_disabled(name, True), person, json=json)
+    render(Answer(data={"disabled": name}, title=f"{name} can answer no more"), json=json)
+
+
+def enable(name: NameArgument, home: HomeOption = HOME, person: AsOption = "", json: JsonOption = False) -> None:
+    """Give a disabled person the rights back."""
+    _change(home, name, "enable", {}, lambda people: people.set_disabled(name, False), person, json=json)
+    render(Answer(data={"enabled": name}, title=f"{name} can answer again"), json=json)
+
+
+def remove(name: NameArgument, home: HomeOption = HOME, person: AsOption = "", json: JsonOption = False) -> None:
     """End a person's rights. What they signed stays in the record."""
-    with _people(home, json=json, must_exist=True) as people:
-        people.remove(name)
+    _change(home, name, "remove", {}, lambda people: people.remove(name), person, json=json)
     render(Answer(data={"removed": name}, title=f"{name} can answer no more"), json=json)
 
 
-@contextlib.contextmanager
-def _people(home: Path, *, json: bool, must_exist: bool = False, reads: bool = False) -> "Generator[People]":
-    import os
-
-    from holdfast.clock import RealClock
-    from holdfast.gate.identity.names import IdentityError
-    from holdfast.gate.identity.people import People
-    from holdfast.gate.ledger.log import Log
-    from holdfast.gate.ledger.store import FILE, State, StateError
-
-    folder = home / "gate"
-    if must_exist and not (folder / FILE).exists():
-        fail(f"{home}: nothing was ever run here. Give the folder of a run with --home, or add the first person.", json=json)
-    try:
-        with contextlib.closing(State(folder) if not reads else State(folder, exclusive=False, reserve_bytes=0)) as state:
-            clock = RealClock()
-            yield People(state, Log(state, clock), clock, os.urandom)
-    except StateError as error:
-        if error.code == "state.in_use":
-            fail(
-                f"A gate runs with this --home, and it alone keeps the record: end `holdfast run` there, then try again. ({error})",
-                json=json,
-            )
-        fail(str(error), json=json)
-    except IdentityError as error:
-        fail(str(error), json=json)
-
-
-def _password(name: str, file: Path | None, *, json: bool) -> str:
-    if file is None:
-        if not sys.stdin.isatty():
-            if line := sys.stdin.readline().rstrip("\r\n"):
-                return line
-            fail("no password on standard input: run it in a terminal, pipe the password in, or give --password-file FILE", json=json)
-        # On stderr, so that --json leaves nothing but JSON on stdout.
-        return typer.prompt(f"Password for {name}", hide_input=True, confirmation_prompt=True, err=True)
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{file}: can't be read ({error}). Give a UTF-8 file with the password in its first line.", json=json)
-    if not lines:
-        fail(f"{file}: empty. Put the password in its first line.", json=json)
-    return lines[0]
+def _change(
+    home: Path, name: str, what: str, body: dict[str, object], here: "Callable[[People], object]", person: str, *, json: bool
+) -> None:
+    if gate_runs(home):
+        told(home, f"/v1/people/{quote(name, safe='')}/{what}", person, body, json=json)
+        return
+    with folder_of(home, json=json, must_exist=True) as (people, _):
+        here(people)

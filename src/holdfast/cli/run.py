@@ -3,14 +3,13 @@
 import asyncio
 import getpass
 import os
-import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from holdfast.cli.render import NO, Answer, fail, render
+from holdfast.cli.asking import ask, password_of
+from holdfast.cli.render import Answer, fail, render
 from holdfast.cli.showing import place, sentence, verdict_of, wanted_of
 
 Home = Annotated[Path, typer.Option(help="Where the run keeps everything.", envvar="HOLDFAST_HOME")]
@@ -43,10 +42,13 @@ def run(site: Path, home: Home = HOME, json: Json = False) -> None:
 def status(home: Home = HOME, json: Json = False) -> None:
     """What runs, what is stopped and what waits."""
     from holdfast.cli.showing import status_rows
+    from holdfast.gate.identity.setup import code_in
 
-    found = _ask(home, lambda desk: desk.status(), json=json)
+    found = ask(home, lambda desk: desk.status(), json=json)
+    code = code_in(home / "gate")
+    lines = (f"No administrator yet; the code to make the first one: {code}",) if code else ()
     title = f"{found['site']}  {'STOPPED' if found['stopped'] else 'FAULT' if found['fault'] else 'running'}"
-    render(Answer(data=found, title=title, rows=status_rows(found), columns=("", "")), json=json)
+    render(Answer(data=found, title=title, rows=status_rows(found), columns=("", ""), lines=lines), json=json)
 
 
 def stop(
@@ -86,8 +88,8 @@ Person = Annotated[str, typer.Option("--as", help="Your name, as `holdfast peopl
 
 def resume(person: Person, home: Home = HOME, equipment: Annotated[str, typer.Option()] = "*", json: Json = False) -> None:
     """Let writes go on after a stop. Asks for your password."""
-    password = _password(person)
-    _ask(home, lambda desk: desk.resume(equipment, person, password), json=json)
+    password = password_of(person, json=json)
+    ask(home, lambda desk: desk.resume(equipment, person, password), json=json)
     render(Answer(data={"resumed": equipment}, lines=(f"Resumed: {place(equipment)}.",)), json=json)
 
 
@@ -103,14 +105,14 @@ def autonomy(
 
     if level not in AUTONOMIES:
         fail(f"no autonomy {level!r}; there are {', '.join(AUTONOMIES)}", json=json)
-    password = _password(person)
-    _ask(home, lambda desk: desk.autonomy(scope, level, person, password), json=json)
+    password = password_of(person, json=json)
+    ask(home, lambda desk: desk.autonomy(scope, level, person, password), json=json)
     render(Answer(data={"scope": scope, "level": level}, lines=(f"Autonomy of {place(scope)}: {level}.",)), json=json)
 
 
 def approvals_list(home: Home = HOME, json: Json = False) -> None:
     """Decisions that ask for someone."""
-    found = _ask(home, lambda desk: desk.waiting(), json=json)
+    found = ask(home, lambda desk: desk.waiting(), json=json)
     rows = tuple((p["proposal"], p["decision"]["author"], ", ".join(p["decision"]["roles"])) for p in found)
     lines = ("holdfast approvals show ID tells why; approve ID or refuse ID answers.",) if rows else ("Nothing waits.",)
     render(Answer(data={"waiting": found}, columns=("proposal", "from", "asks for"), rows=rows, lines=lines), json=json)
@@ -118,7 +120,7 @@ def approvals_list(home: Home = HOME, json: Json = False) -> None:
 
 def approvals_show(proposal: str, home: Home = HOME, json: Json = False) -> None:
     """One decision with every reason."""
-    found = _ask(home, lambda desk: desk.proposal(proposal), json=json)
+    found = ask(home, lambda desk: desk.proposal(proposal), json=json)
     rows = tuple(("✓" if r["passed"] else "✗", sentence(r)) for r in found["decision"]["reasons"])
     title = f"{proposal}: {wanted_of(found['proposal'])}  [{found['state']}]"
     lines = (verdict_of(found["decision"]), f"the agent's claim: {found['proposal']['reason']}")
@@ -138,20 +140,10 @@ def refuse(proposal: str, person: Person, home: Home = HOME, reason: str = "", j
 def _vote(proposal: str, person: str, home: Path, reason: str, *, yes: bool, json: bool) -> None:
     from holdfast.run.desk import Vote
 
-    vote = Vote(proposal=proposal, person=person, password=_password(person), yes=yes, reason=reason)
-    found = _ask(home, lambda desk: desk.vote(vote), json=json)
+    vote = Vote(proposal=proposal, person=person, password=password_of(person, json=json), yes=yes, reason=reason)
+    found = ask(home, lambda desk: desk.vote(vote), json=json)
     lines = (f"{proposal}: {'approved' if yes else 'refused'} by {person}; now {found['state']}.",)
     render(Answer(data=found, lines=lines), json=json)
-
-
-def _password(person: str) -> str:
-    """From the terminal unseen, else the first line of what is piped in."""
-    if sys.stdin.isatty():
-        return typer.prompt(f"Password of {person}", hide_input=True, err=True)
-    line = sys.stdin.readline().rstrip("\r\n")
-    if not line:
-        fail(f"no password of {person} on standard input: run it in a terminal, or pipe the password in")
-    return line
 
 
 def _user() -> str:
@@ -159,22 +151,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name
         return f"user {os.getuid()}"
-
-
-def _ask(home: Path, what: Callable[[Any], Awaitable[Any]], *, json: bool) -> Any:
-    """Ask the running gate; what it refuses is an answer of no, an absent gate is wrong use."""
-    from holdfast.run.desk import Desk, DeskError
-
-    async def ask() -> Any:
-        desk = Desk(home)
-        try:
-            return await what(desk)
-        finally:
-            await desk.close()
-
-    try:
-        return asyncio.run(ask())
-    except DeskError as error:
-        if error.refused:
-            render(Answer(data={"error": str(error)}, lines=(str(error),), code=NO), json=json)
-        fail(str(error), json=json)

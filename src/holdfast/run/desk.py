@@ -77,6 +77,10 @@ class Desk:
         wanted = {"proposal": proposal, "result": result, "person": person, "password": password, "reason": reason}
         return await self._ask("POST", "/v1/resolve", wanted)
 
+    async def act(self, path: str, body: Mapping[str, Any]) -> Any:
+        """An administrator's act on who there is; `body` names who acts and has the password."""
+        return await self._ask("POST", path, body)
+
     async def commissioning(self, loop: str) -> Mapping[str, Any]:
         """How far a loop is commissioned: its rungs, what is being checked, and its matrix."""
         return await self._ask("GET", f"/v1/commission?loop={quote(loop, safe='')}")

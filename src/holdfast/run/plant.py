@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from holdfast.gate.identity.setup import code_in
 from holdfast.gate.ledger.store import StateError
 from holdfast.run.isolate import available
 from holdfast.run.newsreel import tell
@@ -46,6 +47,8 @@ def _greet(loaded: Loaded, where: Home, home: Path, said: Callable[[str], None])
     names = ", ".join(agent.name for agent in loaded.site.agents) or "none"
     said(f"{loaded.site.name}: configuration {loaded.digest[:12]}, home {where.path}")
     said(f"agents: {names}; {'NOT ISOLATED: ' + why if why else 'each in a cell of its own'}")
+    if code := code_in(where.gate):
+        said(f"no administrator yet; the code to make the first one: {code}")
     said(f"look: holdfast status --home {home}    stop all writes: holdfast stop --home {home}    end: Ctrl-C")
 
 
