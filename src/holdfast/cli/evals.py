@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from holdfast.evals.suites import Figures, Kind
 
 SEED = 1
-N_HELP = "How many cases or rounds; without it, the number the published figure is made with."
+N_HELP = "How many cases, rounds or kills; without it, the number the published figure is made with."
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def eval_(
     name: Annotated[str, typer.Argument(help="Which suite; a wrong name lists them.")],
     data: Annotated[Path | None, typer.Option(help="Where the suite's data lies.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random in it.")] = SEED,
-    n: Annotated[int | None, typer.Option(help=N_HELP, min=1)] = None,
+    n: Annotated[int | None, typer.Option("--n", "--kills", help=N_HELP, min=1)] = None,
     classes: Annotated[str, typer.Option(help="Only these classes of cases, by commas; a wrong name lists them.")] = "",
     mutants: Annotated[bool, typer.Option("--mutants", help="Also break what is tested, piece by piece: the suite must notice.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write: one JSON line a case, with `id` and `answer`.")] = None,

@@ -14,50 +14,72 @@ from pathlib import Path
 import apsw
 
 from holdfast.sim.modbus_server import HEADER, Connection, ModbusServer
+from holdfast.terms import Word
 
-A_SP, A_NOW, A_PV, B_SP, B_NOW, B_PV, PERMIT = range(7)
-REGISTERS = 8
+A_SP, A_NOW, A_PV, B_SP, B_NOW, B_PV, PERMIT, C_SP, C_NOW, C_PV = range(10)
 START, STEADY, WRONG = 2_000, 5_000, 50_000
 OF = {A_SP: "stand/a_sp", B_SP: "stand/b_sp"}
 LOOKED_BACK_MAX = 200  # records: an intent is among the last of them
 LATE_S, TOO_LATE_S = 0.03, 0.12  # within and beyond the time limit that the suite gives a write
-SOUND = ("",) * 4
-ANSWERS = ("mute", "late", "too late", "twice", "stale answers", "cuts", "refuses", "deaf")
-FAULTS = (*SOUND, *ANSWERS, "lies", "wrong", "no way back", "flickers")
-"""What the device does wrong, of equal weight; "" is nothing. See docs/design/crash.md."""
+REFUSED = bytes((0x86, 3))  # exception: illegal data value
+HALF_BYTES = 5  # of an answer, before the connection is cut
+CONNECTION = ("", "mute", "late", "too late", "twice", "lies", "half", "stale answers", "cuts", "refuses", "deaf")
+PROCESS = ("", "", "", "wrong", "no way back", "flickers", "operator")
+"""What the device does wrong with a write, and what the process behind it does; see docs/design/crash.md. "" is nothing."""
+OPERATOR_EVERY = 25  # reads, between two moves of the operator
+OPERATOR_STEP = 300  # counts
+
+
+class Faults(Word):
+    """Of the connection and of the process, as the file `fault` tells them."""
+
+    connection: str = ""
+    process: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.connection}+{self.process}"
+
+
+def faults_of(text: str) -> Faults:
+    connection, _, process = text.partition("+")
+    return Faults(connection=connection, process=process)
 
 
 class Device:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.words = [START, START, STEADY, START, START, STEADY, 1, 0]
+        self.words = [START, START, STEADY, START, START, STEADY, 1, START, START, STEADY]
+        self.former: dict[int, int] = {}  # by address, what the last write replaced
         self.gate_file = folder / "gate" / "state.db"
         self._log = os.open(folder / "device.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._count = 0
 
-    def fault(self) -> str:
-        return (self.folder / "fault").read_text()
+    def faults(self) -> Faults:
+        return faults_of((self.folder / "fault").read_text())
 
     def read(self) -> Sequence[int]:
         self._count += 1
-        fault, words = self.fault(), list(self.words)
-        words[A_PV] = words[B_PV] = (WRONG if fault in ("wrong", "no way back") else STEADY) + self._count % 3
-        if fault == "flickers":
+        faults = self.faults()
+        if faults.process == "operator" and self._count % OPERATOR_EVERY == 0:
+            self.words[A_SP] = self.words[A_NOW] = START + (self.words[A_NOW] + OPERATOR_STEP) % 20_000
+        words = list(self.words)
+        words[A_PV] = words[B_PV] = (WRONG if faults.process in ("wrong", "no way back") else STEADY) + self._count % 3
+        if faults.process == "flickers":
             words[PERMIT] = self._count % 2
-        if fault == "lies":
+        if faults.connection == "lies":
             words[A_NOW] += 700
             words[B_NOW] += 700
         return words
 
     def received(self, address: int, word: int) -> None:
-        self._say({"tag": OF.get(address, str(address)), "word": word, "known": self._intended(address, word), "fault": self.fault()})
+        told = {"tag": OF.get(address, str(address)), "word": word, "known": self._intended(address, word), "fault": self.faults().text}
+        os.write(self._log, json.dumps(told).encode() + b"\n")
 
     def apply(self, address: int, word: int) -> None:
         if address in OF:
+            self.former[address] = self.words[address + 1]
             self.words[address] = self.words[address + 1] = word
-
-    def _say(self, what: dict[str, object]) -> None:
-        os.write(self._log, json.dumps(what).encode() + b"\n")
 
     def _intended(self, address: int, word: int) -> bool:
         """Whether a committed intent (or retreat) to just this lies in the gate's file now."""
@@ -112,7 +134,11 @@ class _Faulty(Connection):
             device.apply(address, word)
             self._reply(transaction, unit, pdu)
 
-        match device.fault():
+        faults = device.faults()
+        if faults.process == "no way back" and word == device.former.get(address):
+            self._reply(transaction, unit, REFUSED)
+            return
+        match faults.connection:
             case "mute":
                 device.apply(address, word)
             case "late":
@@ -127,15 +153,22 @@ class _Faulty(Connection):
                 done()
             case "deaf":
                 self._reply(transaction, unit, pdu)
-            case "no way back" if word > device.words[address]:  # what is wanted rises, so only a retreat is less
-                done()
-            case "refuses" | "no way back":
-                self._reply(transaction, unit, bytes((pdu[0] | 0x80, 3)))
+            case "refuses":
+                self._reply(transaction, unit, REFUSED)
+            case "half":
+                device.apply(address, word)
+                self._cut(HEADER.pack(transaction, 0, len(pdu) + 1, unit)[:HALF_BYTES])
             case "cuts":
                 device.apply(address, word)
-                self.abort()
+                self._cut(b"")
             case _:
                 done()
+
+    def _cut(self, last: bytes) -> None:
+        if self._transport is not None:
+            if last:
+                self._transport.write(last)
+            self._transport.close()
 
 
 class FaultyServer(ModbusServer):

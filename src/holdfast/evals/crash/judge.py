@@ -27,38 +27,52 @@ class Life(Word):
     decidable: int  # of them those where the read-back could have told
     unfinished: int  # actions that neither ended nor wait for a person
     retreats: int
+    orders: int  # delivered
+    lost_answers: int  # told to a person or an agent as done, and not on record; or alive again after a restore
     faults: tuple[str, ...] = ()  # told one by one, at most FAULTS_MAX
 
 
 FAULTS_MAX = 10
 
 
-def judge(folder: Path, signed: Sequence[str], reused: Sequence[str]) -> Life:
-    """`signed`: proposals whose approval was answered as recorded. `reused`: those found usable again after a restart."""
+def judge(folder: Path, heard: Mapping[str, Sequence[str]]) -> Life:
+    """`heard`: what lives told before they were killed, by its first word.
+
+    signed: proposals whose approval was answered as recorded; reused: those found usable again after a restart; found: findings that
+    were taken; activated: digests; stopped, commissioned, activated: one each; torn, revived: faults that a life itself saw.
+    """
     db = apsw.Connection(str(folder / "gate" / "state.db"))
     try:
         records = [json.loads(bytes(row[0])) for row in db.execute("SELECT bytes FROM leaf ORDER BY seq")]  # type: ignore[arg-type]
-        moves = Counter((str(t), round(float(str(a)) * 100)) for t, a in db.execute("SELECT tag, after FROM moves WHERE ours"))
+        moves = Counter(
+            (str(t), round(float(str(a)) * 100)) for t, a in db.execute("SELECT tag, after FROM moves WHERE ours AND NOT shadow")
+        )
         jobs = {str(p): str(s) for p, s in db.execute("SELECT proposal, state FROM job")}
     finally:
         db.close()
-    got = [json.loads(line) for line in (folder / "device.log").read_text().splitlines()] if (folder / "device.log").exists() else []
+    got = _lines(folder / "device.log")
+    orders = Counter(
+        line["key"] for line in (*_lines(folder / "gate/outbox/logbook.jsonl"), *_lines(folder / "gate/outbox/shut/orders.jsonl"))
+    )
     by: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
         by.setdefault(record["kind"], []).append(record)
     wanted = Counter(_steps([*by.get("intent", ()), *by.get("retreat", ())]))
     arrived = Counter((one["tag"], one["word"]) for one in got)
     duplicates = [f"{key}: {n} requests, {wanted[key]} intents" for key, n in arrived.items() if n > max(wanted[key], 1)]
+    duplicates += [f"order {key}: delivered {n} times" for key, n in orders.items() if n > 1]
     decided = {r["body"]["proposal"]["id"] for r in by.get("decision", ())}
     unrecorded = [f"{one['tag']} {one['word']}" for one in got if not one["known"] or wanted[one["tag"], one["word"]] == 0]
     unrecorded += [r["body"]["proposal"] for r in by.get("intent", ()) if r["body"]["proposal"] not in decided]
-    lost = [*_lost(by, signed), *reused]
+    unrecorded += [f"{p} is a call and was not refused" for p in _calls(by) if jobs.get(p) != "refused"]
+    lost = [*_lost(by, heard.get("signed", ())), *(f"{p}: usable again" for p in heard.get("reused", ()))]
+    unanswered = [*_unanswered(by, heard, orders)]
     refunded = [f"{key}" for key, n in wanted.items() if moves[key] < n]
     unclear = [r for r in by.get("outcome", ()) if r["body"]["outcome"]["result"] == "indeterminate"]
     decidable = [r["body"]["proposal"] for r in unclear if _could_tell(r, by)]
     ended = ("refused", "shadow", "expired", "voided", "failed", "restored", "done", "indeterminate", "escalated")
     unfinished = [f"{p}: {s}" for p, s in jobs.items() if s not in ended]
-    told = (*duplicates, *unrecorded, *lost, *refunded, *decidable, *unfinished)
+    told = (*duplicates, *unrecorded, *lost, *refunded, *decidable, *unanswered, *unfinished)
     return Life(
         writes=len(got),
         duplicate_writes=len(duplicates),
@@ -70,8 +84,43 @@ def judge(folder: Path, signed: Sequence[str], reused: Sequence[str]) -> Life:
         decidable=len(decidable),
         unfinished=len(unfinished),
         retreats=len(by.get("retreat", ())),
+        orders=len(orders),
+        lost_answers=len(unanswered),
         faults=told[:FAULTS_MAX],
     )
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """A line that a kill cut short is none."""
+    found: list[dict[str, Any]] = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def _calls(by: Mapping[str, list[Mapping[str, Any]]]) -> Iterable[str]:
+    for record in by.get("decision", ()):
+        if record["body"]["proposal"]["action"].get("kind") == "call":
+            yield record["body"]["proposal"]["id"]
+
+
+def _unanswered(by: Mapping[str, list[Mapping[str, Any]]], heard: Mapping[str, Sequence[str]], orders: Counter[str]) -> Iterable[str]:
+    """What somebody was told and the record does not have."""
+    findings = {r["body"]["finding"]["id"] for r in by.get("finding", ())}
+    activated = {r["body"]["digest"] for r in by.get("activated", ())}
+    yield from (f"finding {f}: taken, not recorded" for f in heard.get("found", ()) if f not in findings)
+    yield from (f"configuration {d}: activated, not recorded" for d in heard.get("activated", ()) if d not in activated)
+    signed = [r for r in by.get("commission", ()) if r["body"]["act"] == "sign"]
+    for what, records in (("stopped", by.get("stop", ())), ("commissioned", signed), ("shelved", by.get("alarm.shelved", ()))):
+        if len(heard.get(what, ())) > len(records):
+            yield f"{what} {len(heard[what])} times, {len(records)} records"
+    delivered = {r["body"]["key"] for r in by.get("delivery", ()) if r["body"]["result"] == "delivered"}
+    yield from (f"order {key}: delivered, and not at its target" for key in delivered if key not in orders)
+    for what in ("torn", "revived"):
+        yield from (f"{what} {line}" for line in heard.get(what, ()))
 
 
 def _steps(records: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import select
@@ -19,66 +20,77 @@ from typing import Any, NoReturn
 from holdfast.evals.crash import device as plant
 from holdfast.evals.crash.judge import Life as Verdict
 from holdfast.evals.crash.judge import judge
+from holdfast.evals.crash.scenes import CROSSED, Aim, aims, any_faults, in_order, schedule
 from holdfast.evals.suites import Figures, Options
 
 KILLS = 3_000
-A_FOLDER = 20  # lives of one folder, before it is judged
+A_FOLDER = 25  # lives of one folder, before it is judged
 AT_ONCE = 2  # processes
-LIFE_S_MAX = 0.3  # of one that waits for its failpoint
+LIFE_S_MAX = 1.2  # of one that waits for its failpoint
 RANDOM_S_MAX = 0.12  # after it is ready
-START_S_MAX = 0.15  # after it was forked
+START_S_MAX = 0.1  # after it was forked
 READY_S_MAX = 5.0
 SETTLE_S_MAX = 20.0
-ARMED_SHARE = 0.5  # of lives end at a failpoint, where they reach it; the rest at any moment
-EARLY_SHARE = 0.2  # of the rest: while they start and reconcile
-NTHS = (1, 1, 2, 3)
-SUITS = {  # what the device must do wrong for some failpoints to be reached
-    "retreat": ("wrong", "no way back"),
-    "restore": ("wrong", "no way back"),
-    "restored": ("wrong",),
-    "escalated": ("no way back",),
-    "outcome": ("deaf", "refuses", "lies"),
-    "fell": ("flickers",),
-    "effect": ("",),
-    "verified": ("",),
-}
-STARTING = ("reconciled", "resolved", "escalated", "restored")  # reached once a life, if at all
-RARE_SHARE = 0.5  # of armed lives go to the failpoint that was reached least
+AIMED_SHARE = 0.7  # of lives end at a failpoint; the rest at any moment
+EARLY_SHARE = 0.25  # of the rest: while they start and reconcile
+ANYTHING = "anything"  # what a life does that is killed at a random moment
+CUT_STARTS = 20  # gates started on a cut log, in a run of less than KILLS
+TRIES_MAX = 3  # lives for one aim; those that miss it are kills at random
 
 
 @dataclass
 class Tally:
-    kills: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)  # by what they were meant for: a place, "early" or "random"
+    crossed: Counter[tuple[str, str]] = field(default_factory=Counter)  # by place and fault of the connection
     verdicts: list[Verdict] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     unverified: int = 0
     stuck: int = 0
+    unnamed: set[str] = field(default_factory=set[str])
 
     def add(self, other: "Tally") -> None:
         self.kills += other.kills
+        self.crossed += other.crossed
         self.verdicts += other.verdicts
         self.faults += other.faults
         self.unverified += other.unverified
         self.stuck += other.stuck
+        self.unnamed |= other.unnamed
 
 
 def killed(options: Options) -> Figures:
     """All figures. The WAL of one recorded run is cut at every frame beside it."""
-    from holdfast.evals.crash.cuts import cut_everywhere
+    from holdfast.evals.crash.cuts import STARTS_MAX, cut_everywhere
 
     wanted, began_s = options.n or KILLS, time.monotonic()
     tally = Tally()
+    aimed = schedule(wanted, options.seed, AIMED_SHARE)
     firsts = range(0, wanted, A_FOLDER)
     with ProcessPoolExecutor(min(AT_ONCE, len(firsts)), mp_context=multiprocessing.get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(part, options.seed, n, min(A_FOLDER, wanted - n)) for n in firsts]):
+        cut = pool.submit(cut_everywhere, options.seed, CUT_STARTS if wanted < KILLS else STARTS_MAX)
+        for done in as_completed([pool.submit(part, options.seed, n, aimed[n : n + A_FOLDER]) for n in firsts]):
             tally.add(done.result())
             options.progress(tally.kills.total() / wanted, f"{tally.kills.total()} kills")
-        took_s = time.monotonic() - began_s
-        cuts = pool.submit(cut_everywhere, options.seed).result()
+        took_s, cuts = time.monotonic() - began_s, cut.result()
     figures: dict[str, Any] = {**figures_of(tally, took_s), "wal": cuts.plain}
-    zeros = ("duplicate_writes", "lost_approvals", "unrecorded_writes", "refunded", "indeterminate_where_readback_could_decide")
-    good = not any(figures[name] for name in (*zeros, "unfinished", "ledgers_unverified", "stuck")) and figures["kills"] >= wanted
+    good = not any(figures[name] for name in ZEROS) and figures["kills"] >= wanted
+    if wanted >= KILLS:
+        good = good and not figures["failpoints_not_reached"] and not figures["crossed_not_reached"]
     return Figures(name="crash", seed=options.seed, figures=figures, pass_=good and not cuts.faults)
+
+
+ZEROS = (
+    "duplicate_writes",
+    "lost_approvals",
+    "unrecorded_writes",
+    "refunded",
+    "indeterminate_decidable",
+    "unfinished",
+    "ledgers_unverified",
+    "stuck",
+    "lost_answers",
+    "commits_without_failpoint",
+)
 
 
 def figures_of(tally: Tally, took_s: float) -> dict[str, Any]:
@@ -87,40 +99,64 @@ def figures_of(tally: Tally, took_s: float) -> dict[str, Any]:
     def total(name: str) -> int:
         return sum(getattr(v, name) for v in tally.verdicts)
 
+    every = aims()
     return {
         "kills": tally.kills.total(),
-        "kills_at_random": tally.kills["random"] + tally.kills["early"],
-        "failpoints_reached": len([n for n in NAMES if tally.kills[n]]),
-        "failpoints": len(NAMES),
-        "failpoints_not_reached": [n for n in NAMES if not tally.kills[n]],
-        "writes": total("writes"),
         "duplicate_writes": total("duplicate_writes"),
-        "approvals": total("approvals"),
         "lost_approvals": total("lost_approvals"),
         "unrecorded_writes": total("unrecorded_writes"),
-        "refunded": total("refunded"),
         "indeterminate": total("indeterminate"),
-        "indeterminate_where_readback_could_decide": total("decidable"),
+        "indeterminate_undecidable": total("indeterminate") - total("decidable"),
+        "indeterminate_decidable": total("decidable"),
+        "kills_at_random": tally.kills["random"] + tally.kills["early"],
+        "failpoints": len(NAMES),
+        "failpoints_reached": len([n for n in NAMES if tally.kills[n]]),
+        "failpoints_not_reached": [n for n in NAMES if not tally.kills[n]],
+        "crossed": len(every),
+        "crossed_reached": len([a for a in every if tally.crossed[a.place, a.connection]]),
+        "crossed_not_reached": len([a for a in every if not tally.crossed[a.place, a.connection]]),
+        "writes": total("writes"),
+        "approvals": total("approvals"),
+        "refunded": total("refunded"),
         "retreats": total("retreats"),
+        "orders": total("orders"),
+        "lost_answers": total("lost_answers"),
         "unfinished": total("unfinished"),
         "ledgers_unverified": tally.unverified,
         "stuck": tally.stuck,
+        "commits_without_failpoint": len(tally.unnamed),
         "faults": {name or "none": n for name, n in sorted(tally.faults.items())},
-        "told": [line for v in tally.verdicts for line in v.faults][:20],
+        "told": [*sorted(tally.unnamed), *(line for v in tally.verdicts for line in v.faults)][:20],
         "kills_per_s": round(tally.kills.total() / took_s, 2),
+        "kills_at": {name: _row(tally, name) for name in NAMES},
     }
 
 
-def part(seed: int, first: int, count: int) -> Tally:
-    """One folder with `count` kills, run to its end and judged. In a process without threads: it forks."""
+def _row(tally: Tally, place: str) -> str:
+    """How many kills at a place, by fault of the connection."""
+    return ", ".join(f"{fault or 'no fault'} {n}" for fault in CROSSED if (n := tally.crossed[place, fault])) or "never"
+
+
+def part(seed: int, first: int, aimed: tuple[Aim | None, ...]) -> Tally:
+    """One folder, killed as often as there are aims, run to its end and judged. In a process without threads: it forks."""
     with tempfile.TemporaryDirectory(prefix="holdfast-crash-") as name:
         folder, tally = Path(name), Tally()
         with served(folder) as port:
             zygote = Zygote(folder, port, Random(f"{seed}/{first}"), tally)
-            while zygote.killed < count:
-                zygote.kill_one()
+            left = [(aim, TRIES_MAX) for aim in in_order(aim for aim in aimed if aim is not None)]
+            at_random = len(aimed) - len(left)
+            while zygote.killed < len(aimed):
+                # A miss takes the place of a kill at random, so that there are as many kills as were wanted.
+                aim, tries = left.pop(0) if left and (at_random <= 0 or zygote.random.random() < AIMED_SHARE) else (None, 0)
+                hit = zygote.kill_one(aim)
+                if aim is None:
+                    at_random -= 1
+                elif not hit and tries > 1:
+                    left.append((aim, tries - 1))
+                    at_random -= 1
             zygote.finish()
-        tally.verdicts.append(judge(folder, zygote.signed, zygote.reused))
+        tally.verdicts.append(judge(folder, zygote.heard))
+        tally.unnamed |= set(zygote.heard.get("unnamed", ()))
         tally.unverified += not _verifies(folder / "gate")
         return tally
 
@@ -129,7 +165,7 @@ def part(seed: int, first: int, count: int) -> Tally:
 def served(folder: Path) -> Generator[int]:
     """The device in a process of its own, which no kill of a gate touches; its port."""
     (folder / "gate").mkdir()
-    (folder / "fault").write_text("")
+    (folder / "fault").write_text(plant.Faults().text)
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
@@ -157,69 +193,70 @@ def _child(does: Any) -> NoReturn:
 
 
 class Zygote:
+    """Has everything loaded and read, and forks a gate a life."""
+
     def __init__(self, folder: Path, port: int, random: Random, tally: Tally) -> None:
         from holdfast.evals.crash import life
+        from holdfast.language import say
         from holdfast.site.load import load
 
         loaded = load(Path(__file__).with_name("site.yaml"))
         assert loaded.site is not None  # noqa: S101 - the suite's own
+        say("approval.missing", {}, "en")  # reads all words, which every life would read for itself
         self._site, self._life = loaded.site, life
         self.folder, self.port, self.random, self.tally = folder, port, random, tally
         self.epoch_ns = time.time_ns()
         self.killed = 0
         self.number = 1
-        self.tried: Counter[str] = Counter()
-        self.signed: list[str] = []
-        self.reused: list[str] = []
+        self.heard: dict[str, list[str]] = {}  # what lives told, by its first word
+        gc.collect()
+        gc.freeze()  # a collection in a child would copy every page
 
-    def kill_one(self) -> None:
-        from holdfast.gate.actuation.failpoints import NAMES
-
-        fault, armed, name = self.random.choice(plant.FAULTS), "", self.random.choice(NAMES)
-        if self.random.random() < ARMED_SHARE:
-            if self.random.random() < RARE_SHARE:
-                name = min(self.random.sample(NAMES, len(NAMES)), key=lambda n: self.tried[n])
-            self.tried[name] += 1
-            fault = self.random.choice(SUITS.get(name.partition(":")[0], (fault,)))
-            nth = 1 if name.startswith(STARTING) else self.random.choice(NTHS)
-            armed = f"{name}={'raise' if self.random.random() < 0.1 else 'kill'}:{nth}"
-        (self.folder / "fault").write_text(fault)
-        self.tally.faults[fault] += 1
-        early = not armed and self.random.random() < EARLY_SHARE
-        child, said = self.fork(armed, to_the_end=False)
-        wait_s = LIFE_S_MAX if armed else self.random.random() * (START_S_MAX if early else RANDOM_S_MAX)
+    def kill_one(self, aim: Aim | None) -> bool:
+        """One life; whether it ended where it was meant to."""
+        faults = aim.faults(self.random) if aim else any_faults(self.random)
+        armed = f"{aim.place}=kill:{self.random.choice(aim.scene().nths)}" if aim else ""
+        (self.folder / "fault").write_text(faults.text)
+        self.tally.faults[faults.connection] += 1
+        early = aim is None and self.random.random() < EARLY_SHARE
+        child, said = self.fork(armed, aim.scene().act if aim else ANYTHING, to_the_end=False)
+        wait_s = LIFE_S_MAX if aim else self.random.random() * (START_S_MAX if early else RANDOM_S_MAX)
         ended = self.listen(child, said, wait_s, from_start=early)
+        hit = aim is not None and ended is not None and os.WIFSIGNALED(ended)
         if ended is None:
             os.kill(child, signal.SIGKILL)
             _, ended = os.waitpid(child, 0)
-            armed = ""
-        self._drain(said)
-        if os.WIFSIGNALED(ended) or os.WEXITSTATUS(ended) == 3:
-            self.tally.kills[name if armed else "early" if early else "random"] += 1
-        else:  # a life that ended by itself has a defect
-            self.tally.stuck += 1
+        self.drain(said)
+        if not os.WIFSIGNALED(ended):
+            self.tally.stuck += 1  # a life that ended by itself has a defect
+        elif hit and aim is not None:
+            self.tally.kills[aim.place] += 1
+            self.tally.crossed[aim.place, aim.connection] += 1
+        else:
+            self.tally.kills["early" if early else "random"] += 1
         self.killed += 1
+        return hit
 
     def finish(self) -> None:
         """A last life with a sound device, until everything that is open waits for a person."""
-        (self.folder / "fault").write_text("")
-        child, said = self.fork("", to_the_end=True)
+        (self.folder / "fault").write_text(plant.Faults().text)
+        child, said = self.fork("", ANYTHING, to_the_end=True)
         ended = self.listen(child, said, SETTLE_S_MAX, from_start=True)
         if ended is None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-        self._drain(said)
+        self.drain(said)
         self.tally.stuck += ended != 0
 
-    def fork(self, armed: str, *, to_the_end: bool) -> tuple[int, int]:
+    def fork(self, armed: str, act: str, *, to_the_end: bool) -> tuple[int, int]:
         ours, theirs = os.pipe()
         random, first = Random(self.random.random()), self.number
-        self.number += self._life.PROPOSALS
+        self.number += self._life.NUMBERS
         child = os.fork()
         if child == 0:
             os.close(ours)
             made = self._life.Life(self._site, self.folder, self.port, self.epoch_ns, random, theirs)
-            _child(lambda: self._life.live(made, first, armed, to_the_end=to_the_end))
+            _child(lambda: self._life.live(made, first, act, armed, to_the_end=to_the_end))
         os.close(theirs)
         return child, ours
 
@@ -239,7 +276,7 @@ class Zygote:
                 ready, until_s = True, time.monotonic() + wait_s
         return None
 
-    def _drain(self, said: int) -> None:
+    def drain(self, said: int) -> None:
         while data := os.read(said, 65_536):
             self._hear(data)
         os.close(said)
@@ -247,7 +284,7 @@ class Zygote:
     def _hear(self, data: bytes) -> None:
         for line in data.decode().splitlines():
             what, _, proposal = line.partition(" ")
-            {"signed": self.signed, "reused": self.reused}.get(what, []).append(proposal)
+            self.heard.setdefault(what, []).append(proposal)
 
 
 def _verifies(folder: Path) -> bool:

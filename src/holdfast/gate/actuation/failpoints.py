@@ -43,6 +43,7 @@ OTHERS = (
     "acts.set_autonomy",
     "agents.add",
     "agents.revoke",
+    "attend.do",
     "checkpoint.sign",
     "commissioning.set_back_what_changed",
     "commissioning.sign",

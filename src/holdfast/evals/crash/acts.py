@@ -1,0 +1,246 @@
+"""What an agent, an operator and an administrator do in one life of a gate, as fast as they are answered."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from random import Random
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from holdfast.clock import ScaledClock
+from holdfast.gate.actuation.commissioning import CommissionError
+from holdfast.gate.actuation.rungs import Signed
+from holdfast.gate.actuation.transitions import WAIT_FOR_PERSON
+from holdfast.gate.alarms.board import alarm_id
+from holdfast.gate.approval.inbox import ApprovalError
+from holdfast.gate.gatekeeper import Gatekeeper
+from holdfast.gate.identity.agents import Agents
+from holdfast.gate.identity.people import IdentityError
+from holdfast.gate.identity.seal import opened
+from holdfast.terms import SECOND_NS, Call, Finding, Order, Proposal, Write, canonical
+
+PASSWORD, PERSON, AGENT = "brass kettle orchard", "ann", "ann-agent"
+ANOTHER, ANOTHER_AGENT = "bert", "second"
+A, B, C = "stand/a_sp", "stand/b_sp", "stand/c.sp"
+LOOP, SCOPE, ALARMED = "stand/c", "stand", "stand/a_pv"
+PAUSE_S = 0.012
+WAIT_S_MAX, LOOK_S = 0.5, 0.002
+SHORT_S = 1.0  # of the clock: nobody answers in time
+STEP_S = 5.0  # of the wall clock
+SILENT_S = 2.0  # of the clock, with AGENT_LOST_S shortened
+YES_SHARE = 0.85
+SHELVED_S = 60.0
+SHUT = "shut"
+
+
+class StepClock(ScaledClock):
+    """Its wall clock can be set, as by a time server."""
+
+    set_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.set_ns
+
+
+class Hands:
+    """`tell` writes a line that the suite holds against the record: whoever was answered must find it there."""
+
+    def __init__(self, gate: Gatekeeper, agents: Agents, clock: StepClock, random: Random, tell: Callable[[str], None], first: int) -> None:
+        self._gate, self._agents, self._clock, self._random, self._tell = gate, agents, clock, random, tell
+        self._number = first
+        self.acts: Mapping[str, Callable[[], Awaitable[None]]] = {
+            "any write": self._any_write,
+            "leave": self._leave,
+            "expire": self._expire,
+            "resolve": self._resolve_one,
+            "order": self._order,
+            "shut order": self._shut_order,
+            "stop": self._stop,
+            "autonomy": self._autonomy,
+            "agent": self._agent,
+            "people": self._people,
+            "finding": self._finding,
+            "alarm": self._alarm,
+            "commission": self._commission,
+            "clock": self._clock_set,
+            "silence": self._silence,
+            "keep": self._pause,
+        }
+
+    def tidy(self) -> None:
+        """What a person does first: resolve what waits, resume what is stopped, raise what faults lowered."""
+        for job in self._gate.jobs.open():
+            if job.state in WAIT_FOR_PERSON:
+                self.resolve(job.proposal.id)
+        for scope in self._gate.stop.stopped():
+            self._resume(scope)
+        for scope, level in self._gate.autonomy.all():
+            if level != "act":
+                self._gate.acts.set_autonomy(scope, "act", PERSON, "person")
+
+    async def do(self, act: str) -> None:
+        """One act, and a moment. What the gate refuses is no fault here."""
+        self._gate.watchdog.heard()
+        with contextlib.suppress(ApprovalError):
+            await self.acts[act]()
+        await asyncio.sleep(self._random.random() * PAUSE_S)
+
+    def any(self) -> str:
+        return self._random.choice((*("any write",) * 6, *("leave",) * 4, *self.acts))
+
+    # ---- an agent ----------------------------------------------------------------------------------------------------
+
+    def numbers(self) -> Iterator[int]:
+        """Each value is wanted once in a folder's time, so that the device's account tells whose write it was."""
+        while True:
+            self._number += 1
+            yield self._number
+
+    def _propose(self, action: Write | Order | Call, valid_s: float = 100.0) -> tuple[str, str]:
+        name = f"p{self._number}"
+        decision = self._gate.propose(AGENT, Proposal(id=name, incident="i", action=action, reason="r", valid_s=valid_s))
+        return name, decision.verdict
+
+    def _sets(self, *tags: str) -> Write:
+        value = 20.0 + next(self.numbers()) / 100
+        return Write(sets=tuple((tag, value) for tag in tags))
+
+    async def _any_write(self) -> None:
+        name, verdict = self._propose(self._sets(*self._random.choice(((A,), (A,), (B,), (A, B), (C,)))))
+        if verdict == "ask":
+            await self._answered(name)
+
+    async def _leave(self) -> None:
+        name, verdict = self._propose(self._sets(*self._random.choice(((B,), (A, B)))))
+        if verdict == "ask":
+            await self._answered(name)
+
+    async def _answered(self, name: str) -> None:
+        await asyncio.sleep(self._random.random() * PAUSE_S)
+        yes = self._random.random() < YES_SHARE
+        self._gate.acts.sign(name, PERSON, "", self._key(), yes=yes, reason="r")
+        if yes:
+            self._tell(f"signed {name}")
+
+    async def _expire(self) -> None:
+        self._propose(self._sets(B), SHORT_S)
+        await self._clock.sleep(2 * SHORT_S)
+
+    async def _order(self) -> None:
+        next(self.numbers())
+        self._propose(Order(kind="notify", target=SCOPE, text="look"))
+        self._propose_call()
+        await asyncio.sleep(PAUSE_S)
+
+    def _propose_call(self) -> None:
+        """No connector carries one out: it must be refused, and stay so over every kill."""
+        next(self.numbers())
+        self._propose(Call(method="reset"))
+
+    async def _shut_order(self) -> None:
+        shut(self._gate.log.state.folder)
+        next(self.numbers())
+        self._propose(Order(kind="work_order", target=SCOPE, text="mend"))
+        await asyncio.sleep(PAUSE_S)
+
+    async def _finding(self) -> None:
+        now_ns = self._clock.now_ns()
+        name = f"f{next(self.numbers())}"
+        self._gate.find(AGENT, Finding(
+            id=name, incident="i", detector="d@0", onset_ns=now_ns, found_ns=now_ns, confidence=0.9, score=1.1, shares=((A, 1.0),)
+        ))  # fmt: skip
+        self._tell(f"found {name}")
+
+    async def _silence(self) -> None:
+        """It was heard a moment ago (`do`), and is not any more."""
+        await self._clock.sleep(2 * SILENT_S)
+
+    # ---- people ------------------------------------------------------------------------------------------------------
+
+    def _key(self) -> Ed25519PrivateKey:
+        attempt = self._gate.people.begin(PERSON)
+        return self._gate.people.finish(attempt, opened(attempt.seal, PASSWORD))
+
+    def resolve(self, name: str) -> None:
+        self._gate.acts.resolve(name, PERSON, self._key(), result="verified", reason="looked")
+
+    async def _resolve_one(self) -> None:
+        """Make something that nobody but a person can tell, and have one tell."""
+        self._propose(self._sets(A))
+        for _ in range(round(WAIT_S_MAX / LOOK_S)):
+            if waits := [job.proposal.id for job in self._gate.jobs.open() if job.state in WAIT_FOR_PERSON]:
+                self.resolve(waits[0])
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def _stop(self) -> None:
+        self._propose(self._sets(A))
+        self._gate.acts.press_stop(SCOPE, PERSON)
+        self._tell("stopped")
+        await asyncio.sleep(LOOK_S)
+        self._resume(SCOPE)
+
+    def _resume(self, scope: str) -> None:
+        at_ns = self._clock.now_ns()
+        self._tell("resuming")
+        self._gate.acts.resume(scope, PERSON, self._key().sign(canonical({"act": "resume", "scope": scope, "at_ns": at_ns})), at_ns)
+
+    async def _autonomy(self) -> None:
+        self._gate.acts.set_autonomy(B, "shadow", PERSON, "person")
+        self._gate.acts.set_autonomy(B, "act", PERSON, "person")
+
+    async def _alarm(self) -> None:
+        """Put aside and taken back; told in between, so that the record must have it."""
+        name = alarm_id(ALARMED, "hi")
+        self._gate.attend.shelve(name, PERSON, SHELVED_S, "r")
+        self._tell("shelved")
+        self._gate.attend.unshelve(name, PERSON)
+
+    async def _people(self) -> None:
+        people = self._gate.people
+        with contextlib.suppress(IdentityError):  # a killed life left that person here
+            people.remove(ANOTHER)
+        people.add(ANOTHER, ["operator"], PASSWORD)
+        people.set_roles(ANOTHER, ["fitter"])
+        people.remove(ANOTHER)
+
+    async def _agent(self) -> None:
+        self._agents.add(ANOTHER_AGENT)
+        self._agents.revoke(ANOTHER_AGENT)
+
+    async def _commission(self) -> None:
+        """The rung `shadow`, with the two below it taken as signed."""
+        self.rung_signed("simulate")
+        with contextlib.suppress(CommissionError):
+            await self._gate.commissioning.check(LOOP, "shadow", step=0.0, within_s=0.0, hours=0.0)
+            evidence = self._gate.commissioning.standing(LOOP)["evidence_digest"]
+            self._gate.commissioning.sign(LOOP, "shadow", evidence, PERSON, self._key(), reason="r")
+            self._tell("commissioned")
+
+    def rung_signed(self, rung: str) -> None:
+        with self._gate.log.state.transaction("suite"):
+            self._gate.autonomy.rungs.put(Signed(tag=C, rung=rung, seq=1))  # type: ignore[arg-type]
+
+    # ---- time --------------------------------------------------------------------------------------------------------
+
+    async def _clock_set(self) -> None:
+        self._clock.set_ns += round(STEP_S * SECOND_NS)
+        self._gate.debts.now_ns()
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(PAUSE_S)
+
+
+def shut(gate: Path) -> None:
+    """Make the target of work orders unreachable: a file stands where its folder should be."""
+    place = gate / "outbox" / SHUT
+    if not place.exists():
+        place.parent.mkdir(exist_ok=True)
+        place.touch()
+
+
+def open_again(gate: Path) -> None:
+    place = gate / "outbox" / SHUT
+    if place.is_file():
+        place.unlink()
