@@ -1,11 +1,10 @@
-"""The attack suite on a small scale: nothing outside, what is legitimate goes through, and a broken gate is noticed."""
+"""The attack suite on a small scale: nothing outside, and what is legitimate goes through."""
 
 import asyncio
 
 import pytest
 
 from holdfast.evals.adversary import driver, suite
-from holdfast.evals.adversary.mutants import Mutant, all_mutants
 from holdfast.evals.suites import Options, SuiteError
 
 CLASSES_MIN = 30
@@ -39,34 +38,3 @@ def test_a_run_is_a_function_of_its_seed() -> None:
         return asyncio.run(driver.assail(seed, 0, 6, driver.named(("ramp", "range")))).writes
 
     assert writes(3) == writes(3)
-
-
-BROKEN = (
-    "without envelope.range",
-    "without envelope.step",
-    "without envelope.rate",
-    "without stop",
-    "without yield",
-    "no second look",
-    "a yes binds nothing",
-    "one's own yes counts",
-    "no intent on record",
-    "sent again when not acknowledged",
-    "downtime counts as time",
-    "clock drift not followed",
-    "a first value is movement",
-    "skew not looked at",
-)
-
-
-@pytest.mark.parametrize("mutant", [m for m in all_mutants() if m.name in BROKEN], ids=lambda m: m.name)
-def test_a_gate_broken_on_purpose_is_caught_on_the_wire(mutant: Mutant) -> None:
-    assert asyncio.run(driver.caught(mutant, 1)) is not None
-
-
-def test_every_mutant_is_undone() -> None:
-    for mutant in all_mutants():
-        before = [vars(owner)[name] for owner, name, _ in mutant.patches]
-        with driver.broken(mutant):
-            assert all(vars(owner)[name] is value for owner, name, value in mutant.patches)
-        assert [vars(owner)[name] for owner, name, _ in mutant.patches] == before

@@ -1,7 +1,6 @@
 """Runs sequences of attack classes, many to a gate, and counts what reached the wire."""
 
 import asyncio
-import contextlib
 import dataclasses
 import tempfile
 from collections import Counter
@@ -12,7 +11,6 @@ from random import Random
 from holdfast.evals.adversary.catalogue import ATTACKS, Attack
 from holdfast.evals.adversary.classes import FILES
 from holdfast.evals.adversary.legal import legal
-from holdfast.evals.adversary.mutants import Mutant, bend, broken
 from holdfast.evals.adversary.world import World
 from holdfast.evals.oracle import Judgement
 
@@ -52,30 +50,23 @@ def named(classes: Sequence[str]) -> tuple[Attack, ...]:
     return tuple(found[name] for name in classes) if classes else tuple(found.values())
 
 
-async def assail(
-    seed: int, first: int, count: int, attacks: Sequence[Attack], *, mutant: Mutant | None = None, opcua: bool = False
-) -> Tally:
-    """Sequences `first` to `first + count`; each is a function of seed, its number and the state that those before it left.
-
-    With a mutant it ends at the first write outside.
-    """
+async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *, opcua: bool = False) -> Tally:
+    """Sequences `first` to `first + count`; each is a function of seed, its number and the state that those before it left."""
     tally = Tally()
     number, end = first, first + count
     while number < end:
         with tempfile.TemporaryDirectory(prefix="holdfast-adversary-") as folder:
-            world = World(Path(folder), Random(f"{seed} world {number}"), lambda gate: bend(gate, mutant), opcua=opcua)
+            world = World(Path(folder), Random(f"{seed} world {number}"), opcua=opcua)
             await world.start()
             try:
                 for _ in range(min(A_GATE, end - number)):
                     attack = attacks[number % len(attacks)]
                     try:
                         async with asyncio.timeout(SEQUENCE_S_MAX):
-                            await one(world, attack, seed, number, tally, bent=mutant is not None)
+                            await one(world, attack, seed, number, tally)
                     except TimeoutError:
                         raise RuntimeError(f"sequence {number} ({attack.name}, {world.wire.name}) hung for {SEQUENCE_S_MAX} s") from None
                     number += 1
-                    if mutant is not None and tally.outside:
-                        return tally
             finally:
                 await world.close()
     return tally
@@ -104,7 +95,7 @@ async def spare(seed: int, first: int, count: int) -> Tally:
     return tally
 
 
-async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally, *, bent: bool = False) -> None:
+async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally) -> None:
     rng = Random(f"{seed} sequence {number}")
     world.oracle.judgements.clear()
     await world.settle(rng)
@@ -112,10 +103,8 @@ async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally
         refused = await legal(world, rng)
         tally.legitimate += refused is not None
         tally.refusals += [f"sequence {number}: {refused}"] if refused else []
-    # A gate that is broken on purpose may break down too; the real one may not.
-    with contextlib.suppress(*([Exception] if bent else [])):
-        await attack.sequence(world, rng)
-        await world.run(2)
+    await attack.sequence(world, rng)
+    await world.run(2)
     judged = world.oracle.judgements
     tally.sequences[attack.name] += 1
     tally.wires[world.wire.name] += 1
@@ -126,20 +115,3 @@ async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally
             tally.outside.append((attack.name, number, judgement))
     tally.beats += world.oracle.beats
     world.oracle.beats = 0
-
-
-MUTANT_OWN, MUTANT_ALL = 60, 120  # sequences of the mutant's own classes, then of all
-
-
-async def caught(mutant: Mutant, seed: int) -> tuple[str, int, Judgement] | None:
-    """The first write outside that the mutant let through: (class, sequences it took, judgement). None: not caught."""
-    ran = 0
-    with broken(mutant):
-        for attacks, count in ((named(mutant.classes), MUTANT_OWN if mutant.classes else 0), (named(()), MUTANT_ALL)):
-            with contextlib.suppress(Exception):  # what breaks down puts nothing on the wire
-                found = await assail(seed, 0, count, attacks, mutant=mutant, opcua=mutant.opcua)
-                ran += sum(found.sequences.values())
-                if found.outside:
-                    attack, _, judgement = found.outside[0]
-                    return attack, ran, judgement
-    return None

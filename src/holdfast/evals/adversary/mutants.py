@@ -20,6 +20,7 @@ from holdfast.evals.adversary.mutants_listed import listed
 __all__ = ["Mutant", "all_mutants", "broken", "judged_mutants"]
 
 ROOM = "holdfast.gate."
+DECORATED = ("__wrapped__", "__func__", "fget", "_make")  # where what decorates a function keeps it
 
 
 def all_mutants() -> tuple[Mutant, ...]:
@@ -55,7 +56,7 @@ def module_of(file: str) -> types.ModuleType:
 
 def _edited(file: str, edits: list[Edit]) -> str:
     text = source(file)
-    for edit in sorted(edits, key=lambda e: e.start, reverse=True):
+    for edit in sorted((e for e in edits if e.within), key=lambda e: e.start, reverse=True):
         text = text[: edit.start] + edit.new + text[edit.end :]
     return text
 
@@ -65,13 +66,10 @@ def _function(module: types.ModuleType, within: str) -> types.FunctionType:
     owner: Any = module
     for name in within.split("."):
         owner = vars(owner)[name]
-    while not isinstance(owner, types.FunctionType):
-        inner = next((v for a in ("__wrapped__", "__func__", "fget", "_make") if (v := getattr(owner, a, None)) is not None), None)
-        if inner is None:
-            raise TypeError(f"{module.__name__}: {within} is no function")
+    while (inner := next((v for a in DECORATED if (v := getattr(owner, a, None)) is not None), None)) is not None:
         owner = inner
-    while hasattr(owner, "__wrapped__"):
-        owner = owner.__wrapped__
+    if not isinstance(owner, types.FunctionType):
+        raise TypeError(f"{module.__name__}: {within} is no function")
     return owner
 
 
@@ -88,7 +86,7 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 def _set_constant(module: types.ModuleType, edit: Edit, undo: contextlib.ExitStack) -> None:
     old = vars(module)[edit.constant]
-    new = eval(edit.new, vars(module))  # noqa: S307 - this file's own text
+    new = eval(edit.new, vars(module))
     for holder in [m for name, m in tuple(sys.modules.items()) if name.startswith(ROOM) and vars(m).get(edit.constant) is old]:
         undo.callback(setattr, holder, edit.constant, old)
         setattr(holder, edit.constant, new)

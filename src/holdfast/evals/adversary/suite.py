@@ -7,9 +7,8 @@ from typing import Any
 
 import uvloop
 
-from holdfast.evals.adversary import driver
+from holdfast.evals.adversary import driver, mutants_run
 from holdfast.evals.adversary.driver import A_GATE, Tally
-from holdfast.evals.adversary.mutants import MASKED, all_mutants
 from holdfast.evals.suites import Figures, Options, SuiteError
 
 SEQUENCES = 100_000
@@ -36,12 +35,11 @@ def judged(options: Options) -> Figures:
     figures = figures_of(tally, len(attacks))
     figures["refused_wrongly"] = tally.refusals[:SHOWN_MAX]
     figures["outside"] = [_told(*found) for found in tally.outside[:SHOWN_MAX]]
-    missed: list[str] = []
     if options.mutants:
-        figures |= _mutants(options, missed)
+        figures |= mutants_run.judged(options.seed, options.progress)
     good = (
         not tally.outside
-        and not missed
+        and not figures.get("not_caught")
         and figures["legal_share"] >= LEGAL_SHARE_MIN
         and figures["false_refusal_rate"] < FALSE_REFUSALS_MAX
     )
@@ -63,20 +61,6 @@ def figures_of(tally: Tally, classes: int) -> dict[str, Any]:
         "heartbeats": tally.beats,
         "by_class": dict(tally.sequences),
     }
-
-
-def _mutants(options: Options, missed: list[str]) -> dict[str, Any]:
-    """How many mutants there are and which the suite does not notice."""
-    mutants = all_mutants()
-    by: dict[str, str] = {}
-    for number, mutant in enumerate(mutants):
-        options.progress(number / len(mutants), f"mutant: {mutant.name}")
-        found = uvloop.run(driver.caught(mutant, options.seed))
-        if found is None and mutant.name not in MASKED:
-            missed.append(mutant.name)
-        by[mutant.name] = MASKED.get(mutant.name, "NOT CAUGHT") if found is None else f"{found[0]}: {', '.join(found[2].faults)}"
-    unseen = sum(1 for told in by.values() if told == "NOT CAUGHT" or told in MASKED.values())
-    return {"mutants": len(mutants), "mutants_caught": len(mutants) - unseen, "by_mutant": by}
 
 
 def _told(attack: str, number: int, judgement: Any) -> dict[str, Any]:

@@ -1,0 +1,196 @@
+"""The mutation run: each mutant in a process of its own, attacked until the suite notices or the bound is reached.
+
+The suite can notice in three ways, told apart: a write outside reached the wire (`wire`), a legitimate action was refused or a
+heartbeat stayed away (`refused`), or the gate broke down (`broke`). After the second or third it is attacked for a while longer,
+since a write outside says more.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+import uvloop
+
+from holdfast.evals.adversary import driver
+from holdfast.evals.adversary.catalogue import Attack
+from holdfast.evals.adversary.driver import Tally
+from holdfast.evals.adversary.edges import EDGES
+from holdfast.evals.adversary.mutants import Mutant, all_mutants, broken
+from holdfast.evals.adversary.mutants_exempt import exempt
+from holdfast.evals.adversary.mutants_likely import likely, over_opcua
+from holdfast.evals.adversary.world import World
+from holdfast.terms import Word
+
+LIKELY_MAX = 40  # sequences of the classes that are likely to notice; then the corpus at the edges; then of all classes
+ROUNDS = 2  # of all classes
+OPCUA_ROUNDS = 1
+LONGER_MAX = 10  # sequences after a refusal or a breakdown, for a write outside to show
+MUTANT_S_MAX = 90.0  # real ones, then its process is ended
+Way = Literal["wire", "refused", "broke", ""]
+_RANK: tuple[Way, ...] = ("", "broke", "refused", "wire")
+
+
+SHIFTED = re.compile(r"(<=? .* as <=?|>=? .* as >=?)( #\d+)?$")  # by one: what is exactly at the limit shows it soonest
+_Plan = tuple[Sequence[Attack], int, bool]  # attacks, how many sequences, over OPC UA; no attacks: the corpus at the edges
+
+
+class Noticed(Word):
+    """What came of one mutant; `way` "" where the suite did not notice."""
+
+    way: Way = ""
+    by: str = ""  # class of attack, or edge of the corpus
+    what: str = ""
+    sequences: int = 0
+
+
+class _Hunt:
+    """The best that was found so far, and how long to go on."""
+
+    def __init__(self) -> None:
+        self.found = Noticed()
+        self.sequences = 0
+        self._until: int | None = None
+
+    def saw(self, way: Way, by: str, what: str) -> None:
+        if _RANK.index(way) > _RANK.index(self.found.way):
+            self.found = Noticed(way=way, by=by, what=what[:300], sequences=self.sequences)
+            self._until = self._until or self.sequences + LONGER_MAX
+
+    @property
+    def over(self) -> bool:
+        return self.found.way == "wire" or (self._until is not None and self.sequences >= self._until)
+
+
+async def hunt(mutant: Mutant, seed: int, *, rounds: int = ROUNDS) -> Noticed:
+    """Attack the gate with the mutant in place, in this process; undone when it returns."""
+    everyone = tuple(attack for attack in driver.named(()) if getattr(attack, "where", "both") != "apart")
+    over = over_opcua(mutant.name)
+    edges: _Plan = ((), 0, over)
+    first: _Plan = (tuple(attack for attack in everyone if attack.name in likely(mutant.name)), LIKELY_MAX, over)
+    phases = [edges, first] if SHIFTED.search(mutant.name) else [first, edges]
+    phases += [(everyone, rounds * len(everyone), False)]
+    phases += [((), 0, True), (everyone, OPCUA_ROUNDS * len(everyone), True)] if rounds >= ROUNDS else []
+    state = _Hunt()
+    with broken(mutant):
+        for attacks, count, opcua in phases:
+            await _phase(state, seed, attacks, count, opcua)
+            if state.over:
+                break
+    return state.found
+
+
+async def _phase(state: _Hunt, seed: int, attacks: Sequence[Attack], count: int, opcua: bool) -> None:
+    """Sequences of attacks, or the corpus at the edges where there are none, over one gate."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-mutant-") as folder:
+        world = World(Path(folder), Random(f"{seed} mutants"), opcua=opcua)
+        try:
+            await world.start()
+            for number in range(count if attacks else 0):
+                attack = attacks[number % len(attacks)]
+                await _sequence(state, world, attack, seed, number)
+                if state.over:
+                    return
+            if count == 0:
+                await _edges(state, world, seed)
+        except Exception as error:  # noqa: BLE001 - whatever the broken gate breaks
+            state.saw("broke", "start", repr(error))
+        finally:
+            with contextlib.suppress(Exception):
+                await world.close()
+
+
+async def _sequence(state: _Hunt, world: World, attack: Attack, seed: int, number: int) -> None:
+    tally = Tally()
+    try:
+        await driver.one(world, attack, seed, number, tally)
+    except Exception as error:  # noqa: BLE001 - whatever the broken gate breaks
+        state.saw("broke", attack.name, repr(error))
+    state.sequences += 1
+    for refusal in tally.refusals:
+        state.saw("refused", "legitimate", refusal)
+    _look(state, world, attack.name)
+
+
+async def _edges(state: _Hunt, world: World, seed: int) -> None:
+    for name, edge in EDGES.items():
+        rng = Random(f"{seed} edge {name}")
+        world.oracle.judgements.clear()
+        try:
+            await world.settle(rng)
+            if refused := await edge(world, rng):
+                state.saw("refused", name, refused)
+        except Exception as error:  # noqa: BLE001 - whatever the broken gate breaks
+            state.saw("broke", name, repr(error))
+        state.sequences += 1
+        _look(state, world, name)
+        if state.found.way == "wire":
+            return
+
+
+def _look(state: _Hunt, world: World, by: str) -> None:
+    for judgement in world.oracle.judgements:
+        if judgement.faults:
+            state.saw("wire", by, f"{judgement.arrival.tag} = {judgement.arrival.value}: {', '.join(judgement.faults)}")
+
+
+# ---- each in a process of its own ------------------------------------------------------------------------------------
+
+
+def noticed(mutants: Sequence[Mutant], seed: int, *, rounds: int = ROUNDS) -> Iterator[tuple[Mutant, Noticed]]:
+    """Each mutant and what came of it, one process after another; one that hangs has broken down."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # once for all of them
+    for mutant in mutants:
+        with tempfile.TemporaryDirectory(prefix="holdfast-mutants-") as folder:
+            ours, theirs = context.Pipe(duplex=False)
+            process = context.Process(target=_alone, args=(mutant, seed, rounds, folder, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            found = Noticed(way="broke", what=f"its process ended, or hung for {MUTANT_S_MAX:g} s")
+            with contextlib.suppress(EOFError):
+                if ours.poll(MUTANT_S_MAX):
+                    found = ours.recv()
+            process.kill()
+            process.join()
+            ours.close()
+        yield mutant, found
+
+
+def _alone(mutant: Mutant, seed: int, rounds: int, folder: str, answer: Connection) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what breaks is told in the figures
+    logging.disable(logging.CRITICAL)
+    tempfile.tempdir = folder  # taken away by the parent, however this ends
+    answer.send(uvloop.run(hunt(mutant, seed, rounds=rounds)))
+
+
+def judged(seed: int, progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """The figures of the whole run; `not_caught` names what the suite did not notice."""
+    every, begun = all_mutants(), time.perf_counter()
+    hunted = [mutant for mutant in every if not exempt(mutant.name)]
+    ways: Counter[str] = Counter()
+    by: dict[str, str] = {}
+    for number, (mutant, found) in enumerate(noticed(hunted, seed)):
+        ways[found.way] += 1
+        by[mutant.name] = f"{found.way} after {found.sequences}, {found.by}: {found.what}" if found.way else "NOT CAUGHT"
+        progress((number + 1) / len(hunted), f"mutants: {ways['']} of {number + 1} not caught")
+    return {
+        "mutants": len(hunted),
+        "mutants_caught": len(hunted) - ways[""],
+        "mutants_caught_outside": ways["wire"],
+        "mutants_caught_refused": ways["refused"],
+        "mutants_caught_broke": ways["broke"],
+        "mutants_exempt": len(every) - len(hunted),
+        "mutants_s": round(time.perf_counter() - begun, 1),
+        "not_caught": [name for name, told in by.items() if told == "NOT CAUGHT"],
+        "by_mutant": by,
+    }
