@@ -63,6 +63,7 @@ def test_what_names_no_place_or_no_action_is_refused(what: str) -> None:
 # Always part of another function's transaction, so that they have no commit of their own.
 JOINED = {
     "failpoints.committing",
+    "activated",  # a part of "configuration.sign"
     "inbox.consume", "inbox.open", "inbox.record", "inbox.sweep", "inbox.void", "inbox.void_tags",
     "jobs.put", "log.append", "outbox.queue",
     "store.undo",  # repeats "store.also_if_rolled_back" after a rollback

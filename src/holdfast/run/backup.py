@@ -14,6 +14,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
+from ctypes import CDLL
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
@@ -40,6 +41,7 @@ STEPS_MAX = 1_000_000
 Packing = Literal["", "gz"]
 WRITES: Mapping[Packing, Literal["w:", "w:gz"]] = {"": "w:", "gz": "w:gz"}
 READS: Mapping[Packing, Literal["r:", "r:gz"]] = {"": "r:", "gz": "r:gz"}
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 NEVER = ("token",)  # an agent's own secret: a restored home gives each a new one
 COPIED = (ledger_files.PRIVATE, ledger_files.PUBLIC, WITNESSES, STOP)
 
@@ -110,7 +112,7 @@ def restore(archive: Path, home: Path, *, at_ns: int, key: PublicKey | None = No
     if gate_runs(home / GATE / FILE):
         raise BackupError("restore.running", f"{home}: a gate runs here. End it first.")
     home.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{home.name}.restoring-", dir=home.parent))
+    staging, exchanged = Path(tempfile.mkdtemp(prefix=f".{home.name}.restoring-", dir=home.parent)), False
     try:
         with _opened(archive) as tar:
             manifest = _manifest(tar, key)
@@ -119,15 +121,20 @@ def restore(archive: Path, home: Path, *, at_ns: int, key: PublicKey | None = No
         marker = {"archive": _digest_of(manifest), "made_ns": manifest.made_ns, "restored_ns": at_ns, "records": manifest.records}
         (staging / GATE / MARKER).write_bytes(canonical(marker))
         _synced(staging)
+        aside = _free_name(home) if occupied else None
         reach("put_back:before")
-        aside = _moved_aside(home) if occupied else None
-        with contextlib.suppress(FileNotFoundError):
-            home.rmdir()
-        staging.rename(home)
-        reach("put_back:after")
+        exchanged = occupied and _exchanged(staging, home)
+        if not exchanged:
+            _put_in_place(staging, home, aside)
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+        if not exchanged:
+            shutil.rmtree(staging, ignore_errors=True)
         raise
+    reach("put_back:after")
+    reach("put_aside:before")
+    if exchanged and aside is not None:  # from here on `staging` is what was in `home`
+        staging.rename(aside)
+    reach("put_aside:after")
     return manifest, aside
 
 
@@ -323,11 +330,29 @@ def _demand_whole(gate: Path, manifest: Manifest) -> None:
         raise BackupError("restore.ledger", f"the ledger in it does not verify: {verdict.detail}. Take an older backup.")
 
 
-def _moved_aside(home: Path) -> Path:
+def _exchanged(one: Path, other: Path) -> bool:
+    """Swap two names in one step (renameat2, Linux 3.15): a kill must not leave a moment without a home, whose next start would
+    count from nothing. False where this file system can't."""
+    try:
+        return CDLL(None).renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
+    except AttributeError:
+        return False
+
+
+def _put_in_place(staging: Path, home: Path, aside: Path | None) -> None:
+    if aside is not None:
+        home.rename(aside)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            home.rmdir()
+    staging.rename(home)
+
+
+def _free_name(home: Path) -> Path:
     for number in range(1, 1000):
         aside = home.with_name(f"{home.name}.before-restore-{number}")
         if not aside.exists():
-            return home.rename(aside)
+            return aside
     raise BackupError("restore.aside", f"{home.parent}: a thousand earlier homes were moved aside here. Remove some first.")
 
 

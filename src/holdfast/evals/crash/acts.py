@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
@@ -14,11 +15,13 @@ from holdfast.gate.actuation.rungs import Signed
 from holdfast.gate.actuation.transitions import WAIT_FOR_PERSON
 from holdfast.gate.alarms.board import alarm_id
 from holdfast.gate.approval.inbox import ApprovalError
+from holdfast.gate.configuration import ConfigurationError
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.identity.people import IdentityError
 from holdfast.gate.identity.seal import opened
-from holdfast.terms import SECOND_NS, Call, Finding, Order, Proposal, Write, canonical
+from holdfast.site.load import Loaded
+from holdfast.terms import SECOND_NS, Call, Finding, Order, Proposal, Write, canonical, digest
 
 PASSWORD, PERSON, AGENT = "brass kettle orchard", "ann", "ann-agent"
 ANOTHER, ANOTHER_AGENT = "bert", "second"
@@ -63,6 +66,7 @@ class Hands:
             "finding": self._finding,
             "alarm": self._alarm,
             "commission": self._commission,
+            "live activation": self._activate,
             "clock": self._clock_set,
             "silence": self._silence,
             "keep": self._pause,
@@ -221,6 +225,20 @@ class Hands:
     def rung_signed(self, rung: str) -> None:
         with self._gate.log.state.transaction("suite"):
             self._gate.autonomy.rungs.put(Signed(tag=C, rung=rung, seq=1))  # type: ignore[arg-type]
+
+    async def _activate(self) -> None:
+        """A configuration put in force between two decisions, while something waits and something is on its way."""
+        of = self._gate.activation
+        now = of.configurations.active()
+        if now is None:
+            return
+        self._propose(self._sets(B))
+        site = dataclasses.replace(self._gate.site, policy=dataclasses.replace(self._gate.site.policy, revision=now.revision + 1))
+        found = Loaded(site=site, digest=digest(site), file="", policy_file="", modes_file="", files=(), warnings=())
+        with contextlib.suppress(ConfigurationError):
+            of.propose(found, "site.yaml", {}, PERSON)
+            if of.activate(found.digest, PERSON, self._key()).adopted:
+                self._tell(f"activated {found.digest}")
 
     # ---- time --------------------------------------------------------------------------------------------------------
 

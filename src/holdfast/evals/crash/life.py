@@ -66,6 +66,7 @@ class Life:
         self._before: Mapping[str, Callable[[], None]] = {
             "first configuration": self._first_configuration,
             "activate": self._activate,
+            "live activation": self._kept_first,
             "put back": self._put_back,
             "another envelope": self._another_envelope,
         }
@@ -160,6 +161,11 @@ class Life:
         with contextlib.closing(State(home)) as state:
             self._configurations(state).first(self._site)
 
+    def _kept_first(self) -> None:
+        """What is in force is what this gate runs, so that a running one can go on from it."""
+        with contextlib.closing(State(self._folder / "gate")) as state:
+            self._configurations(state).first(self._site)
+
     def _activate(self) -> None:
         with contextlib.closing(State(self._folder / "gate")) as state:
             kept = self._configurations(state)
@@ -179,7 +185,15 @@ class Life:
     def _put_back(self) -> None:
         """A backup of this home put in place of a spare one, where nothing of it may serve again."""
         spare, archive = self._folder / SPARE, self._folder / ARCHIVE
+        had = self._folder / "had a spare"
+        if had.exists() and not spare.exists():
+            self.tell("torn home: a restore that was killed left none, and the next start would count from nothing")
+        if not (self._folder / "gate" / "state.db").exists():
+            return  # the first life of a folder: there is nothing to back up yet
         self._look_at_spare(spare)
+        spare.mkdir(exist_ok=True)
+        (spare / "something").touch()
+        had.touch()
         archive.unlink(missing_ok=True)
         back_up(self._folder, archive, at_ns=self.clock.now_ns())
         _, aside = restore(archive, spare, at_ns=self.clock.now_ns(), force=True)

@@ -18,66 +18,71 @@ WHENS = ("before", "after")
 
 
 class Scene(Word):
-    """`act`: acts.py's, or life.py's `before` a gate opens. `process`: what must go wrong behind the device."""
+    """`acts`: one of them is done, of acts.py or of those that life.py does before a gate opens.
 
-    act: str
+    `process`: one of what must go wrong behind the device; `nths`: one of the times that the place is reached.
+    """
+
+    acts: tuple[str, ...]
     process: tuple[str, ...] = ("",)
-    connection: tuple[str, ...] = ()  # must go wrong with it; (): nothing in particular
+    connection: tuple[str, ...] = ()  # one must go wrong with it; (): nothing in particular
     never: tuple[str, ...] = ()  # of CROSSED: the place can't be reached then
     nths: tuple[int, ...] = (1,)
 
 
 SCENES: Mapping[str, Scene] = {
     # an action's life
-    "decision": Scene(act="any write", nths=(1, 2, 3)),
-    "approval": Scene(act="leave", nths=(1, 2)),
-    "expired": Scene(act="expire"),
-    "fell": Scene(act="any write", process=("flickers",)),
-    "intent": Scene(act="any write", nths=(1, 2)),
-    "reconciled": Scene(act="any write"),
-    "verified": Scene(act="any write", never=UNANSWERED),
-    "outcome": Scene(act="any write", connection=("deaf", "refuses", "lies")),
-    "effect": Scene(act="any write", never=UNANSWERED),
-    "retreat": Scene(act="any write", process=("wrong", "no way back"), never=UNANSWERED),
-    "restored": Scene(act="any write", process=("wrong",), never=UNANSWERED),
-    "escalated": Scene(act="any write", process=("no way back",), never=UNANSWERED),
-    "resolved": Scene(act="resolve", connection=("lies",)),
-    "write": Scene(act="any write", nths=(1, 2)),
-    "restore": Scene(act="any write", process=("wrong", "no way back"), never=UNANSWERED),
+    "decision": Scene(acts=("any write",), nths=(1, 2, 3)),
+    "approval": Scene(acts=("leave",), nths=(1, 2)),
+    "expired": Scene(acts=("expire",)),
+    "fell": Scene(acts=("any write",), process=("flickers",)),
+    "intent": Scene(acts=("any write",), nths=(1, 2)),
+    "reconciled": Scene(acts=("any write",)),
+    "verified": Scene(acts=("any write",), never=UNANSWERED),
+    "outcome": Scene(acts=("any write",), connection=("deaf", "refuses", "lies")),
+    "effect": Scene(acts=("any write",), never=UNANSWERED),
+    "retreat": Scene(acts=("any write",), process=("wrong", "no way back"), never=UNANSWERED),
+    "restored": Scene(acts=("any write",), process=("wrong",), never=UNANSWERED),
+    "escalated": Scene(acts=("any write",), process=("no way back",), never=UNANSWERED),
+    "resolved": Scene(acts=("resolve",), connection=("lies",)),
+    "write": Scene(acts=("any write",), nths=(1, 2)),
+    "restore": Scene(acts=("any write",), process=("wrong", "no way back"), never=UNANSWERED),
     # orders
-    "deliver": Scene(act="order"),
-    "outbox.ended": Scene(act="order"),
-    "outbox.failed": Scene(act="shut order"),
+    "deliver": Scene(acts=("order",)),
+    "outbox.ended": Scene(acts=("order",)),
+    "outbox.failed": Scene(acts=("shut order",)),
     # people, agents, what they say
-    "acts.resume": Scene(act="stop"),
-    "acts.set_autonomy": Scene(act="autonomy"),
-    "switch": Scene(act="stop", nths=(1, 2)),
-    "attend.do": Scene(act="alarm", nths=(1, 2)),
-    "agents.add": Scene(act="agent"),
-    "agents.revoke": Scene(act="agent"),
-    "people.add": Scene(act="people"),
-    "people.change": Scene(act="people"),
-    "people.remove": Scene(act="people"),
-    "store.also_if_rolled_back": Scene(act="leave"),
-    "debts.record": Scene(act="finding"),
+    "acts.resume": Scene(acts=("stop",)),
+    "acts.set_autonomy": Scene(acts=("autonomy",)),
+    "switch": Scene(acts=("stop",), nths=(1, 2)),
+    "attend.do": Scene(acts=("alarm",), nths=(1, 2)),
+    "agents.add": Scene(acts=("agent",)),
+    "agents.revoke": Scene(acts=("agent",)),
+    "people.add": Scene(acts=("people",)),
+    "people.change": Scene(acts=("people",)),
+    "people.remove": Scene(acts=("people",)),
+    "store.also_if_rolled_back": Scene(acts=("leave",)),
+    "debts.record": Scene(acts=("finding",)),
     # commissioning and configuration
-    "commissioning.sign": Scene(act="commission"),
-    "commissioning.set_back_what_changed": Scene(act="another envelope"),
-    "configuration.first": Scene(act="first configuration"),
-    "configuration.sign": Scene(act="activate"),
+    "commissioning.sign": Scene(acts=("commission",)),
+    "commissioning.set_back_what_changed": Scene(acts=("another envelope",)),
+    "activation.propose": Scene(acts=("live activation",)),
+    "configuration.first": Scene(acts=("first configuration",)),
+    "configuration.sign": Scene(acts=("live activation", "activate")),
     # a copy put back
-    "put_back": Scene(act="put back"),
-    "setback.set_back": Scene(act="put back"),
+    "put_aside": Scene(acts=("put back",)),
+    "put_back": Scene(acts=("put back",)),
+    "setback.set_back": Scene(acts=("put back",)),
     # beside
-    "checkpoint.sign": Scene(act="any write"),
-    "debts.now_ns": Scene(act="clock"),
-    "debts.record_faults": Scene(act="silence"),
-    "debts.settle": Scene(act="any write", process=("", "operator")),
-    "gatekeeper.start": Scene(act="any write"),
-    "jobs.trim": Scene(act="any write"),
-    "moves.alive": Scene(act="keep"),
-    "moves.shift_over_downtime": Scene(act="any write"),
-    "store.ensure": Scene(act="any write", nths=(1, 5, 10, 15)),
+    "checkpoint.sign": Scene(acts=("any write",)),
+    "debts.now_ns": Scene(acts=("clock",)),
+    "debts.record_faults": Scene(acts=("silence",)),
+    "debts.settle": Scene(acts=("any write",), process=("", "operator")),
+    "gatekeeper.start": Scene(acts=("any write",)),
+    "jobs.trim": Scene(acts=("any write",)),
+    "moves.alive": Scene(acts=("keep",)),
+    "moves.shift_over_downtime": Scene(acts=("any write",)),
+    "store.ensure": Scene(acts=("any write",), nths=(1, 5, 10, 15)),
 }
 
 

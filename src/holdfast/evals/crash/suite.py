@@ -26,7 +26,7 @@ from holdfast.evals.suites import Figures, Options
 KILLS = 3_000
 A_FOLDER = 25  # lives of one folder, before it is judged
 AT_ONCE = 2  # processes
-LIFE_S_MAX = 1.2  # of one that waits for its failpoint
+LIFE_S_MAX = 2.5  # of one that waits for its failpoint
 RANDOM_S_MAX = 0.12  # after it is ready
 START_S_MAX = 0.1  # after it was forked
 READY_S_MAX = 5.0
@@ -34,6 +34,7 @@ SETTLE_S_MAX = 20.0
 AIMED_SHARE = 0.7  # of lives end at a failpoint; the rest at any moment
 EARLY_SHARE = 0.25  # of the rest: while they start and reconcile
 ANYTHING = "anything"  # what a life does that is killed at a random moment
+FIRST_TIME = (1,)  # that a place is reached
 CUT_STARTS = 20  # gates started on a cut log, in a run of less than KILLS
 TRIES_MAX = 3  # lives for one aim; those that miss it are kills at random
 
@@ -215,11 +216,12 @@ class Zygote:
     def kill_one(self, aim: Aim | None) -> bool:
         """One life; whether it ended where it was meant to."""
         faults = aim.faults(self.random) if aim else any_faults(self.random)
-        armed = f"{aim.place}=kill:{self.random.choice(aim.scene().nths)}" if aim else ""
+        nths = aim.scene().nths if aim and aim.connection else FIRST_TIME
+        armed = f"{aim.place}=kill:{self.random.choice(nths)}" if aim else ""
         (self.folder / "fault").write_text(faults.text)
         self.tally.faults[faults.connection] += 1
         early = aim is None and self.random.random() < EARLY_SHARE
-        child, said = self.fork(armed, aim.scene().act if aim else ANYTHING, to_the_end=False)
+        child, said = self.fork(armed, self.random.choice(aim.scene().acts) if aim else ANYTHING, to_the_end=False)
         wait_s = LIFE_S_MAX if aim else self.random.random() * (START_S_MAX if early else RANDOM_S_MAX)
         ended = self.listen(child, said, wait_s, from_start=early)
         hit = aim is not None and ended is not None and os.WIFSIGNALED(ended)

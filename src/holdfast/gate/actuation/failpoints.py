@@ -41,6 +41,7 @@ LIFE = (
 OTHERS = (
     "acts.resume",
     "acts.set_autonomy",
+    "activation.propose",
     "agents.add",
     "agents.revoke",
     "attend.do",
@@ -71,7 +72,7 @@ OTHERS = (
 COMMITS = (*LIFE, *OTHERS)
 """Each has a place `NAME:before` its commit and one `NAME:after` it; a transaction joined to an outer one has none of its own."""
 
-STEPS = ("write", "restore", "deliver", "switch", "put_back")
+STEPS = ("write", "restore", "deliver", "switch", "put_back", "put_aside")
 """Requests to a device (also of a retreat) and to an order's target, and files put in place: the stop switch, a restored home."""
 
 NAMES = tuple(f"{name}:{when}" for name in (*COMMITS, *STEPS) for when in ("before", "after"))
