@@ -13,9 +13,10 @@ from test_review import SITE, SP, plant, said  # noqa: F401  # pyright: ignore[r
 
 from holdfast.clock import VirtualClock
 from holdfast.gate.guard.binds import recorded as in_record
-from holdfast.gate.guard.compile import compile_site, reads
+from holdfast.gate.guard.compile import compile_site
 from holdfast.gate.guard.decide import decide
 from holdfast.gate.guard.replayed import RecordError, recorded
+from holdfast.gate.guard.rests import reads
 from holdfast.gate.identity.people import People
 from holdfast.gate.identity.seal import Cost
 from holdfast.gate.ledger.log import Log

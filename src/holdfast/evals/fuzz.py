@@ -20,8 +20,9 @@ from litestar.exceptions import HTTPException
 from holdfast.evals.suites import Figures, Options
 from holdfast.gate.api.agents import DIAGNOSIS, FINDING, PROPOSAL
 from holdfast.gate.api.messages import read
-from holdfast.gate.guard.compile import Compiled, compile_site, reads
+from holdfast.gate.guard.compile import Compiled, compile_site
 from holdfast.gate.guard.decide import decide
+from holdfast.gate.guard.rests import reads
 from holdfast.gate.guard.review import review
 from holdfast.site.load import load
 from holdfast.site.log import Log

@@ -1,6 +1,7 @@
 """Gathers all that one decision rests on into one frozen Snapshot, which goes into the record with it."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 
 from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.jobs import Jobs
@@ -10,8 +11,11 @@ from holdfast.gate.actuation.transitions import BUSY
 from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
 from holdfast.gate.guard.compile import Compiled
+from holdfast.gate.guard.rests import rests_on
 from holdfast.ports import Connector
 from holdfast.terms import Move, Proposal, ServerLimit, Snapshot, Wire, Write
+
+GROUPS_MAX = 1024  # lists of tags that are kept
 
 
 class Snapshots:
@@ -28,9 +32,6 @@ class Snapshots:
         context: Context,
     ) -> None:
         self._context = context
-        inputs = {v.input for rule in compiled.rules for v in rule.variables}
-        self._facts = frozenset(f"{i.kind}:{i.name}" for i in inputs if i.kind != "tag")
-        self._compiled = compiled
         self._live = live
         self._moves = moves
         self._jobs = jobs
@@ -38,20 +39,21 @@ class Snapshots:
         self._autonomy = autonomy
         self._connectors = connectors
         self.limits: dict[str, ServerLimit] = {}  # by tag, as the servers told at the last connect
-        stop_tag = (compiled.stop.watch.tag.name,) if compiled.stop else ()
-        inputs = tuple(v.input.name for rule in compiled.rules for v in rule.variables if v.input.kind == "tag")
-        self._always = (*stop_tag, *inputs)
+        self.adopt(compiled)
+
+    def adopt(self, compiled: Compiled) -> None:
+        """From now on this configuration."""
+        self._compiled = compiled
+        self._tags = lru_cache(maxsize=GROUPS_MAX)(partial(rests_on, compiled))  # by what is written, in order
+        inputs = {v.input for rule in compiled.rules for v in rule.variables}
+        self._facts = frozenset(f"{i.kind}:{i.name}" for i in inputs if i.kind != "tag")
         # The longest window that any bound of a tag looks back over; only others' moves are yielded to.
         self._window_ns = {tag: max(b.rate_ns, b.writes_ns, b.dwell_ns) for tag, b in compiled.bounds.items()}
         self._others_ns = {tag: max(b.yield_ns, self._window_ns[tag]) for tag, b in compiled.bounds.items()}
 
     def tags(self, proposal: Proposal) -> tuple[str, ...]:
         """Every tag that a decision on this proposal can rest on."""
-        names = dict.fromkeys(self._always)
-        for tag in self._written(proposal):
-            names[tag] = None
-            names.update(dict.fromkeys(watch.tag.name for watch in self._compiled.bounds[tag].watched))
-        return tuple(names)
+        return self._tags(tuple(self._written(proposal)))
 
     def take(self, proposal: Proposal, now_ns: int) -> Snapshot:
         """`now_ns` is UTC. The proposal's own job, if it has one, is not counted against it."""

@@ -12,11 +12,8 @@ from holdfast.terms import Snapshot, digest, plain
 def binds(case: Case) -> str:
     """SHA-256, hex. The same at the second decision only if nothing of it changed. Raises for a proposal that can't be recorded."""
     present = {target.bound.tag.name: case.present(target.bound) for target in case.targets}
-    modes: dict[str, float | None] = {}
-    for target in case.targets:
-        for watch in target.bound.modes:
-            reading = case.sound(watch)
-            modes[watch.tag.name] = None if reading is None else reading.value
+    watched = {watch.tag.name: case.sound(watch) for target in case.targets for watch in target.bound.modes}
+    modes = {name: None if reading is None else reading.value for name, reading in watched.items()}
     text = (
         f'{{"configuration":{quoted(case.compiled.digest)},"modes":{values_text(modes)},"present":{values_text(present)}'
         f',"proposal":{proposal_text(case.proposal)}}}'

@@ -1,6 +1,6 @@
 """One proposal before the guard: what it wants, what is known, and the checks' common questions. Making one never raises."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -12,6 +12,7 @@ from holdfast.terms import AUTONOMIES, Autonomy, Call, Move, Proposal, Reading, 
 SETS_MAX = 16  # tags in one group
 TEXT_MAX = 200  # characters of one fact
 Overlay = dict[str, float]
+_UNSEEN: Any = object()
 _RANK = {level: rank for rank, level in enumerate(AUTONOMIES)}
 
 
@@ -109,11 +110,10 @@ class Case:
 
     def sound(self, watch: Watch) -> Reading | None:
         """The reading of a tag if a decision may rest on it."""
-        key = id(watch)
-        if key in self._sound:
-            return self._sound[key]
-        reading = self._sound[key] = self.readings.get(watch.tag.name) if self.flaw(watch) == "" else None
-        return reading
+        found = self._sound.get(id(watch), _UNSEEN)
+        if found is _UNSEEN:
+            found = self._sound[id(watch)] = None if self.flaw(watch) else self.readings.get(watch.tag.name)
+        return found
 
     def present(self, bound: Bound) -> float | None:
         """The active setpoint."""
@@ -135,10 +135,12 @@ class Case:
 
     def holds(self, must: Must) -> bool | None:
         """Whether the tag has the value now and after every step; None if it isn't known."""
-        values = self.values(must.watch)
-        if values is None:
+        reading = self.sound(must.watch)
+        if reading is None:
             return None
-        return values[0] == must.value if len(values) == 1 else all(value == must.value for value in values)
+        if reading.tag not in self.changing:  # nearly always
+            return reading.value == must.value
+        return all(value == must.value for value in self.values(must.watch) or ())
 
     @Once
     def pending(self) -> Overlay:
@@ -167,7 +169,7 @@ class Case:
     @Once
     def changing(self) -> frozenset[str]:
         """Tags that any of the worlds changes."""
-        return frozenset(name for world in self.worlds for name in world)
+        return frozenset().union(*self.worlds)
 
     def _effect(self, name: str, value: float) -> Overlay:
         """A written setpoint, and the active one that follows it."""
@@ -179,21 +181,20 @@ class Case:
         """The autonomy in force and who set it: the lowest of plant, equipment, envelope, agent and what faults left."""
         return min(self._levels(), key=_rank)
 
-    def _levels(self) -> Iterator[tuple[Autonomy, str]]:
-        yield self.compiled.site.autonomy, "plant"
-        yield self.compiled.agents.get(self.author, "observe"), self.author
-        names = {"*"}
+    def _levels(self) -> list[tuple[Autonomy, str]]:
+        agent: Autonomy = self.compiled.agents.get(self.author, "observe")
+        found: list[tuple[Autonomy, str]] = [(self.compiled.site.autonomy, "plant"), (agent, self.author)]
         for target in self.targets:
-            yield target.bound.equipment.autonomy, target.bound.equipment.name
-            yield target.bound.envelope.autonomy, target.bound.tag.name
-            names |= {target.bound.tag.name, target.bound.equipment.name}
+            found.append((target.bound.equipment.autonomy, target.bound.equipment.name))
+            found.append((target.bound.envelope.autonomy, target.bound.tag.name))
         where = getattr(self.proposal.action, "target", "")
         if where in self.compiled.equipment:
-            yield self.compiled.equipment[where].autonomy, where
-            names.add(where)
-        for name, level in self.snapshot.autonomy:
-            if name in names:
-                yield level, name
+            found.append((self.compiled.equipment[where].autonomy, where))
+        if self.snapshot.autonomy:
+            names = {"*", *[t.bound.tag.name for t in self.targets], *[t.bound.equipment.name for t in self.targets]}
+            names |= {where} & self.compiled.equipment.keys()
+            found += [(level, name) for name, level in self.snapshot.autonomy if name in names]
+        return found
 
     def counts(self, move: Move) -> bool:
         """Whether a move counts for this decision: real ones always, those of the shadow only in shadow."""
@@ -219,6 +220,11 @@ def _reason(code: str, ok: bool, tag: str, facts: tuple[tuple[str, str], ...]) -
 
 def passed(code: str, tag: str = "", **facts: str) -> Reason:
     return _reason(code, True, tag, tuple(facts.items()))
+
+
+def judged(code: str, fails_as: str, ok: bool, tag: str, facts: dict[str, str]) -> Reason:
+    """Passed or failed by the same facts, none of which is an agent's text."""
+    return _reason(code if ok else fails_as, ok, tag, tuple(facts.items()))
 
 
 @lru_cache(maxsize=REASONS_MAX)

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from holdfast.gate.guard.compile import Compiled, reads
+from holdfast.gate.guard.compile import Compiled
 from holdfast.gate.guard.decide import decide
+from holdfast.gate.guard.rests import reads
 from holdfast.site import lines
 from holdfast.site.log import Log, nearest
 from holdfast.site.model import Problem, Site, SiteError

@@ -52,6 +52,7 @@ class RuleInput:
     variable: Variable
     watch: Watch | None  # of a tag; None for context
     number: Watch | None  # the same, where it is read as a number
+    source: str  # the name of the tag or of the context
     fact: str  # "health:NAME" and so on
     shown: str  # as it is written in a condition
     rule: str  # the first that reads it
@@ -200,6 +201,7 @@ def rule_set(rules: Iterable[CompiledRule], resting: Mapping[str, Watch], langua
                     variable=variable,
                     watch=strict,
                     number=strict if variable.type == "double" else None,
+                    source=source.name,
                     fact=f"{source.kind}:{source.name}",
                     shown=f'{source.kind}("{source.name}")',
                     rule=rule.rule.id,
@@ -370,13 +372,6 @@ def _names(site: Site, envelope: Envelope) -> list[str]:
     return names
 
 
-def reads(compiled: Compiled) -> frozenset[str]:
-    """Names of every tag that any decision can rest on, so that a snapshot needs no others."""
-    names = {w.tag.name for bound in compiled.bounds.values() for w in bound.watched} | set(compiled.bounds)
-    names |= {v.input.name for rule in compiled.rules for v in rule.variables if v.input.kind == "tag"}
-    return frozenset(names | ({compiled.stop.watch.tag.name} if compiled.stop else set()))
-
-
 __all__ = [
     "Bound",
     "Compiled",
@@ -388,6 +383,5 @@ __all__ = [
     "Watch",
     "applies",
     "compile_site",
-    "reads",
     "rule_set",
 ]

@@ -79,7 +79,7 @@ def _all_of(checks: tuple[tuple[str, Check], ...], case: Case, reasons: list[Rea
     """Every check, whatever the ones before it said."""
     for code, check in checks:
         try:
-            reasons += tuple(check(case))
+            reasons += check(case)
         except Exception as error:  # noqa: BLE001  an error in a check is a failed check, never a traceback
             reasons.append(failed(code, error=type(error).__name__))
 

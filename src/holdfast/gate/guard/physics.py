@@ -3,7 +3,7 @@
 At a limit passes, the next number above fails. Range compares the wire's doubles; step and rate compare exact decimals.
 """
 
-from holdfast.gate.guard.case import Case, Target, failed, passed, settled
+from holdfast.gate.guard.case import Case, Target, failed, judged, passed, settled
 from holdfast.gate.guard.compile import Limits
 from holdfast.gate.guard.exact import gap, shown, total
 from holdfast.gate.guard.readings import state
@@ -59,7 +59,7 @@ def _own_range(case: Case, target: Target) -> Reason:
         of = bound.range_by.tag.name.rsplit("/", 1)[-1]
         facts["state"] = ", ".join([f"{of} {row}" for row in wanted])
     if low <= target.value <= high:
-        return passed("envelope.range", name, **facts)
+        return judged("envelope.range", "", True, name, facts)
     side = "above" if target.value > high else "below"
     return failed(f"envelope.range.{side}" + (".state" if bound.range_by is not None else ""), name, **facts)
 
@@ -85,7 +85,7 @@ def _step(case: Case, target: Target) -> Reason:
         return failed("envelope.step.unknown", name, of=bound.present.tag.name)
     wide = gap(target.value, present)
     facts = {"step": shown(wide), "max": bound.texts.step, "present": shown(present), "unit": bound.tag.unit}
-    return passed("envelope.step", name, **facts) if wide <= bound.step else failed("envelope.step.over", name, **facts)
+    return judged("envelope.step", "envelope.step.over", wide <= bound.step, name, facts)
 
 
 def rate(case: Case) -> tuple[Reason, ...]:
@@ -104,7 +104,7 @@ def _rate(case: Case, target: Target) -> Reason:
     here = [gap(target.value, present)] * (2 if bound.envelope.restore else 1)  # there, and the way back that may be needed
     travel = total([gap(m.after, m.before) for m in case.moves(bound) if m.at_ns > since_ns] + here)
     facts = {"travel": shown(travel), "max": bound.texts.rate, "per_s": bound.texts.rate_per_s, "unit": bound.tag.unit}
-    return passed("envelope.rate", name, **facts) if travel <= bound.rate else failed("envelope.rate.over", name, **facts)
+    return judged("envelope.rate", "envelope.rate.over", travel <= bound.rate, name, facts)
 
 
 def writes(case: Case) -> tuple[Reason, ...]:
@@ -118,7 +118,7 @@ def _writes(case: Case, target: Target) -> Reason:
     since_ns = case.snapshot.at_ns - bound.writes_ns
     count = (2 if bound.envelope.restore else 1) + len([m for m in case.moves(bound) if m.ours and m.at_ns > since_ns])
     facts = {"count": str(count), "max": bound.texts.writes, "per_s": bound.texts.writes_per_s}
-    return passed("envelope.writes", name, **facts) if count <= budget.max else failed("envelope.writes.over", name, **facts)
+    return judged("envelope.writes", "envelope.writes.over", count <= budget.max, name, facts)
 
 
 def dwell(case: Case) -> tuple[Reason, ...]:
@@ -134,7 +134,7 @@ def _dwell(case: Case, target: Target) -> Reason:
         return settled("envelope.dwell.first", name)
     since_ns = case.snapshot.at_ns - last_ns
     facts = {"since_s": shown(since_ns / SECOND_NS), "dwell_s": bound.texts.dwell_s}
-    return passed("envelope.dwell", name, **facts) if since_ns >= bound.dwell_ns else failed("envelope.dwell.early", name, **facts)
+    return judged("envelope.dwell", "envelope.dwell.early", since_ns >= bound.dwell_ns, name, facts)
 
 
 def yields(case: Case) -> tuple[Reason, ...]:

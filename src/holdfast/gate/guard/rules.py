@@ -39,6 +39,8 @@ def rule_on(case: Case) -> Ruling:
     action = case.proposal.action
     if isinstance(action, Write | Call):
         rulings = [_target(case, target) for target in case.targets]
+        if len(rulings) == 1:  # nearly always
+            return rulings[0]
     elif isinstance(action, Order | Adopt):
         name = action.target if isinstance(action, Order) else f"{action.what}/{action.name}"
         rules = rule_set((rule for rule in case.compiled.rules if applies(rule.rule, case.author, action.kind, name)), {})
@@ -113,25 +115,16 @@ def _held(rules: RuleSet, values: Values) -> tuple[bool, ...]:
 
 
 def _combine(case: Case, name: str, rules: RuleSet, held: list[tuple[bool, ...]]) -> Ruling:
-    # Of each rule, in order: whether it held once, and whether it held every time. No world at all: neither.
-    by_rule = [(once, once) for once in held[0]] if len(held) == 1 else [(any(of), all(of)) for of in zip(*held, strict=True)]
-    forbids: list[str] = []
-    permits: list[str] = []
-    asks: list[Rule] = []
-    always_asks = False
-    for compiled, (once, always) in zip(rules.rules, by_rule or [(False, False)] * len(rules.rules), strict=True):
-        rule = compiled.rule
-        if rule.effect == "forbid":
-            forbids += (rule.id,) if once else ()
-        elif rule.effect == "ask":
-            asks += (rule,) if once else ()
-            always_asks = always_asks or always
-        elif always:
-            permits.append(rule.id)
+    # Those that held in some world, and in every one. No world at all: none.
+    once = _of(rules, held[0] if len(held) == 1 else tuple(map(any, zip(*held, strict=True))))
+    always = once if len(held) == 1 else _of(rules, tuple(map(all, zip(*held, strict=True))))
+    forbids = [rule.id for rule in once if rule.effect == "forbid"]
+    asks = [rule for rule in once if rule.effect == "ask"]
+    permits = [rule.id for rule in always if rule.effect == "permit"]
     if forbids:
         return Ruling("none", (), (failed("policy.forbid", name, rules=", ".join(forbids)),))
     # An ask that holds only part of the way asks a person, but does not by itself allow the rest of the way.
-    if not permits and not always_asks:
+    if not permits and not any(rule.effect == "ask" for rule in always):
         return Ruling("none", (), (failed("policy.none", name),))
     if not asks:
         return Ruling("permit", (), (passed("policy.permit", name, rules=", ".join(permits)),))
@@ -139,12 +132,16 @@ def _combine(case: Case, name: str, rules: RuleSet, held: list[tuple[bool, ...]]
     return Ruling("ask", roles, (passed("policy.ask", name, rules=", ".join(r.id for r in asks), roles=", ".join(roles)),))
 
 
+def _of(rules: RuleSet, held: tuple[bool, ...]) -> list[Rule]:
+    return [compiled.rule for compiled, holds in zip(rules.rules, held, strict=bool(held)) if holds]
+
+
 def _inputs(case: Case, target: str, rules: RuleSet, world: Overlay) -> tuple[dict[str, Value], tuple[Reason, ...]]:
     """Every input of the rules, typed; and a reason for each that is not known."""
     values: dict[str, Value] = {}
     missing: list[Reason] = []
     for of in rules.inputs:
-        if of.number is not None and of.number.tag.name not in world and (reading := case.sound(of.number)) is not None:
+        if of.number is not None and of.source not in world and (reading := case.sound(of.number)) is not None:
             values[of.variable.name] = float(reading.value)  # a sound reading is within VALUE_MAX: nearly all of them
             continue
         value, why = _fact(case, of) if of.watch is None else _tag(case, of.variable, of.watch, world)

@@ -5,7 +5,7 @@
 
 import math
 
-from holdfast.gate.guard.case import SETS_MAX, Case, failed, passed
+from holdfast.gate.guard.case import SETS_MAX, Case, failed, settled
 from holdfast.terms import Adopt, Call, Evidence, Order, Proposal, Reason, Tag, Write
 
 NAME_MAX = 128  # characters of ids and names
@@ -19,7 +19,7 @@ INTEGER_MAX = 2**53  # beyond this a double skips integers
 def well_formed(case: Case) -> tuple[Reason, ...]:
     proposal = case.proposal
     reasons = (*_texts(proposal), *_valid(proposal), *_action(case))
-    return reasons or (passed("well_formed"),)
+    return reasons or (settled("well_formed"),)
 
 
 def number(value: object) -> str:
