@@ -182,8 +182,8 @@ class Case:
         return min(self._levels(), key=_rank)
 
     def _levels(self) -> list[tuple[Autonomy, str]]:
-        agent: Autonomy = self.compiled.agents.get(self.author, "observe")
-        found: list[tuple[Autonomy, str]] = [(self.compiled.site.autonomy, "plant"), (agent, self.author)]
+        found: list[tuple[Autonomy, str]] = [(self.compiled.site.autonomy, "plant")]
+        found.append((self.compiled.agents.get(self.author, "observe"), self.author))
         for target in self.targets:
             found.append((target.bound.equipment.autonomy, target.bound.equipment.name))
             found.append((target.bound.envelope.autonomy, target.bound.tag.name))
