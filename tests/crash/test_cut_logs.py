@@ -43,7 +43,7 @@ def test_a_frame_with_one_wrong_byte_ends_the_log(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [b"", b"short", bytes(64)])
 def test_what_is_no_log_is_said_to_be_none(bad: bytes) -> None:
-    with pytest.raises(ValueError, match="header|magic"):
+    with pytest.raises(ValueError, match=r"header|magic"):
         frames_of(bad)
 
 
