@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar import Litestar
 from litestar.testing import AsyncTestClient
 from small_plant import PASSWORD, F, T, World, site
 
 from holdfast.gate.actuation.attend import AlarmError
 from holdfast.gate.alarms.board import alarm_id
 from holdfast.gate.alarms.flood import Flood
-from holdfast.gate.api.alarms import alarm_handlers
-from holdfast.gate.api.messages import on_problem
-from holdfast.gate.identity.sessions import Sessions
+from holdfast.gate.api.people import people_app
 from holdfast.gate.ledger.store import StateError
 from holdfast.site.model import AlarmLimits
 from holdfast.terms import SECOND_NS
@@ -198,15 +195,15 @@ def test_a_flood_counts_a_window_that_is_open_at_its_beginning() -> None:
 
 
 class Door:
-    """The alarms' part of the people's door, with real sessions."""
+    """The people's door, with somebody signed in."""
 
     def __init__(self, world: World) -> None:
         world.gate.people.add("ann", ["operator"], PASSWORD)
-        sessions = Sessions(world.gate.people, world.clock, lambda n: b"\7" * n, record=world.gate.debts.record, owe=world.gate.debts.owe)
-        self.token = sessions.open("ann", PASSWORD).token
-        self.app = Litestar(
-            alarm_handlers(world.gate, sessions), openapi_config=None, exception_handlers={Exception: on_problem}, logging_config=None
-        )
+        self.app = people_app(world.gate)
+
+    async def sign_in(self) -> None:
+        self.token = ""
+        self.token = (await self.ask("POST", "/v1/session", {"person": "ann", "password": PASSWORD}))[1]["token"]
 
     async def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> tuple[int, Any]:
         async with AsyncTestClient(self.app) as http:
@@ -217,6 +214,7 @@ class Door:
 
 async def test_the_door_lists_alarms_and_takes_a_persons_acts(world: World) -> None:
     door = Door(world)
+    await door.sign_in()
     await rings(world)
     status, told = await door.ask("GET", "/v1/alarms")
     assert (status, told["flood"], told["per_10min"]) == (200, False, 1)
@@ -239,6 +237,7 @@ async def test_the_door_lists_alarms_and_takes_a_persons_acts(world: World) -> N
 
 async def test_the_door_refuses_who_is_not_signed_in_and_what_is_not_there(world: World) -> None:
     door = Door(world)
+    await door.sign_in()
     await rings(world)
     for verb in ("acknowledge", "unshelve", "shelve"):
         assert (await door.ask("POST", f"/v1/alarms/{HI}/{verb}", {"for_s": 60, "reason": "why"}, token="wrong"))[0] == 401

@@ -13,7 +13,7 @@ SP, FLOW = f"{T}.sp", f"{F}.sp"
 def snapshot(world: World, id: str, tag: str, value: float = 101.0) -> Snapshot:
     from small_plant import proposal
 
-    return world.gate._snapshots.take(proposal((tag, value), id=id), world.clock.now_ns())
+    return world.gate.parts.snapshots.take(proposal((tag, value), id=id), world.clock.now_ns())
 
 
 async def test_what_another_proposal_asks_for_is_pending(tmp_path: Path) -> None:

@@ -3,18 +3,21 @@
 import contextlib
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from holdfast.cli.asking import ask
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
 if TYPE_CHECKING:
     from holdfast.gate.configuration import Configurations, Standing
     from holdfast.gate.guard.compile import Compiled
+    from holdfast.run.desk import Desk
     from holdfast.site.load import Loaded
 
 HOME = Path("holdfast-home")
+CONNECT_S = 2.0
 RECORDS_MAX = 1_000_000  # decisions that are decided again
 SITE = Annotated[Path, typer.Argument(help="The site file.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -138,27 +141,69 @@ def _replayed(files: list[Path], ledger: Path, *, json: bool) -> None:
 def activate(
     site: SITE, person: Person, home: Home = HOME, role: Role = "", password_file: PasswordFile = None, json: Json = False
 ) -> None:
-    """Sign for a whole configuration; with the last signature that is asked for it is in force from the next start on."""
+    """Sign for a whole configuration; with the last signature that is asked for it is in force.
+
+    At once where a gate runs on this --home and can take it over as it runs; else from the next start on.
+    """
     loaded = _loaded(site, json=json)
     password = _password(person, password_file)
+    if _gate_runs(home):
+        from holdfast.gate.actuation.proposed import collected
+
+        try:
+            main, files = collected(loaded)
+        except (OSError, ValueError) as error:
+            fail(str(error), json=json)
+        by = {"person": person, "password": password}
+
+        async def live(desk: "Desk") -> Any:
+            await desk.act("/v1/configurations/propose", {**by, "main": main, "files": files})
+            return await desk.act("/v1/configurations/activate", {**by, "digest": loaded.digest, "role": role})
+
+        _stands_now(ask(home, live, json=json), json=json)
     with _configurations(home, json=json) as of:
         standing = of.activate(loaded.site, person, password, role=role)
     _stands(standing, json=json)
 
 
 def rollback(person: Person, home: Home = HOME, role: Role = "", password_file: PasswordFile = None, json: Json = False) -> None:
-    """Sign for going back to the configuration that was in force before; it holds from the next start on."""
+    """Sign for going back to the configuration that was in force before; at once where a gate runs, else at the next start."""
     password = _password(person, password_file)
+    if _gate_runs(home):
+        body = {"person": person, "password": password, "role": role}
+        _stands_now(ask(home, lambda desk: desk.act("/v1/configurations/rollback", body), json=json), json=json)
     with _configurations(home, json=json) as of:
         standing = of.rollback(person, password, role=role)
     _stands(standing, json=json)
 
 
-def _stands(standing: "Standing", *, json: bool) -> None:
+def _gate_runs(home: Path) -> bool:
+    """Whether somebody answers at the people's socket; a socket that a killed gate left answers nobody."""
+    import socket
+
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as tried:
+        tried.settimeout(CONNECT_S)
+        try:
+            tried.connect(str(home / "gate" / "people.sock"))
+        except OSError:
+            return False
+    return True
+
+
+def _stands_now(told: Any, *, json: bool) -> NoReturn:
+    from pydantic import TypeAdapter
+
+    from holdfast.gate.configuration import Standing
+
+    _stands(TypeAdapter(Standing).validate_python({**told, "signed": tuple(map(tuple, told["signed"]))}), json=json, since="now")
+    raise typer.Exit(DONE)
+
+
+def _stands(standing: "Standing", *, json: bool, since: str = "from the next start on") -> None:
     signed = ", ".join(f"{person} ({role})" for role, person in standing.signed)
     what = f"{standing.digest[:16]} (revision {standing.revision})"
     if standing.adopted:
-        line = f"{what} is in force from the next start on; signed by {signed}"
+        line = f"{what} is in force {since}; signed by {signed}"
     else:
         line = f"{what} waits for: {', '.join(standing.missing)}; signed by {signed}. The same command, --as another person, signs it too."
     render(Answer(data={"standing": standing}, lines=(line,)), json=json)

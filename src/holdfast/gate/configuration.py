@@ -4,7 +4,8 @@ It is kept in the state file beside the ledger, so that a record of its activati
 one transaction. Who must sign is what the configuration *in force* says: a new one can't lower the bar for itself.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,9 @@ CREATE TABLE IF NOT EXISTS configuration (
 CREATE TABLE IF NOT EXISTS configuration_signature (
   digest TEXT NOT NULL, generation INTEGER NOT NULL, fold TEXT NOT NULL, role TEXT NOT NULL, person TEXT NOT NULL, at_ns INTEGER NOT NULL,
   PRIMARY KEY (digest, generation, fold)
+) STRICT;
+CREATE TABLE IF NOT EXISTS configuration_adopted (
+  generation INTEGER PRIMARY KEY, how TEXT NOT NULL, signed TEXT NOT NULL, at_ns INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS configuration_peak (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL) STRICT;
 """
@@ -64,6 +68,19 @@ class Standing(Word):
     adopted: bool
     signed: tuple[tuple[str, str], ...]  # (role, person)
     missing: tuple[str, ...]
+
+
+class Revision(Word):
+    """One activation. `how`, `signed` and `at_ns` are unknown ("", (), 0) of what an earlier release activated."""
+
+    generation: int
+    digest: str
+    revision: int
+    former: str
+    how: str
+    signed: tuple[tuple[str, str], ...]  # (role, person)
+    at_ns: int
+    active: bool
 
 
 class Settled(Word):
@@ -101,6 +118,11 @@ class Configurations:
         Raises ConfigurationError for a revision that doesn't rise or a person without a role that is asked for, SiteError for a
         configuration that can't decide, IdentityError for a wrong password.
         """
+        self.demand_next(site)
+        return self.sign(site, "activate", person, lambda message: self._people.sign(person, password, message), role=role)
+
+    def demand_next(self, site: Site) -> None:
+        """Whether this could be activated at all. Raises ConfigurationError, SiteError."""
         now = self._demand_active()
         if digest(site) == now.digest:
             raise ConfigurationError("configuration.same", f"{now.digest[:16]} is in force already (revision {now.revision}).")
@@ -111,37 +133,81 @@ class Configurations:
                 f"Its policy is revision {site.policy.revision}, and revision {peak} was in force here. Write revision: {peak + 1}.",
             )
         compile_site(site)
-        return self._sign(site, "activate", now, person, password, role)
 
     def rollback(self, person: str, password: str, *, role: str = "") -> Standing:
         """One person's signature for going back to what was in force before. The highest revision ever in force still counts.
 
         Raises ConfigurationError where there is nothing to go back to, and as `activate`.
         """
-        now = self._demand_active()
-        former = self._kept("SELECT * FROM configuration WHERE digest = ? ORDER BY generation DESC LIMIT 1", now.former)
+        return self.sign(self.former().site, "rollback", person, lambda message: self._people.sign(person, password, message), role=role)
+
+    def former(self) -> Active:
+        """What a rollback goes back to. Raises ConfigurationError."""
+        former = self.kept(self._demand_active().former)
         if former is None:
             raise ConfigurationError("configuration.no_former", "There is no configuration before this one that is kept here.")
-        return self._sign(former.site, "rollback", now, person, password, role)
+        return former
 
-    def _sign(self, site: Site, how: How, now: Active, person: str, password: str, role: str) -> Standing:
+    def kept(self, of: str) -> Active | None:
+        """An activated configuration by its digest, as it was activated last."""
+        return self._kept("SELECT * FROM configuration WHERE digest = ? ORDER BY generation DESC LIMIT 1", of)
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """All that are kept here, the newest first."""
+        rows = self._state.rows(
+            "SELECT c.generation, c.digest, c.revision, c.former, coalesce(a.how, ''), coalesce(a.signed, '[]'), coalesce(a.at_ns, 0)"
+            " FROM configuration c LEFT JOIN configuration_adopted a USING (generation) ORDER BY c.generation DESC"
+        )
+        return tuple(
+            Revision(
+                generation=generation,
+                digest=of,
+                revision=revision,
+                former=former,
+                how=how,
+                signed=tuple((role, person) for role, person in json.loads(signed)),
+                at_ns=at_ns,
+                active=place == 0,
+            )
+            for place, (generation, of, revision, former, how, signed, at_ns) in enumerate(rows)
+        )
+
+    def standing(self, of: str, revision: int) -> Standing:
+        """Who has signed so far for a configuration that is not in force."""
+        now = self._demand_active()
+        signed = self._signed(of, now)
+        missing = tuple(r for r in self._wanted(now) if r not in signed)
+        return Standing(digest=of, revision=revision, adopted=False, signed=tuple(signed.items()), missing=missing)
+
+    def sign(
+        self,
+        site: Site,
+        how: How,
+        person: str,
+        signer: Callable[[bytes], bytes],
+        *,
+        role: str = "",
+        adopt: bool = True,
+        then: Callable[[Active], None] = lambda _: None,
+    ) -> Standing:
+        """A signature that `signer` makes; the last one puts it in force if `adopt`, and `then` belongs to the same transaction.
+
+        The caller has seen to it that this configuration may follow (`demand_next`, `former`). Raises ConfigurationError for a
+        person without a role that is asked for, and what `signer` and `then` raise.
+        """
+        now = self._demand_active()
         known = self._people.get(person)
         person = known.name if known else person
-        wanted = now.site.configuration_approvals or now.site.default_approvals
+        wanted = self._wanted(now)
         of = digest(site)
-        since_ns = self._clock.now_ns() - SIGNED_FOR_NS
-        rows = self._state.rows(
-            "SELECT fold, role, person FROM configuration_signature WHERE digest = ? AND generation = ? AND at_ns > ?",
-            (of, now.generation, since_ns),
-        )
-        signed = {r: p for fold, r, p in rows if r in self._people.roles(p) and fold != folded(person)}
+        signed = self._signed(of, now, but=folded(person))
         free = [r for r in wanted if r not in signed and r in self._people.roles(person)]
         chosen = role or (free[0] if free else "")
         if chosen not in free:
             asked = ", ".join(r for r in wanted if r not in signed)
             raise ConfigurationError("configuration.role", f"{person} can't sign for this: it asks for one person each as {asked}.")
         act = self._act(how, site, of, now, person, chosen)
-        signature = self._people.sign(person, password, canonical(act))
+        signature = signer(canonical(act))
         with self._state.transaction():
             self._log.append("configuration.signed", {**act, "signature": signature})
             self._state.db.execute(
@@ -150,9 +216,22 @@ class Configurations:
             )
             signed[chosen] = person
             missing = tuple(r for r in wanted if r not in signed)
-            if not missing:
-                self._adopt(site, how, tuple(signed.items()), former=now.digest)
-        return Standing(digest=of, revision=site.policy.revision, adopted=not missing, signed=tuple(signed.items()), missing=missing)
+            adopted = adopt and not missing
+            if adopted:
+                then(self._adopt(site, how, tuple(signed.items()), former=now.digest))
+        return Standing(digest=of, revision=site.policy.revision, adopted=adopted, signed=tuple(signed.items()), missing=missing)
+
+    @staticmethod
+    def _wanted(now: Active) -> tuple[str, ...]:
+        return now.site.configuration_approvals or now.site.default_approvals
+
+    def _signed(self, of: str, now: Active, but: str = "") -> dict[str, str]:
+        """By role, who signed for this as what follows `now`; not one of them after SIGNED_FOR_NS, nor without the role."""
+        rows = self._state.rows(
+            "SELECT fold, role, person FROM configuration_signature WHERE digest = ? AND generation = ? AND at_ns > ?",
+            (of, now.generation, self._clock.now_ns() - SIGNED_FOR_NS),
+        )
+        return {r: p for fold, r, p in rows if r in self._people.roles(p) and fold != but}
 
     def _act(self, how: How, site: Site, of: str, now: Active, person: str, role: str) -> Mapping[str, Any]:
         """What a person signs: this action, on this generation, in this role."""
@@ -176,7 +255,10 @@ class Configurations:
         generation = int(last[0]) + 1
         revision = site.policy.revision
         self._state.db.execute("INSERT INTO configuration VALUES (?, ?, ?, ?, ?)", (generation, of, revision, former, kept))
-        self._state.db.execute("DELETE FROM configuration WHERE generation <= ?", (generation - KEPT_MAX,))
+        told = (generation, how, json.dumps(signed), self._clock.now_ns())
+        self._state.db.execute("INSERT INTO configuration_adopted VALUES (?, ?, ?, ?)", told)
+        for table in ("configuration", "configuration_adopted"):
+            self._state.db.execute(f"DELETE FROM {table} WHERE generation <= ?", (generation - KEPT_MAX,))  # noqa: S608 - constants
         self._state.db.execute("DELETE FROM configuration_signature")
         self._state.db.execute("INSERT OR REPLACE INTO configuration_peak VALUES (1, ?)", (max(revision, self._peak()),))
         body = {"how": how, "generation": generation, "digest": of, "revision": revision, "former": former, "signed": signed}
@@ -214,14 +296,19 @@ def settle(file: Path, configurations: Configurations) -> Settled:
     active = configurations.active()
     if active is None:
         return Settled(active=configurations.first(load(file).site), on_disk="")
+    return Settled(active=active, on_disk=said_of(file, active.digest, active.revision))
+
+
+def said_of(file: Path, in_force: str, revision: int) -> str:
+    """What is to be said of the site file while another digest is in force; "" where it is the same."""
     try:
         found = load(file)
     except SiteError as error:
-        return Settled(active=active, on_disk=f"{file} has errors and is not used: {_first(error.problems)}")
-    if found.digest == active.digest:
-        return Settled(active=active, on_disk="")
-    what = f"{file} is not what is in force: {found.digest[:16]} on the disk, {active.digest[:16]} (revision {active.revision}) in force"
-    return Settled(active=active, on_disk=f"{what}; `holdfast policy activate` puts it in force")
+        return f"{file} has errors and is not used: {_first(error.problems)}"
+    if found.digest == in_force:
+        return ""
+    what = f"{file} is not what is in force: {found.digest[:16]} on the disk, {in_force[:16]} (revision {revision}) in force"
+    return f"{what}; `holdfast policy activate` puts it in force"
 
 
 def _first(problems: tuple[Problem, ...]) -> str:

@@ -9,7 +9,9 @@ in actuation/answers.py. No record, no write (actuation/debts.py); what people d
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
+from holdfast.gate.actuation.activation import Activation
 from holdfast.gate.actuation.answers import Answers
 from holdfast.gate.actuation.failpoints import committing
 from holdfast.gate.actuation.jobs import Job
@@ -28,9 +30,10 @@ class Gatekeeper(Answers):
     def __init__(self, parts: Parts, checkpoints: Checkpoints) -> None:
         super().__init__(parts)
         self.checkpoints = checkpoints
+        self.activation = Activation(parts, self.clock)
+        self.site_file: Path | None = None  # whose differences from what is in force `on_disk` tells
         self._state = parts.state
         self._history = parts.intake.store
-        self._snapshots = parts.snapshots
         self._checkpoint_due_ns = self.clock.monotonic_ns()
 
     @property
@@ -78,7 +81,7 @@ class Gatekeeper(Answers):
         """What the server says of the tags that we write: it tightens every decision from now on. Raises ConnectionLost."""
         of = [tag for tag in self.site.tags if tag.connection == connection]
         for limit in await told_by(self.connectors[connection], of):
-            self._snapshots.limits[limit.tag] = limit
+            self.parts.snapshots.limits[limit.tag] = limit
 
     def found(self, connection: str) -> None:
         self.debts.owe("connection", {"connection": connection, "state": "connected", "why": ""})
@@ -102,7 +105,7 @@ class Gatekeeper(Answers):
                 return again.decision
         now_ns = self.debts.now_ns()
         self.debts.demand_settled()
-        snapshot = self._snapshots.take(proposal, now_ns)
+        snapshot = self.parts.snapshots.take(proposal, now_ns)
         decision = decide(proposal, author, self.compiled, snapshot)
         job = Job(proposal=proposal, author=author, decision=decision)
         expires_ns = 0 if decision.verdict == "refuse" else self.clock.monotonic_ns() + round(proposal.valid_s * SECOND_NS)

@@ -251,7 +251,7 @@ def main(argv: list[str] | None = None) -> None:
         settled = in_force(given.site, folder, clock)
         connectors = connectors_of(settled.active.site, given.site.parent, clock, folder)
         gate, agents = open_gate(settled.active.site, folder, clock, connectors, site_folder=given.site.parent)
-        gate.on_disk = settled.on_disk
+        gate.on_disk, gate.site_file = settled.on_disk, given.site
         gate.errands.lock(settled.active.site, given.site.parent)
     except (
         SiteError,

@@ -61,6 +61,9 @@ class Acts:
         self._told = told
         self._changed = changed
 
+    def adopt(self, compiled: Compiled, snapshots: Snapshots) -> None:
+        self._compiled, self._snapshots = compiled, snapshots
+
     def sign(self, proposal: str, person: str, role: str, key: Ed25519PrivateKey, *, yes: bool, reason: str, shown: str = "") -> Progress:
         """A person's yes or no, signed with the key that their password opened. Raises ApprovalError.
 

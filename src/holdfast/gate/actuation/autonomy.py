@@ -20,14 +20,22 @@ class AutonomyLevels:
 
     def __init__(self, state: State, site: Site) -> None:
         self._state = state
-        self._site = site
-        self._scopes = {"*", *(e.tag for e in site.envelopes)}
+        self._take(site)
         self.rungs = Rungs(state, site)
         state.ensure("CREATE TABLE IF NOT EXISTS autonomy(scope TEXT PRIMARY KEY, level TEXT NOT NULL)")
         # Why a fault lowered it; a person's word takes the row away.
         state.ensure("CREATE TABLE IF NOT EXISTS autonomy_lowered(scope TEXT PRIMARY KEY, code TEXT NOT NULL)")
         self._load()
         state.on_rollback(self._load)
+
+    def adopt(self, site: Site) -> None:
+        """Other ceilings from now on; what people and faults set stays set below them."""
+        self._take(site)
+        self.rungs.adopt(site)
+
+    def _take(self, site: Site) -> None:
+        self._site = site
+        self._scopes = {"*", *(e.tag for e in site.envelopes)}
 
     def set(self, scope: str, level: Autonomy, code: str = "") -> None:
         """In the caller's transaction, which records who did it; `code` is the fault's.

@@ -99,14 +99,12 @@ class Commissioning:
         history: Callable[[str, int, int, int], Frame],
         told: Callable[[], None],
     ) -> None:
-        self._compiled, self._clock, self._log, self._debts = compiled, clock, log, debts
+        self._clock, self._log, self._debts = clock, log, debts
         self._jobs, self._moves, self._inbox, self._people = jobs, moves, inbox, people
         self._levels, self._watchdog, self._connectors = levels, watchdog, connectors
         self._tables, self._rings, self._read, self._history, self._told = tables, rings, read, history, told
-        self._tags = {tag.name: tag for tag in compiled.site.tags}
-        self._found: dict[str, tuple[Evidence, int]] = {}  # by tag: the last evidence and when it was found, monotonic
-        self._bumping: dict[str, _Bumping] = {}
-        self._set_back_what_changed()
+        self.adopt(compiled)
+        self.set_back_what_changed()
 
     # ---- what there is -----------------------------------------------------------------------------------------------
 
@@ -343,7 +341,15 @@ class Commissioning:
         self._told()
         return signed
 
-    def _set_back_what_changed(self) -> None:
+    def adopt(self, compiled: Compiled) -> None:
+        """Evidence is of the configuration that it was found under: checks under way begin anew."""
+        self._compiled = compiled
+        self._tags = {tag.name: tag for tag in compiled.site.tags}
+        self._found: dict[str, tuple[Evidence, int]] = {}  # by tag: the last evidence and when it was found, monotonic
+        self._bumping: dict[str, _Bumping] = {}
+
+    def set_back_what_changed(self) -> None:
+        """A loop whose envelope, parts or tags are not those that were signed for begins at the bottom. On record."""
         state, rungs = self._log.state, self._levels.rungs
         state.ensure("CREATE TABLE IF NOT EXISTS commission_signed(tag TEXT NOT NULL, rung TEXT NOT NULL, seq INTEGER PRIMARY KEY)")
         if rungs.changed:

@@ -41,6 +41,9 @@ class FreshEyes:
         self._compiled, self._connectors, self._intake, self._snapshots = compiled, connectors, intake, snapshots
         self._alarms, self._watch, self._jobs, self._inbox, self._debts = alarms, watch, jobs, inbox, debts
 
+    def adopt(self, compiled: Compiled, snapshots: Snapshots) -> None:
+        self._compiled, self._snapshots = compiled, snapshots
+
     def react(self) -> None:
         """What the newest values mean: alarms, and others' hands on a loop. Writes to the record only if there is something."""
         now_ns = self._debts.now_ns()

@@ -65,6 +65,12 @@ class OperatorWatch:
         self._from_before = set(seen)
         self._unsaved: dict[str, float] = {}
         self._loops: list[_Loop] = []
+        self.adopt(site)
+
+    def adopt(self, site: Site) -> None:
+        """Other envelopes over the same tags: acts that are under way go on, and what was seen stays seen."""
+        acts = {loop.envelope.tag: loop.acts for loop in self._loops}
+        self._loops = []
         for envelope in site.envelopes:
             loop = site.loop_of(envelope.tag) or Loop(name=envelope.tag, equipment=envelope.equipment, sp=envelope.tag)
             within = envelope.readback.within if envelope.readback else 0.0
@@ -75,7 +81,7 @@ class OperatorWatch:
                 ("mode", loop.mode, 0.0),
                 ("permit", loop.permit, 0.0),
             )
-            self._loops.append(_Loop(envelope, tuple(w for w in watched if w[1]), {}))
+            self._loops.append(_Loop(envelope, tuple(w for w in watched if w[1]), acts.get(envelope.tag, {})))
 
     def step(self, good_value: Callable[[str], float | None], now_ns: int) -> Iterator[Taken]:
         """What others did since the last step. Bad data is no act of anyone; what it hid is seen when data is back."""

@@ -29,7 +29,7 @@ from holdfast.gate.alarms.board import AlarmBoard
 from holdfast.gate.approval.inbox import Inbox
 from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
-from holdfast.gate.guard.compile import compile_site, writers_of
+from holdfast.gate.guard.compile import Compiled, compile_site, writers_of
 from holdfast.gate.history.store import History
 from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.log import Log
@@ -91,8 +91,11 @@ class Parts:
         self.moves = Moves(self.state, self.clock.now_ns())
         self.jobs = Jobs(self.state)
         self.autonomy = AutonomyLevels(self.state, self.site)
-        self.snapshots = Snapshots(
-            compiled=self.compiled,
+        self.snapshots = self._snapshots_of(self.compiled)
+
+    def _snapshots_of(self, compiled: Compiled) -> Snapshots:
+        return Snapshots(
+            compiled=compiled,
             live=self.live,
             moves=self.moves,
             jobs=self.jobs,
@@ -110,6 +113,7 @@ class Parts:
         self.watchdog = Watchdog(
             self.site, self.clock, self.stop, self.connectors, may=writers_of(self.compiled), standing=self._stands_behind
         )
+        self.wins = OperatorWins(compiled=self.compiled, log=self.log, moves=self.moves, jobs=self.jobs, inbox=self.inbox)
         self.debts = Debts(
             log=self.log,
             clock=self.clock,
@@ -118,7 +122,7 @@ class Parts:
             watchdog=self.watchdog,
             faults=self.faults,
             alarms=self.alarms,
-            wins=OperatorWins(compiled=self.compiled, log=self.log, moves=self.moves, jobs=self.jobs, inbox=self.inbox),
+            wins=self.wins,
             told=self.hearers.tell,
         )
 
@@ -182,6 +186,24 @@ class Parts:
             eyes=self.eyes,
             outbox=self.outbox,
         )
+
+    def adopt(self, compiled: Compiled) -> None:
+        """Another configuration over the same connections and tags, between two decisions; in memory alone, so it can be undone.
+
+        Alarms follow once it is certain: what they forget doesn't come back.
+        """
+        snapshots = self._snapshots_of(compiled)
+        snapshots.limits = self.snapshots.limits
+        may = writers_of(compiled)
+        self.site, self.compiled, self.snapshots = compiled.site, compiled, snapshots
+        self.autonomy.adopt(compiled.site)
+        self.watch.adopt(compiled.site)
+        self.watchdog.adopt(compiled.site, may)
+        self.wins.adopt(compiled)
+        self.eyes.adopt(compiled, snapshots)
+        self.acts.adopt(compiled, snapshots)
+        self.commissioning.adopt(compiled)
+        self.saga.adopt(compiled.site)
 
     def _stands_behind(self, sp: str) -> tuple[str, ...]:
         """The agents whose setpoint stands at a loop, or is on its way there."""

@@ -31,15 +31,23 @@ class Rungs:
 
     def __init__(self, state: State, site: Site) -> None:
         self._state = state
-        self._tags = tuple(e.tag for e in site.envelopes)
-        self.required = site.commissioning
-        self.bases = {tag: basis(site, tag) for tag in self._tags}
+        self._take(site)
         state.ensure(
             "CREATE TABLE IF NOT EXISTS commission(tag TEXT PRIMARY KEY, rung TEXT NOT NULL, basis TEXT NOT NULL, seq INTEGER NOT NULL)"
         )
         self.changed: tuple[Signed, ...] = ()  # signed for something else than what is there now
         self._load()
         state.on_rollback(self._load)
+
+    def adopt(self, site: Site) -> None:
+        """What was signed for something else than what is there now is in `changed`."""
+        self._take(site)
+        self._load()
+
+    def _take(self, site: Site) -> None:
+        self._tags = tuple(e.tag for e in site.envelopes)
+        self.required = site.commissioning
+        self.bases = {tag: basis(site, tag) for tag in self._tags}
 
     def of(self, tag: str) -> Signed:
         return self._signed.get(tag, Signed(tag=tag))

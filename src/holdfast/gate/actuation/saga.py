@@ -61,6 +61,11 @@ class Saga:
         self._lock = asyncio.Lock()
         self._adopt_open_jobs()
 
+    def adopt(self, site: Site) -> None:
+        """Other envelopes from now on, also for what is on its way; gate/actuation/activation.py looks that these stay fit."""
+        self._envelopes = {e.tag: e for e in site.envelopes}
+        self._wire.adopt(site)
+
     async def advance(self) -> bool:
         """Do all that is due now; True if anything changed. One at a time: later callers wait their turn."""
         changed = False

@@ -15,6 +15,9 @@ class OperatorWins:
     def __init__(self, *, compiled: Compiled, log: Log, moves: Moves, jobs: Jobs, inbox: Inbox) -> None:
         self._compiled, self._log, self._moves, self._jobs, self._inbox = compiled, log, moves, jobs, inbox
 
+    def adopt(self, compiled: Compiled) -> None:
+        self._compiled = compiled
+
     def __call__(self, act: Taken) -> None:
         until_ns = act.at_ns + round(self._compiled.bounds[act.sp].envelope.yield_s * SECOND_NS)
         body = {"tag": act.sp, "what": act.what, "before": act.before, "after": act.after, "at_ns": act.at_ns, "yield_until_ns": until_ns}

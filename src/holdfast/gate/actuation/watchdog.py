@@ -58,6 +58,21 @@ class Watchdog:
         may: Mapping[str, Sequence[str]] | None = None,
         standing: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
+        self._standing = standing
+        self._clock = clock
+        self._stop = stop
+        self._connectors = connectors
+        self._count = 0
+        self._due_ns = 0
+        self._heard_ns: dict[str, int] = {}
+        self._lost: set[str] = set()
+        self._faults: list[Late | Lost] = []
+        self.well = True  # the gate's own state: disk, record, clock
+        self.beating = False
+        self.adopt(site, may)
+
+    def adopt(self, site: Site, may: Mapping[str, Sequence[str]] | None) -> None:
+        """Other loops to beat to, and others who may write them; who was heard stays heard."""
         tags = {tag.name: tag for tag in site.tags}
         written = {envelope.tag: envelope.equipment for envelope in site.envelopes}
         everyone = [agent.name for agent in site.agents]
@@ -72,17 +87,6 @@ class Watchdog:
             if loop.heartbeat and loop.sp in written
         )
         self._everyone = everyone
-        self._standing = standing
-        self._clock = clock
-        self._stop = stop
-        self._connectors = connectors
-        self._count = 0
-        self._due_ns = 0
-        self._heard_ns: dict[str, int] = {}
-        self._lost: set[str] = set()
-        self._faults: list[Late | Lost] = []
-        self.well = True  # the gate's own state: disk, record, clock
-        self.beating = False
 
     def heard(self, agent: str | None = None) -> None:
         """An agent of the site file spoke; None: all of them, where one hand steps them all."""

@@ -44,8 +44,12 @@ class Wire:
         self._stop = stop
         self._connectors = connectors
         self._read = read
-        self._tags: Mapping[str, Tag] = {tag.name: tag for tag in site.tags}
-        self._envelopes: Mapping[str, Envelope] = {e.tag: e for e in site.envelopes}
+        self._tags: Mapping[str, Tag]
+        self._envelopes: Mapping[str, Envelope]
+        self.adopt(site)
+
+    def adopt(self, site: Site) -> None:
+        self._tags, self._envelopes = {tag.name: tag for tag in site.tags}, {e.tag: e for e in site.envelopes}
 
     async def send(self, steps: Sequence[Step], what: str) -> tuple[tuple[Step, ...], str]:
         """Those that may have arrived, and why the rest was not sent. `what` names the failpoints."""

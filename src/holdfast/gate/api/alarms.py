@@ -10,7 +10,6 @@ from pydantic import TypeAdapter
 from holdfast.gate.actuation.attend import AlarmError
 from holdfast.gate.api.messages import Req, json, read
 from holdfast.gate.gatekeeper import Gatekeeper
-from holdfast.gate.identity.names import IdentityError
 from holdfast.gate.identity.people import Person
 from holdfast.terms import Word
 
@@ -24,14 +23,14 @@ SHELVE = TypeAdapter(Shelve)
 
 
 class SignedIn(Protocol):
-    """gate/identity/sessions.py."""
+    """gate/api/doorkeeper.py."""
 
-    def who(self, token: str) -> Person:
-        """Raises IdentityError."""
+    def who(self, request: Req) -> Person:
+        """The person of the request's session. Raises HTTPException 401."""
         ...
 
 
-def alarm_handlers(gate: Gatekeeper, sessions: SignedIn) -> list[Any]:
+def alarm_handlers(gate: Gatekeeper, door: SignedIn) -> list[Any]:
     """Routes for `people_app`. Any person who is signed in may act; who it was is on record."""
 
     @get("/v1/alarms")
@@ -48,31 +47,21 @@ def alarm_handlers(gate: Gatekeeper, sessions: SignedIn) -> list[Any]:
 
     @post("/v1/alarms/{alarm:str}/acknowledge", status_code=204)
     async def acknowledge(request: Req) -> None:
-        person = _who(request, sessions)
+        person = door.who(request).name
         _act(lambda: gate.attend.acknowledge(_id(request), person))
 
     @post("/v1/alarms/{alarm:str}/shelve", status_code=204)
     async def shelve(request: Req) -> None:
-        person = _who(request, sessions)
+        person = door.who(request).name
         wanted = await read(request, SHELVE)
         _act(lambda: gate.attend.shelve(_id(request), person, wanted.for_s, wanted.reason))
 
     @post("/v1/alarms/{alarm:str}/unshelve", status_code=204)
     async def unshelve(request: Req) -> None:
-        person = _who(request, sessions)
+        person = door.who(request).name
         _act(lambda: gate.attend.unshelve(_id(request), person))
 
     return [alarms, acknowledge, shelve, unshelve]
-
-
-def _who(request: Req, sessions: SignedIn) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    try:
-        if scheme.lower() == "bearer":
-            return sessions.who(token.strip()).name
-    except IdentityError as error:
-        raise HTTPException(status_code=401, detail=str(error)) from None
-    raise HTTPException(status_code=401, detail="nobody is signed in: send the session's token as Authorization: Bearer")
 
 
 def _id(request: Req) -> str:

@@ -14,8 +14,10 @@ from litestar.exceptions import HTTPException
 from litestar.response import Stream
 from pydantic import TypeAdapter
 
+from holdfast.gate.api.alarms import alarm_handlers
 from holdfast.gate.api.cards import card_handlers
 from holdfast.gate.api.commission import commission_handlers
+from holdfast.gate.api.configurations import configuration_handlers
 from holdfast.gate.api.doorkeeper import Doorkeeper
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, read
 from holdfast.gate.api.persons import person_handlers
@@ -154,6 +156,8 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
     handlers: list[Any] = [
         *card_handlers(gate),
         *commission_handlers(gate, unlock),
+        *alarm_handlers(gate, door),
+        *configuration_handlers(gate, unlock),
         *session_handlers(gate, door),
         *person_handlers(gate, door),
         health,
