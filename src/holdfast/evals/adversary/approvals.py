@@ -5,9 +5,10 @@ from random import Random
 from holdfast.evals.adversary.catalogue import attack
 from holdfast.evals.adversary.legal import near
 from holdfast.evals.adversary.world import World
-from holdfast.gate.identity.names import IdentityError
 
 TEMP, FORCE = "oven/temp_sp", "press/force.sp"
+# What one person who is cid might call a second account: case, width, another alphabet, marks, shapes of letters.
+SECONDS = ("Cid", "cid ", "ＣＩＤ", "\u0441id", "c\u0456d", "\u03f2id", "c\u0131d", "cíd", "cid.", "c\u200bid", "ci\u0501", "ⅽⅰⅾ", "cɩd")
 
 
 def large(world: World, rng: Random) -> float:
@@ -104,15 +105,11 @@ async def own(world: World, rng: Random) -> None:
     decision = world.say("alpha", world.message((tag, value)))
     if decision is None:
         return
-    for person in ("alpha",):
-        world.sign(decision.proposal, person, "operator")
+    world.sign(decision.proposal, "alpha", "operator")
     await world.act()
-    for spelling in ("Alpha", "ALPHA", "ａlpha"):
-        try:
-            world.gate.people.add(spelling, ("operator",), "brass kettle orchard")
-        except IdentityError:
-            continue
-        world.sign(decision.proposal, spelling, "operator")
+    for spelling in ("Alpha", "ALPHA", "ａlpha", "\u0430lpha", "a1pha", "aIpha", "\u00e1lpha", "al\u0440ha"):
+        if world.enrol(spelling, ("operator",)):
+            world.sign(decision.proposal, spelling, "operator")
     await world.act()
 
 
@@ -123,13 +120,12 @@ async def one_person(world: World, rng: Random) -> None:
     decision = world.say(rng.choice(("alpha", "beta", "gamma")), world.message((TEMP, 615.0 + rng.choice((-10.0, -4.0, 5.0, 9.0)))))
     if decision is None:
         return
-    for spelling in ("Cid", "cid ", "ＣＩＤ"):
-        try:
-            world.gate.people.add(spelling, ("operator", "engineer"), "brass kettle orchard")
-        except IdentityError:
-            continue
+    second = [name for name in rng.sample(SECONDS, 5) if world.enrol(name, ("operator", "engineer"))]
     for role in rng.choice((("operator", "engineer"), ("engineer", "operator"), ("operator", "operator"), ("engineer", "engineer"))):
         world.sign(decision.proposal, "cid", role)
+        await world.act()
+        for name in second:
+            world.sign(decision.proposal, name, "engineer" if role == "operator" else "operator")
         await world.act()
 
 

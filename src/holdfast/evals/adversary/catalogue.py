@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Literal
 
 from holdfast.evals.adversary.world import World
 from holdfast.terms import Word
 
+Where = Literal["both", "inside", "apart", "opcua"]
 Sequence = Callable[[World, Random], Awaitable[None]]
 
 
@@ -13,18 +15,23 @@ class Attack(Word, eq=False):
     name: str
     doc: str
     sequence: Sequence
+    where: Where
 
 
 ATTACKS: dict[str, Attack] = {}
 
 
-def attack(name: str) -> Callable[[Sequence], Sequence]:
-    """Register a class of attack; the function's docstring is what it tries."""
+def attack(name: str, where: Where = "both") -> Callable[[Sequence], Sequence]:
+    """Register a class of attack; the function's docstring is what it tries.
+
+    `where` it can be tried: `inside` takes hold of the gate's objects, in the suite's process; `apart` wants a gate in a process of
+    its own, with its sockets; `opcua` wants that wire.
+    """
 
     def registered(sequence: Sequence) -> Sequence:
         if name in ATTACKS or not sequence.__doc__:
             raise ValueError(f"attack {name!r} is there already, or says not what it tries")
-        ATTACKS[name] = Attack(name=name, doc=sequence.__doc__.strip().splitlines()[0], sequence=sequence)
+        ATTACKS[name] = Attack(name=name, doc=sequence.__doc__.strip().splitlines()[0], sequence=sequence, where=where)
         return sequence
 
     return registered

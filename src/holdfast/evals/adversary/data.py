@@ -86,7 +86,7 @@ async def unlisted(world: World, rng: Random) -> None:
     await world.push("alpha", (tag, near(world, tag, rng)))
 
 
-@attack("stale data")
+@attack("stale data", "inside")
 async def stale(world: World, rng: Random) -> None:
     """No frame for a while: what is known is as old as the last one, and the link may be gone at the second look."""
     tag = rng.choice(tuple(RESTS))
@@ -103,7 +103,7 @@ async def stale(world: World, rng: Random) -> None:
     await world.act()
 
 
-@attack("lost link")
+@attack("lost link", "inside")
 async def lost(world: World, rng: Random) -> None:
     """The connection goes and comes back around a proposal, and somebody moves the loop meanwhile."""
     tag = rng.choice(("press/force.sp", "press/speed.sp", "oven/count_sp"))

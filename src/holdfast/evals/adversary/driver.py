@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import Literal
 
-from holdfast.evals.adversary.catalogue import ATTACKS, Attack
+from holdfast.evals.adversary.apart import Apart
+from holdfast.evals.adversary.catalogue import ATTACKS, Attack, Where
 from holdfast.evals.adversary.classes import FILES
 from holdfast.evals.adversary.legal import legal
 from holdfast.evals.adversary.world import World
@@ -17,6 +19,12 @@ from holdfast.evals.oracle import Judgement
 A_GATE = 150  # sequences before a fresh gate and plant
 SEQUENCE_S_MAX = 60  # real ones; a sequence takes some hundredths of one
 TRIES_AN_ACTION = 3
+Stage = Literal["modbus", "opcua", "apart"]  # the wire; or, over Modbus, a gate in a process of its own
+FITS: dict[Stage, tuple[Where, ...]] = {
+    "modbus": ("both", "inside"),
+    "opcua": ("both", "inside", "opcua"),
+    "apart": ("both", "apart"),
+}
 LEGAL_FIRST = 0.6  # of the sequences begin with something legitimate
 
 
@@ -26,7 +34,7 @@ class Tally:
 
     sequences: Counter[str] = dataclasses.field(default_factory=Counter[str])
     legal: int = 0  # sequences that put something legitimate on the wire
-    wires: Counter[str] = dataclasses.field(default_factory=Counter[str])  # sequences by wire
+    stages: Counter[str] = dataclasses.field(default_factory=Counter[str])  # sequences by stage
     writes: Counter[str] = dataclasses.field(default_factory=Counter[str])  # by wire
     outside: list[tuple[str, int, Judgement]] = dataclasses.field(default_factory=list[tuple[str, int, Judgement]])
     legitimate: int = 0
@@ -36,7 +44,7 @@ class Tally:
     def add(self, other: "Tally") -> None:
         self.sequences += other.sequences
         self.legal += other.legal
-        self.wires += other.wires
+        self.stages += other.stages
         self.writes += other.writes
         self.outside += other.outside
         self.legitimate += other.legitimate
@@ -44,28 +52,45 @@ class Tally:
         self.beats += other.beats
 
 
-def named(classes: Sequence[str]) -> tuple[Attack, ...]:
+def everything(classes: Sequence[str]) -> tuple[Attack, ...]:
     """The classes asked for, all where none is. Raises KeyError for one that is not there."""
     found = {name: known for name, known in ATTACKS.items() if known.sequence.__module__ in {file.__name__ for file in FILES}}
     return tuple(found[name] for name in classes) if classes else tuple(found.values())
 
 
-async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *, opcua: bool = False) -> Tally:
+def named(classes: Sequence[str]) -> tuple[Attack, ...]:
+    """The same, where none is asked for without those that want a gate in a process of its own."""
+    return tuple(attack for attack in everything(classes) if classes or attack.where != "apart")
+
+
+def fitting(attacks: Sequence[Attack], stage: Stage) -> tuple[Attack, ...]:
+    """Those that can be tried on a stage. On `apart` every second one is of those that can be tried nowhere else."""
+    fit = tuple(attack for attack in attacks if attack.where in FITS[stage])
+    only = tuple(attack for attack in fit if attack.where == "apart")
+    if not only or len(only) == len(fit):
+        return fit
+    others = [attack for attack in fit if attack.where != "apart"]
+    return tuple(one for number, other in enumerate(others) for one in (only[number % len(only)], other))
+
+
+async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *, stage: Stage = "modbus") -> Tally:
     """Sequences `first` to `first + count`; each is a function of seed, its number and the state that those before it left."""
     tally = Tally()
     number, end = first, first + count
-    while number < end:
-        with tempfile.TemporaryDirectory(prefix="holdfast-adversary-") as folder:
-            world = World(Path(folder), Random(f"{seed} world {number}"), opcua=opcua)
-            await world.start()
+    attacks = fitting(attacks, stage)
+    while attacks and number < end:
+        with tempfile.TemporaryDirectory(prefix="hf-") as folder:
+            random = Random(f"{seed} world {number}")
+            world = Apart(Path(folder), random) if stage == "apart" else World(Path(folder), random, opcua=stage == "opcua")
             try:
+                await world.start()
                 for _ in range(min(A_GATE, end - number)):
                     attack = attacks[number % len(attacks)]
                     try:
                         async with asyncio.timeout(SEQUENCE_S_MAX):
                             await one(world, attack, seed, number, tally)
                     except TimeoutError:
-                        raise RuntimeError(f"sequence {number} ({attack.name}, {world.wire.name}) hung for {SEQUENCE_S_MAX} s") from None
+                        raise RuntimeError(f"sequence {number} ({attack.name}, {stage}) hung for {SEQUENCE_S_MAX} s") from None
                     number += 1
             finally:
                 await world.close()
@@ -107,7 +132,10 @@ async def one(world: World, attack: Attack, seed: int, number: int, tally: Tally
     await world.run(2)
     judged = world.oracle.judgements
     tally.sequences[attack.name] += 1
-    tally.wires[world.wire.name] += 1
+    tally.stages["apart" if isinstance(world, Apart) else world.wire.name] += 1
+    tally.legitimate += len(world.meanwhile)
+    tally.refusals += [f"sequence {number}, {attack.name}: {refused}" for refused in world.meanwhile if refused]
+    world.meanwhile.clear()
     tally.legal += any(not j.faults for j in judged)
     for judgement in judged:
         tally.writes[judgement.arrival.wire] += 1

@@ -80,7 +80,7 @@ async def duplicate(world: World, rng: Random) -> None:
     await world.act()
 
 
-@attack("disk full")
+@attack("disk full", "inside")
 async def disk_full(world: World, rng: Random) -> None:
     """The record can't grow, at the decision or just after it: no record, no write, no heartbeat."""
     db = world.gate.log.state.db

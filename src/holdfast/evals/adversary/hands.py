@@ -67,7 +67,7 @@ async def stopped(world: World, rng: Random) -> None:
     await world.push("beta", (SPEED, near(world, SPEED, rng)))
 
 
-@attack("stop while it looks again")
+@attack("stop while it looks again", "inside")
 async def stop_late(world: World, rng: Random) -> None:
     """The switch is pressed while the gate takes its second look, which is the last moment there is."""
     tag = rng.choice(TAGS)
@@ -119,7 +119,7 @@ async def at_once(world: World, rng: Random) -> None:
     await world.push("alpha", (tag, near(world, tag, rng)))
 
 
-@attack("level lowered")
+@attack("level lowered", "inside")
 async def lowered(world: World, rng: Random) -> None:
     """A person or a fault has lowered the autonomy, before the proposal or between decision and write; it survives a restart."""
     tag = rng.choice(TAGS)

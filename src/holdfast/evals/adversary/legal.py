@@ -76,9 +76,9 @@ async def do(world: World, rng: Random, action: Legal) -> str:
             if role not in action.roles or not world.sign(decision.proposal, person, role):
                 return f"{action}: {person}'s yes as {role} is not taken"
         await world.act()
-    state = world.gate.progress(decision.proposal)
+    state = world.state_of(decision.proposal)
     await world.run(2)
-    return "" if state is not None and state.state in ("sent", "verified", "done") else f"{action}: {state}"
+    return "" if state in ("sent", "verified", "done") else f"{action}: {state or 'not known'}"
 
 
 async def legal(world: World, rng: Random) -> str | None:

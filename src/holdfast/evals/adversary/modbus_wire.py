@@ -26,6 +26,7 @@ class ModbusWire(ModbusServer):
         self._plant = plant
         self._image = [0] * REGISTERS
         self._encoded: dict[str, float] = {}  # what the image shows
+        self._carried: dict[str, float] = {}  # and what a reader makes of it
 
     async def close(self) -> None:
         await self.stop()
@@ -59,13 +60,16 @@ class ModbusWire(ModbusServer):
         shown = {name: self._plant.shown(name) for name, _ in REGISTER_AT.values()}
         for offset, (name, place) in REGISTER_AT.items():
             if self._encoded.get(name) != shown[name]:  # NaN too is encoded anew
-                self._image[offset : offset + place.words] = place.encode(shown[name])
-                self._encoded[name] = shown[name]
+                words = place.encode(shown[name])
+                self._image[offset : offset + place.words] = words
+                self._encoded[name], self._carried[name] = shown[name], place.decode(words)
         return list(self._image)
 
     def _read_registers(self, pdu: bytes) -> bytes:
         offset, count = struct.unpack(">HH", pdu[1:])
         inside = [(name, place) for at, (name, place) in REGISTER_AT.items() if offset <= at and at + place.words <= offset + count]
+        if self._plant.on_read is not None:
+            self._plant.on_read(tuple(name for name, _ in inside))
         for name, place in inside:
             if self._plant.status.get(name, GOOD) != GOOD:
                 # The device fails the whole request; a reader that halves it finds the one that is broken.
@@ -75,12 +79,17 @@ class ModbusWire(ModbusServer):
         words = self._words()
         if not 1 <= count <= 125 or offset + count > len(words):
             return bytes((pdu[0] | 0x80, ILLEGAL_ADDRESS))
-        for name, place in inside:
-            self._serve(name, place, good=True)
+        oracle = self._plant.oracle
+        if oracle is not None:
+            for name, _ in inside:
+                value = self._carried[name]
+                oracle.served(name, value, good=value - value == 0.0, source_ns=0, now_ns=0)
         return struct.pack(f">BB{count}H", pdu[0], 2 * count, *words[offset : offset + count])
 
     def _read_coils(self, pdu: bytes) -> bytes:
         offset, count = struct.unpack(">HH", pdu[1:])
+        if self._plant.on_read is not None:
+            self._plant.on_read(tuple(name for at, (name, _) in COIL_AT.items() if offset <= at < offset + count))
         bits = 0
         for at, (name, place) in COIL_AT.items():
             if offset <= at < offset + count:

@@ -29,12 +29,12 @@ async def jump(world: World, rng: Random) -> None:
         await world.push("alpha", (tag, near(world, tag, rng)))
 
 
-@attack("creeping clock")
+@attack("creeping clock", "inside")
 async def creep(world: World, rng: Random) -> None:
     """The wall clock gains a little again and again, each time less than what counts as a step of it."""
     tag = rng.choice((FORCE, SPEED))
     bound = world.oracle.ground.bounds[tag]
-    for _ in range(8):
+    for _ in range(5):
         await world.push("alpha", (tag, world.present(tag) + bound.step * 0.73 * rng.choice((-1, 1))))
         for _ in range(12):
             world.clock.offset_ns += round(1.9 * SECOND_NS)

@@ -128,7 +128,7 @@ async def fields(world: World, rng: Random) -> None:
     await world.act()
 
 
-@attack("objects past the door")
+@attack("objects past the door", "inside")
 async def objects(world: World, rng: Random) -> None:
     """Proposals as objects whose parts are of no declared type: what a defect of the door would let through."""
     tag = rng.choice((SPEED, "oven/count_sp"))

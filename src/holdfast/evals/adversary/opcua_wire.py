@@ -7,18 +7,20 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from asyncua import ua
+from asyncua.common.node import Node
 from asyncua.crypto.permission_rules import User
 from asyncua.server.server import Server
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
-from holdfast.evals.adversary.bounds import PLACES, Place
+from holdfast.evals.adversary.bounds import ACTIVE, PLACES, Place
 from holdfast.evals.adversary.plant import Plant
 from holdfast.evals.oracle import Arrival
 from holdfast.site.model import Connection, Site
 from holdfast.terms import GOOD, SECOND_NS
 
 NAMESPACE = "urn:holdfast:attacked"
+WIDE = (-1e6, 1e6)  # an EURange that bounds nothing here
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 VARIANT = {
     "i16": ua.VariantType.Int16,
@@ -80,6 +82,8 @@ class OpcUaWire:
             node = await server.get_objects_node().add_variable(node_id, ua.QualifiedName(name, index), self._variant(name, place))
             await node.set_writable()
             self._names[node_id] = name
+            if name in ACTIVE:
+                await self._limited(node, name, index)
             server.iserver.aspace.set_attribute_value_callback(node_id, AttributeIds.Value, self._read)
         service: Any = server.iserver.attribute_service
         own, write = server.iserver.isession.user, service.write
@@ -96,6 +100,30 @@ class OpcUaWire:
             raise RuntimeError("the OPC UA server started without a port: this asyncua is not the one pinned in requirements.txt")
         self.port = door.port
 
+    async def _limited(self, node: Node, name: str, index: int) -> None:
+        """An AnalogItemType's EURange, and whether this account may write: as the plant says them at the moment they are read."""
+        ranged = await node.add_property(ua.NodeId(ua.String(f"{name}#range"), ua.Int16(index)), "0:EURange", ua.Range(*WIDE))
+        space, oracle = self._server_space(), self._plant.oracle
+
+        def range_(*_: object) -> ua.DataValue:
+            low, high = self._plant.eu_range.get(name, WIDE)
+            if oracle is not None:
+                oracle.told_range(name, low, high)
+            return ua.DataValue(ua.Variant(ua.Range(low, high), ua.VariantType.ExtensionObject))
+
+        def access(*_: object) -> ua.DataValue:
+            may = name not in self._plant.read_only
+            if oracle is not None:
+                oracle.told_access(name, may_write=may)
+            return ua.DataValue(ua.Variant(3 if may else 1, ua.VariantType.Byte))
+
+        space.set_attribute_value_callback(ranged.nodeid, AttributeIds.Value, range_)
+        space.set_attribute_value_callback(node.nodeid, AttributeIds.UserAccessLevel, access)
+
+    def _server_space(self) -> Any:
+        assert self._server is not None  # noqa: S101 - it is being made
+        return self._server.iserver.aspace
+
     def _variant(self, name: str, place: Place) -> ua.Variant:
         value = self._plant.shown(name)
         match place.kind:
@@ -110,6 +138,8 @@ class OpcUaWire:
 
     def _read(self, node_id: ua.NodeId, attribute: AttributeIds) -> ua.DataValue:
         name = self._names[node_id]
+        if self._plant.on_read is not None:
+            self._plant.on_read((name,))
         place, status = PLACES[name], self._plant.status.get(name, GOOD)
         now_ns = self._now_ns()
         source_ns = now_ns + round(self._plant.skew_s.get(name, 0.0) * SECOND_NS)

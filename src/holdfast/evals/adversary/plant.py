@@ -25,6 +25,9 @@ class Plant:
         self.refuse_next = 0  # writes that the device will refuse
         self.mute_next = 0  # answers to writes that will be lost; the write itself is done
         self.on_write: Callable[[Judgement], None] = lambda judged: None
+        self.on_read: Callable[[tuple[str, ...]], None] | None = None  # called before these points are shown
+        self.eu_range: dict[str, tuple[float, float]] = {}  # setpoints whose EURange the server has narrowed
+        self.read_only: set[str] = set()  # setpoints that the server says nobody may write now
         self.oracle: Oracle | None = None
         self._random = random
 
@@ -109,6 +112,9 @@ class Plant:
         self.lies.clear()
         self.refuse_next = self.mute_next = 0
         self.on_write = lambda judged: None
+        self.on_read = None
+        self.eu_range.clear()
+        self.read_only.clear()
 
 
 def _f32(value: float) -> float:

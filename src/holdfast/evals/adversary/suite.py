@@ -1,5 +1,6 @@
 """The suite's figures: sequences over all classes, spread over two processes, then the mutants."""
 
+import gc
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -8,15 +9,22 @@ from typing import Any
 import uvloop
 
 from holdfast.evals.adversary import driver, mutants_run
-from holdfast.evals.adversary.driver import A_GATE, Tally
+from holdfast.evals.adversary.driver import A_GATE, Stage, Tally
 from holdfast.evals.suites import Figures, Options, SuiteError
 
 SEQUENCES = 100_000
 LEGITIMATE = 3_000  # actions of the corpus, beside those inside sequences
+CORPUS_SHARE = 0.4  # and no more than that for each sequence of a short run: about half of those have one of their own
 CORPUS_PART = 250
 AT_ONCE = 2  # processes
 ALONE_MAX = 2 * A_GATE  # so few are run in this process
-OPCUA_EVERY = 12  # one part in so many goes over OPC UA, which takes several times as long a read
+# Parts come in cycles of so many; one of them goes over OPC UA, which takes several times as long, and a smaller one to a gate in a
+# process of its own, which takes thirty times as long.
+CYCLE = 20
+STAGES: dict[int, tuple[Stage, int]] = {1: ("opcua", A_GATE), 11: ("apart", 40)}
+PLAIN: tuple[Stage, int] = ("modbus", A_GATE)
+FEW: dict[Stage, int] = {"opcua": 12, "apart": 40}  # of what is run alone, one in so many
+DEAREST: tuple[Stage, ...] = ("apart", "opcua", "modbus")  # first, so that no process is left with it at the end
 SHOWN_MAX = 20  # writes outside, told one by one
 LEGAL_SHARE_MIN = 0.2
 FALSE_REFUSALS_MAX = 0.001
@@ -24,7 +32,7 @@ FALSE_REFUSALS_MAX = 0.001
 
 def judged(options: Options) -> Figures:
     try:
-        attacks = driver.named(options.classes)
+        attacks = driver.everything(options.classes)
     except KeyError as error:
         raise SuiteError(f"no class {error.args[0]!r}; there are: {', '.join(driver.ATTACKS)}") from None
     wanted = options.n or SEQUENCES
@@ -52,7 +60,7 @@ def figures_of(tally: Tally, classes: int) -> dict[str, Any]:
         "sequences": sequences,
         "classes": classes,
         "legal_share": tally.legal / max(sequences, 1),
-        "sequences_by_wire": dict(tally.wires),
+        "sequences_by_stage": dict(tally.stages),
         "writes_on_wire": sum(tally.writes.values()),
         "writes_by_wire": dict(tally.writes),
         "writes_outside": len(tally.outside),
@@ -76,26 +84,47 @@ def _told(attack: str, number: int, judgement: Any) -> dict[str, Any]:
     }
 
 
+def _plan(wanted: int, classes: tuple[str, ...]) -> list[tuple[Stage, int, int]]:
+    """(stage, first, count) of each part; a stage for which none of the classes asked for fits is left to those that do."""
+    attacks = driver.everything(classes)
+    fit: list[Stage] = [stage for stage in DEAREST if driver.fitting(attacks, stage)]
+    found: list[tuple[Stage, int, int]] = []
+    first = 0
+    while first < wanted:
+        stage, size = STAGES.get(len(found) % CYCLE, PLAIN)
+        if wanted <= ALONE_MAX:
+            stage = DEAREST[len(found)]
+            size = wanted // FEW[stage] if stage in FEW else wanted
+        size = min(size, wanted - first)
+        where: Stage = stage if stage in fit else fit[-1]
+        found.append((where, first, size))
+        first += size
+    return sorted(found, key=lambda part: DEAREST.index(part[0]))
+
+
 def _parts(options: Options, wanted: int) -> Iterator[Tally]:
+    plan = _plan(wanted, options.classes)
     if wanted <= ALONE_MAX:
-        few = wanted // OPCUA_EVERY
-        yield part(options.seed, 0, wanted - few, options.classes, False)
-        yield part(options.seed, wanted - few, few, options.classes, True)
+        for stage, first, count in plan:
+            yield part(options.seed, first, count, options.classes, stage)
         return
-    with ProcessPoolExecutor(AT_ONCE, mp_context=multiprocessing.get_context("spawn")) as pool:
-        jobs = [
-            pool.submit(part, options.seed, first, min(A_GATE, wanted - first), options.classes, number % OPCUA_EVERY == 1)
-            for number, first in enumerate(range(0, wanted, A_GATE))
-        ]
-        actions = min(wanted, LEGITIMATE)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(AT_ONCE, mp_context=context, initializer=_collect_seldom) as pool:
+        jobs = [pool.submit(part, options.seed, first, count, options.classes, stage) for stage, first, count in plan]
+        actions = min(round(wanted * CORPUS_SHARE), LEGITIMATE)
         jobs += [pool.submit(corpus, options.seed, first, min(CORPUS_PART, actions - first)) for first in range(0, actions, CORPUS_PART)]
         for done in as_completed(jobs):
             yield done.result()
+
+
+def _collect_seldom() -> None:
+    """In a process that lives for this run alone: some of its time goes into looking for cycles that aren't there."""
+    gc.set_threshold(100_000, 20, 50)
 
 
 def corpus(seed: int, first: int, count: int) -> Tally:
     return uvloop.run(driver.spare(seed, first, count))
 
 
-def part(seed: int, first: int, count: int, classes: tuple[str, ...], opcua: bool) -> Tally:
-    return uvloop.run(driver.assail(seed, first, count, driver.named(classes), opcua=opcua))
+def part(seed: int, first: int, count: int, classes: tuple[str, ...], stage: Stage) -> Tally:
+    return uvloop.run(driver.assail(seed, first, count, driver.everything(classes), stage=stage))

@@ -18,6 +18,7 @@ from holdfast.evals.adversary.plant import Plant
 from holdfast.evals.oracle import Oracle, Record
 from holdfast.gate.api.agents import PROPOSAL
 from holdfast.gate.approval.inbox import ApprovalError
+from holdfast.gate.connectors.limits import LIMITS_EVERY_S
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.identity.names import IdentityError
@@ -39,6 +40,7 @@ JUMP_S = 145  # between two frames of a long wait: two of them fit into the five
 REFUSERS = (("ann", "operator"), ("cid", "operator"), ("bob", "engineer"), ("cid", "engineer"))
 READBACKS_MAX = 15  # s, until a write that was not verified is given up
 SHY_S = 3700  # longer than any window
+FRAMES_KEPT_AT_ONCE = 20  # no decision looks into the historian
 QUIET_S = 3  # seconds of frames before an attack begins, so that everything is fresh
 
 
@@ -92,8 +94,10 @@ class World:
         self.agents: Agents
         self.connectors: dict[str, Connector] = {}
         self.ids = 0
+        self.meanwhile: list[str] = []  # what came of legitimate actions within an attack: "" or how it was refused
         self.shy: dict[str, int] = {}  # until when nothing is called legitimate there
         self.up = False
+        self._ask_limits_ns = 0
         self._keys: dict[str, Any] = {}
 
     def up_ns(self) -> int:
@@ -111,7 +115,7 @@ class World:
             self.gate.people.add(name, roles, PASSWORD)
         await self.run(QUIET_S)
 
-    def _open(self) -> None:
+    def _open(self, *, rewound: bool = False) -> None:
         self.connectors = {
             c.name: open_connector(
                 c, self.folder / "site", clock=self.clock, state_dir=self.folder, environ={"HOLDFAST_ATTACK_PORT": str(self.wire.port)}
@@ -123,8 +127,9 @@ class World:
             self.site, state, self.clock, self.connectors, durable=False, cost=CHEAP, boot=f"boot {self.oracle.boot}"
         )
         self._bent(self.gate)
+        self.gate.intake.keep_every = FRAMES_KEPT_AT_ONCE
         self.gate.start(clock="virtual")
-        self.oracle.record = Record(state / "state.db", self.oracle.record)
+        self.oracle.record = Record(state / "state.db", self.oracle.record, rewound=rewound)
         self.up = False
 
     async def close(self) -> None:
@@ -138,15 +143,21 @@ class World:
             self.oracle.record.close()
         self.gate.close()
 
-    async def reboot(self, *, away_s: float = 0.0) -> None:
-        """The gate ends and starts again; what happened meanwhile it doesn't know, and the time is none of its own."""
+    async def reboot(
+        self, *, away_s: float = 0.0, meanwhile: Callable[[], None] = lambda: None, rewound: bool = False, kill: bool = False
+    ) -> None:
+        """The gate ends and starts again; what happened meanwhile it doesn't know, and the time is none of its own.
+
+        `rewound`: meanwhile its record was put back to an earlier one. `kill`: by SIGKILL, where it is a process.
+        """
         await self._shut()
+        meanwhile()
         self.clock.monotonic += round(away_s * SECOND_NS)
         self.down_ns += round(away_s * SECOND_NS)
         self.oracle.restarted()
         # How long it ran since it last said so the new gate can't know, so it counts none of that: windows stay full for longer.
         self.shy |= {tag: self.up_ns() + SHY_S * SECOND_NS for tag in ACTIVE}
-        self._open()
+        self._open(rewound=rewound)
 
     # ---- time --------------------------------------------------------------------------------------------------------
 
@@ -175,6 +186,9 @@ class World:
             try:
                 if not self.up:
                     await self.connectors[table.connection].connect()
+                if not self.up or self.up_ns() >= self._ask_limits_ns:
+                    await self.gate.ask_limits(table.connection)
+                    self._ask_limits_ns = self.up_ns() + round(LIMITS_EVERY_S * SECOND_NS)
                 frame = await poll(self.connectors[table.connection], table, self.clock.now_ns())
             except (ConnectionLost, OSError, TimeoutError) as error:
                 if self.up:
@@ -279,6 +293,35 @@ class World:
         self.gate.acts.set_autonomy(scope, level, "ann", "person")
         self.oracle.levels[scope] = level
 
+    def enrol(self, name: str, roles: tuple[str, ...]) -> bool:
+        """A new person; False where the gate takes no such name."""
+        try:
+            self.gate.people.add(name, roles, PASSWORD)
+        except IdentityError:
+            return False
+        return True
+
+    # ---- what the gate tells -----------------------------------------------------------------------------------------
+
+    def jobs(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """(proposal, state, tags) of what is not at its end."""
+        return [(job.proposal.id, job.state, job.tags) for job in self.gate.jobs.open()]
+
+    def stops(self) -> tuple[str, ...]:
+        return tuple(self.gate.stop.stopped())
+
+    def levels(self) -> tuple[str, ...]:
+        """The scopes whose autonomy somebody set."""
+        return tuple(scope for scope, _ in self.gate.autonomy.all())
+
+    def resolve(self, proposal: str) -> None:
+        """Somebody looked: an indeterminate write did not land."""
+        self.gate.acts.resolve(proposal, "ann", self.key("ann"), result="failed", reason="looked")
+
+    def state_of(self, proposal: str) -> str:
+        found = self.gate.progress(proposal)
+        return "" if found is None else found.state
+
     # ---- a legal start -----------------------------------------------------------------------------------------------
 
     def present(self, tag: str) -> float:
@@ -306,7 +349,7 @@ class World:
     async def settle(self, rng: Random) -> None:
         """Faults gone, nothing pending, stop released, everybody rested for a random time: where a sequence begins."""
         for _ in range(READBACKS_MAX):
-            if not any(job.state in ("approved", "intent", "sent") for job in self.gate.jobs.open()):
+            if not any(state in ("approved", "intent", "sent") for _, state, _ in self.jobs()):
                 break
             await self.run(1)
         self._leave_alone()
@@ -316,17 +359,17 @@ class World:
                 self.plant.operator_sets(name, place.start)
         for point, tag in ((ACTIVE[tag], tag) for tag in ACTIVE):
             self.plant.values[tag] = self.plant.values[point]
-        for scope in tuple(self.gate.stop.stopped()):
+        for scope in self.stops():
             self.resume(scope)
-        for scope, _ in tuple(self.gate.autonomy.all()):
+        for scope in self.levels():
             self.set_level(scope, "act")
-        for job in self.gate.jobs.open():
-            if job.state == "indeterminate":
-                self.gate.acts.resolve(job.proposal.id, "ann", self.key("ann"), result="failed", reason="looked")
-                for tag in job.tags:
+        for proposal, state, tags in self.jobs():
+            if state == "indeterminate":
+                self.resolve(proposal)
+                for tag in tags:
                     self.oracle.resolved(tag)
-            elif job.state == "asked":
-                any(self.sign(job.proposal.id, person, role, yes=False) for person, role in REFUSERS)
+            elif state == "asked":
+                any(self.sign(proposal, person, role, yes=False) for person, role in REFUSERS)
         await self.run(1)  # so that the gate sees now what was touched now
         await self.wait(rng.choice((4, 15, 35, 70, 130, 400, 1000)))
         self.oracle.forget(self.up_ns() - 7200 * SECOND_NS)

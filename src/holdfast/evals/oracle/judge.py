@@ -51,6 +51,8 @@ class Oracle:
         self._open: dict[str, tuple[int, float, float]] = {}  # tag: (received, wanted, former), until it showed
         self._last_beat: dict[str, int] = {}
         self._used: set[tuple[str, str]] = set()
+        self._told: dict[str, tuple[float, float]] = {}  # EURange of a tag, as the server told the gate
+        self._closed: set[str] = set()  # tags that the server says the gate may not write
         self._refused: set[str] = set()  # proposals of which the device did not take a step
 
     # ---- what others tell --------------------------------------------------------------------------------------------
@@ -74,11 +76,21 @@ class Oracle:
             if due and (abs(value - wanted) <= bound.within or value == former):
                 del self._open[tag]
 
+    def told_range(self, tag: str, low: float, high: float) -> None:
+        """The server said what EURange a setpoint has."""
+        self._told[tag] = (low, high)
+
+    def told_access(self, tag: str, *, may_write: bool) -> None:
+        """The server said whether the gate's account may write a setpoint."""
+        (self._closed.discard if may_write else self._closed.add)(tag)
+
     def restarted(self) -> None:
         """A new gate: what it was served before it has not seen; what waited for people lapses."""
         self.boot += 1
         self._seen.clear()
         self._last_beat.clear()
+        self._told.clear()
+        self._closed.clear()
 
     def moved(self, tag: str, before: float, after: float) -> None:
         """Somebody else moved the active setpoint."""
@@ -242,6 +254,11 @@ class Oracle:
         rows = [limits for of, limits in bound.rows if not bound.by or of == now(bound.by)]
         if len(rows) != 1 or not rows[0][0] - EPSILON <= value <= rows[0][1] + EPSILON:
             yield "range"
+        low, high = self._told.get(bound.tag, (-math.inf, math.inf))
+        if not low - EPSILON <= value <= high + EPSILON:
+            yield "eu range"
+        if bound.tag in self._closed:
+            yield "access"
         if bound.kind == "integer" and value != int(value):
             yield "kind"
         if bound.kind == "bool" and value not in (0.0, 1.0):

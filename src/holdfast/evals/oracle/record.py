@@ -12,9 +12,12 @@ EPSILON = 1e-9  # of a value: the record holds the very number that is sent
 class Record:
     """The ledger over a connection of its own: what it sees is committed."""
 
-    def __init__(self, state: Path, before: "Record | None" = None) -> None:
+    def __init__(self, state: Path, before: "Record | None" = None, *, rewound: bool = False) -> None:
+        """`rewound`: the file was put back to an earlier one; what it holds now was all seen when it was first written."""
         self._db = apsw.Connection(str(state), flags=apsw.SQLITE_OPEN_READONLY)
         self._read = before._read if before else 0
+        if rewound:
+            self._read = min(self._read, next(iter(self._db.execute("SELECT coalesce(max(seq), 0) FROM leaf")))[0])
         self.decisions: dict[str, tuple[int, str, bool]] = before.decisions if before else {}  # (seq, verdict, would)
         self.intents: list[tuple[int, str, str, float]] = before.intents if before else []  # (seq, proposal, tag, wanted), not yet used
 

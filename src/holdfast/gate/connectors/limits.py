@@ -1,17 +1,20 @@
-"""What a server itself says of the tags that we write, asked at each connect: EURange and whether our account may write.
+"""What a server itself says of the tags that we write, asked at each connect and now and then: EURange, and whether we may write.
 
 The guard lets it only tighten the envelope. A server that can't be browsed says nothing.
 """
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from holdfast.ports import Reader
+from holdfast.clock import Clock
+from holdfast.ports import ConnectionLost, Reader
 from holdfast.terms import ServerLimit, Tag
 
 BROWSE_TIMEOUT_S = 10.0
 BROWSED_MAX = 5_000
+LIMITS_EVERY_S = 300.0  # how late a limit that changed at run time may be noticed; a browse is no small thing to ask of a PLC
 
 
 async def told_by(reader: Reader, tags: Sequence[Tag]) -> tuple[ServerLimit, ...]:
@@ -33,6 +36,14 @@ async def told_by(reader: Reader, tags: Sequence[Tag]) -> tuple[ServerLimit, ...
     except (NotImplementedError, TimeoutError):
         pass  # what was found until then still tightens
     return tuple(found.values())
+
+
+async def ask_again(ask: Callable[[], Awaitable[object]], clock: Clock) -> None:
+    """Ask every LIMITS_EVERY_S, until cancelled. What was told before stays where a server doesn't answer."""
+    while True:
+        await asyncio.sleep(clock.real_s(LIMITS_EVERY_S))
+        with contextlib.suppress(ConnectionLost, OSError, TimeoutError):
+            await ask()
 
 
 def _finite(span: tuple[float, float] | None) -> tuple[float, float] | None:

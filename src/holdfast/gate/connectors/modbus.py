@@ -35,6 +35,7 @@ _STATUS = {
 }
 # Illegal function, address or value, busy, no gateway path. 04 (failed while at it), 05 (still at it) and 0B (the
 # device behind the gateway did not answer) are not among them.
+PLANS_MAX = 1_000
 _NOTHING_DONE = frozenset((0x01, 0x02, 0x03, 0x06, 0x0A))
 _Value = tuple[float, int]  # in engineering units (NaN where Bad), status
 
@@ -82,6 +83,7 @@ class Modbus:
         self._budget = Budget(float(self.requests_per_s))
         self._link: Mbap | None = None
         self._parsed: dict[str, Register | None] = {}  # one entry an address of the site file
+        self._plans: dict[tuple[str, ...], tuple[Span, ...]] = {}  # by addresses, PLANS_MAX of them
         self._paces: dict[str, Pace] = {}  # one entry a table
         self._lag_s = 0.0
         self._before = {"requests": 0, "late_answers": 0, "exceptions": 0}
@@ -196,7 +198,9 @@ class Modbus:
         return self._parsed[tag.address]
 
     def _writable(self, tag: Tag) -> Register:
-        register = registers.parse(tag.address, word_order=self.word_order, byte_order=self.byte_order)
+        register = self._register(tag)
+        if register is None:  # parse says what is wrong with it
+            register = registers.parse(tag.address, word_order=self.word_order, byte_order=self.byte_order)
         if register.area in ("discrete", "input"):
             raise ValueError(
                 f"{tag.name}: {tag.address} is a {register.area}, which nobody can write; coils are 0xxxx, holding registers 4xxxx"
@@ -213,7 +217,7 @@ class Modbus:
         known = [i for i, register in enumerate(parsed) if register is not None]
         wanted = [register for register in parsed if register is not None]
         found: list[_Value] = [(float("nan"), BAD_NODE_ID_INVALID)] * len(tags)
-        plan = registers.spans(wanted, gap_max=self.gap_max, words_max=self.words_max)
+        plan = self._plan(tags, wanted)
         # Depth is bounded: each halving of a refused span leaves fewer members, at most 2n-1 requests for n tags.
         done = [await self._read(link, span, wanted) for span in plan] if self.pipeline == 1 else await self._gather(link, plan, wanted)
         for part in done:
@@ -221,6 +225,15 @@ class Modbus:
                 column = known[member]
                 found[column] = self._scaled(tags[column], value)
         return found
+
+    def _plan(self, tags: Sequence[Tag], wanted: Sequence[Register]) -> tuple[Span, ...]:
+        addresses = tuple([tag.address for tag in tags])
+        plan = self._plans.get(addresses)
+        if plan is None:
+            if len(self._plans) >= PLANS_MAX:
+                self._plans.clear()
+            plan = self._plans[addresses] = registers.spans(wanted, gap_max=self.gap_max, words_max=self.words_max)
+        return plan
 
     async def _gather(self, link: Mbap, plan: Sequence[Span], wanted: Sequence[Register]) -> list[dict[int, _Value]]:
         done = await asyncio.gather(*(self._read(link, span, wanted) for span in plan), return_exceptions=True)
