@@ -26,6 +26,7 @@ from holdfast.gate.api.people import people_app
 from holdfast.gate.approval.inbox import Inbox, boot_id
 from holdfast.gate.configuration import ConfigurationError, Configurations, Settled, settle
 from holdfast.gate.connectors.keep import keep
+from holdfast.gate.connectors.limits import ask_again
 from holdfast.gate.egress import EgressOpen
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.history.store import History, HistoryError
@@ -215,6 +216,8 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
                 )
             )
         )
+        if connection.writes:
+            tasks.append(asyncio.create_task(ask_again(lambda name=name: gate.ask_limits(name), gate.clock)))
     sys.stdout.write(ready + "\n")
     sys.stdout.flush()
     ended = asyncio.create_task(end.wait())
