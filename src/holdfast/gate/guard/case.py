@@ -182,8 +182,10 @@ class Case:
         return min(self._levels(), key=_rank)
 
     def _levels(self) -> list[tuple[Autonomy, str]]:
-        found: list[tuple[Autonomy, str]] = [(self.compiled.site.autonomy, "plant")]
-        found.append((self.compiled.agents.get(self.author, "observe"), self.author))
+        found: list[tuple[Autonomy, str]] = [
+            (self.compiled.site.autonomy, "plant"),
+            (self.compiled.agents.get(self.author, "observe"), self.author),
+        ]
         for target in self.targets:
             found.append((target.bound.equipment.autonomy, target.bound.equipment.name))
             found.append((target.bound.envelope.autonomy, target.bound.tag.name))
@@ -193,7 +195,7 @@ class Case:
         if self.snapshot.autonomy:
             names = {"*", *[t.bound.tag.name for t in self.targets], *[t.bound.equipment.name for t in self.targets]}
             names |= {where} & self.compiled.equipment.keys()
-            found += [(level, name) for name, level in self.snapshot.autonomy if name in names]
+            found.extend((level, name) for name, level in self.snapshot.autonomy if name in names)
         return found
 
     def counts(self, move: Move) -> bool:
