@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from holdfast.evals.adversary.bounds import ACTIVE, PROCESS
+from holdfast.evals.adversary.reopened import DOOR, WORN, with_context
 from holdfast.evals.adversary.world import World
 from holdfast.terms import SECOND_NS
 
@@ -172,6 +173,15 @@ async def long(world: World, rng: Random) -> str:
         refused = refused or await _sent(world, "alpha", (SPEED, value), valid_s=valid_s)
         await world.run(3)
     return refused
+
+
+@_edge("context that allows")
+async def context(world: World, rng: Random) -> str:
+    """At the rule's own limit, as good as it may be, and seen a moment ago."""
+    async with with_context(world):
+        world.plant.operator_sets(DOOR, WORN)
+        await world.wait(3700)
+        return await _sent(world, "alpha", (COUNT, world.present(COUNT) + (1 if world.present(COUNT) < 10 else -1)))
 
 
 @_edge("heartbeats")

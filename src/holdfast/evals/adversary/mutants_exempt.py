@@ -1,11 +1,168 @@
-"""Mutants that no attack can show, each with its reason: it changes nothing that is decided, or can't let a write through.
+"""Mutants that no attack can show on the wire, each with its reason: it changes nothing that is decided, or can't let a write through.
 
-An entry is the beginning of the names that it is about. The shorter this list, the better.
+An entry is the beginning of the names that it is about. The shorter this list, the better; what is merely not attacked has no place
+here. Where a second layer refuses the same, `mutants_listed.py` breaks both at once, and that must be caught.
 """
 
+EQUAL = "decides nothing else: "
+TEXT = "chooses or bounds a text; whether a write is sent does not depend on it: "
+LAYER = "a second layer refuses the same: "
+NO_WRITE = "is about what puts nothing on the wire: "
+READS = "says how often or how long is read or waited, and nothing is sent for it: "
+
 EXEMPT: dict[str, str] = {
-    "guard/conditions.py ": "reads the policy's text when it is loaded; no proposal passes here, and `eval fuzz` attacks it",
+    "guard/conditions.py ": NO_WRITE + "it reads the policy's text when that is loaded; `eval fuzz` attacks it",
+    # ---- decide
+    "guard/decide.py decide: outcome == 'ask' as != #2": NO_WRITE + "an ask that names nobody can't be opened in the inbox",
+    "guard/decide.py decide: outcome == 'permit' as !=": NO_WRITE + "an ask that names nobody can't be opened in the inbox",
+    "guard/decide.py decide: level == 'ask' as !=": NO_WRITE + "an ask that names nobody can't be opened in the inbox",
+    "guard/decide.py decide: 'policy.no_role' passes": NO_WRITE + "an ask that names nobody can't be opened in the inbox",
+    "guard/decide.py _all_of: code passes": "a net under defects: no proposal is known that breaks one check alone; with a defect it is"
+    " 'a check that breaks down passes'",
+    "guard/decide.py _ruling: ": "a net under defects: with one it is 'a policy that breaks down permits'",
+    "guard/decide.py _digests: ": LAYER + "what has no canonical form can't be recorded, and no record is no write",
+    "guard/decide.py stands: 'stands.another' passes": EQUAL + "both decisions are made of one job, by one running configuration",
+    "guard/decide.py stands: 'stands.changed' passes": LAYER + "the approval is bound too; both out: 'a yes binds nothing'. A permit is"
+    " decided anew",
+    "guard/decide.py stands: second.verdict == 'ask' as !=": LAYER + "consuming the approval asks for the second decision's roles",
+    # ---- rules
+    "guard/rules.py rule_on: Ruling('none'": LAYER + "without a target, `addressed` and `wire` refuse",
+    "guard/rules.py _target: 'policy.missing' passes": TEXT + "the ruling that carries it has a mutant of its own",
+    "guard/rules.py _target: Ruling('failed', (), tuple(dict": LAYER + "what is not known fails `fresh`, `step` and `unchanged`",
+    "guard/rules.py _target: Ruling('failed', (), (failed('policy.error'": "a net under defects: conditions are typed and bounded so that"
+    " none can fail with all inputs known (`eval fuzz`)",
+    "guard/rules.py _unvalued: ": NO_WRITE + "orders and adoptions",
+    "guard/rules.py _inputs: 'policy.missing' passes": TEXT + "the ruling that carries it has a mutant of its own",
+    "guard/rules.py _tag: abs(value) <= VALUE_MAX as <": EQUAL + "no value of a plant is exactly 10^15",
+    "guard/rules.py _fact: abs(value) <= VALUE_MAX as <": EQUAL + "no value of a plant is exactly 10^15",
+    # ---- well_formed
+    "guard/wellformed.py NAME_MAX twice": TEXT + "a longer name",
+    "guard/wellformed.py TEXT_MAX twice": TEXT + "a longer text",
+    "guard/wellformed.py EVIDENCE_MAX twice": TEXT + "more evidence",
+    "guard/wellformed.py PARTS_MAX": NO_WRITE + "parts of orders and arguments of calls",
+    "guard/wellformed.py VALID_S_MIN half": TEXT + "a shorter life, which is its author's word",
+    "guard/wellformed.py VALID_S_MAX twice": LAYER + "the inbox; a permit's longer life is its author's word, to which it is held",
+    "guard/wellformed.py INTEGER_MAX": LAYER + "every range ends far below 2^53",
+    "guard/wellformed.py number: abs(value) > INTEGER_MAX as >=": LAYER + "every range ends far below 2^53",
+    "guard/wellformed.py number: 'type' is no fault #2": LAYER + "every range ends far below 2^53",
+    "guard/wellformed.py number: 'finite' is no fault": LAYER + "no range holds it, and no wire value is known for it",
+    "guard/wellformed.py number: math.copysign(1.0, value) < 0 as <=": EQUAL + "copysign(1, x) is never 0",
+    "guard/wellformed.py _name: 0 < len(text) as <=": TEXT + "an empty id or incident",
+    "guard/wellformed.py _text: '\\ud800'": TEXT + "what can't be recorded is refused by the record",
+    "guard/wellformed.py _text: c <= '\\udfff'": TEXT + "what can't be recorded is refused by the record",
+    "guard/wellformed.py _texts: 'well_formed.text' passes": TEXT + "of ids, reasons and evidence",
+    "guard/wellformed.py _action: ": NO_WRITE + "calls, orders and adoptions",
+    "guard/wellformed.py _order: ": NO_WRITE + "orders",
+    "guard/wellformed.py _write: len(action.sets) <= SETS_MAX as <": EQUAL + "the attacked site has fewer setpoints than a group may have",
+    "guard/wellformed.py _write: 'well_formed.sets' passes": LAYER + "`addressed` for none; of too many, one is there twice",
+    "guard/wellformed.py _write: 'well_formed.action' passes": LAYER + "what is no pair of tag and value fails every check that unpacks it",
+    "guard/wellformed.py _write: 'well_formed.text' passes": LAYER + "`addressed`: no tag has such a name",
+    "guard/wellformed.py _write: name in seen as not in": LAYER + "'well_formed.duplicate' of everything refuses",
+    "guard/wellformed.py _write: 'well_formed.duplicate' passes": LAYER + "`wire`; both out: 'a tag twice in a group'",
+    "guard/wellformed.py _typed: abs(value) <= INTEGER_MAX as <": LAYER + "every range ends far below 2^53",
+    # ---- physics
+    "guard/physics.py _own_range: 'envelope.range.unknown' passes": LAYER + "`wire` or `fresh`, for the same value or reading",
+    "guard/physics.py _own_range: target.value > high as": TEXT + "above or below",
+    "guard/physics.py _step: 'envelope.step.unknown' passes": LAYER + "`wire` or `fresh`",
+    "guard/physics.py _rate: 'envelope.rate.unknown' passes": LAYER + "`wire` or `fresh`",
+    "guard/physics.py _unchanged: 'unchanged.unknown' passes": LAYER + "`wire` or `fresh`",
+    # ---- standing
+    "guard/standing.py addressed: 'addressed.unknown' passes": LAYER + "without a target, `wire` and the policy refuse",
+    "guard/standing.py addressed: 'addressed.unknown' passes #2": NO_WRITE + "an action of no known kind",
+    "guard/standing.py addressed: call": NO_WRITE + "calls, which this release doesn't send",
+    "guard/standing.py addressed: 'addressed.method'": NO_WRITE + "calls, which this release doesn't send",
+    "guard/standing.py addressed: 'addressed.arguments'": NO_WRITE + "calls, which this release doesn't send",
+    "guard/standing.py addressed: 'addressed.call'": NO_WRITE + "calls, which this release doesn't send",
+    "guard/standing.py addressed: order": NO_WRITE + "orders",
+    "guard/standing.py addressed: 'addressed.target'": NO_WRITE + "orders",
+    "guard/standing.py addressed: adopt": NO_WRITE + "adoptions; autonomy has nobody who would adopt it",
+    "guard/standing.py addressed: 'addressed.autonomy'": NO_WRITE + "adoptions; autonomy has nobody who would adopt it",
+    "guard/standing.py _address: 'addressed.sis' passes": LAYER + "it has no envelope, which the site loader enforces",
+    "guard/standing.py _address: 'addressed.heartbeat' passes": LAYER + "it has no envelope, which the site loader enforces",
+    "guard/standing.py _address: 'addressed.read_only' passes": LAYER + "it has no envelope, which the site loader enforces",
+    "guard/standing.py _address: 'addressed.connection' passes": LAYER
+    + "the site loader takes no envelope there, nor the connector a write",
+    "guard/standing.py wire: 'wire.missing' passes": LAYER + "without a target, `addressed` and the policy refuse",
+    "guard/standing.py _wire: 'wire.missing' passes": LAYER + "range, step and policy, for the same value",
+    "guard/standing.py FLOAT32_ROUNDING twice": EQUAL + "no 32-bit float is off by so much",
+    "guard/standing.py autonomy: 'autonomy.author' passes": LAYER + "an author who is no agent has no rules and the level observe",
+    "guard/standing.py autonomy: 'autonomy.observe' passes": LAYER + "the truth table; both out: 'observe is act'",
+    "without autonomy": LAYER + "the truth table, and no rules for whom nobody knows; both out: 'observe is act'",
+    "without yield": LAYER + "the wire looks at the yield too; both out: 'no look at the yield, twice'",
+    "guard/physics.py _yield: 'yield.operator' passes": LAYER + "the wire looks too; both out: 'no look at the yield, twice'",
+    "guard/standing.py _maintenance: 'maintenance.unknown' passes": LAYER + "`fresh`",
+    "guard/standing.py _must: f'{code}.unknown' passes": LAYER + "`fresh`",
+    "guard/standing.py _label: ": TEXT + "how a value is shown",
+    "guard/standing.py _fresh: wrong == 'skew' as !=": TEXT + "the limit that a reason tells",
+    # ---- readings
+    "guard/readings.py VALUE_MAX": EQUAL + "no value of a plant is near 10^15",
+    "guard/readings.py flaw: abs(reading.value) <= VALUE_MAX as <": EQUAL + "no value of a plant is exactly 10^15",
+    "guard/readings.py flaw: 'missing' is no fault": LAYER + "there is no reading to go on with",
+    "guard/readings.py flaw: 'age' is no fault": LAYER + "the second look reads anew right before the write",
+    "guard/verdict.py verdict: level == 'shadow' as !=": TEXT + "a refusal told as one that would be",
+    # ---- case
+    "guard/case.py SETS_MAX": EQUAL + "the attacked site has fewer setpoints than a group may have",
+    "guard/case.py TEXT_MAX": TEXT + "facts of reasons",
+    "guard/case.py REASONS_MAX": EQUAL + "a cache's size",
+    "guard/case.py clean: ": TEXT + "facts of reasons",
+    "guard/case.py Case.sets: ": NO_WRITE + "calls, which this release doesn't send",
+    "guard/case.py Case.wire: abs(value) < float('inf') as <=": LAYER + "`wire` asks for a finite number",
+    # ---- saga, wire
+    "actuation/saga.py READ": READS + "read-backs",
+    "actuation/saga.py UNREADABLE": READS + "a device that is away",
+    "actuation/saga.py ROUNDS_MAX": READS + "the rest is done at the next call",
+    "actuation/saga.py Saga.advance: job.due_ns <= self._clock.monotonic_ns() as <": READS + "one nanosecond later",
+    "actuation/saga.py Saga._is_ours: job.state != 'approved' as ==": NO_WRITE + "orders",
+    "actuation/saga.py Saga._read_back: job.tries < READBACK_TRIES as <=": READS + "one read-back more",
+    "actuation/saga.py Saga._unread: ": READS + "a device that is away",
+    "actuation/wire.py WRITE_TIMEOUT_S": READS + "an answer to a write; what becomes of it without one has a mutant of its own",
+    "actuation/wire.py WRITE_HUNG_FACTOR": READS + "a connector that does not keep its limit",
+    # ---- watchdog, stop, inbox
+    "actuation/watchdog.py BEAT_TIMEOUT_S": READS + "a heartbeat's answer",
+    "actuation/watchdog.py BEAT_S half": EQUAL + "the suite's seconds are whole, and a beat is made at most at each",
+    "actuation/watchdog.py AGENT_LOST_S": TEXT + "when the loss of an agent is told",
+    "actuation/watchdog.py LATE_S": TEXT + "when a late pulse is told",
+    "actuation/watchdog.py Watchdog.beat: late_s > LATE_S": TEXT + "when a late pulse is told",
+    "actuation/watchdog.py Watchdog._look_for_lost: ": TEXT + "when the loss of an agent is told",
+    "actuation/watchdog.py Watchdog.alive: ": TEXT + "what the pages show",
+    "actuation/stop.py SWITCH_BYTES": LAYER + "64 scopes of a site fit; more stop everything",
+    "actuation/stop.py SCOPES_MAX": LAYER + "more scopes than these stop everything",
+    "actuation/stop.py StopSwitch.press: len(scopes) >= SCOPES_MAX as >": LAYER + "more scopes than these stop everything",
+    "actuation/stop.py StopSwitch._write: len(data) > SWITCH_BYTES as >=": LAYER + "a byte more stops everything",
+    "approval/inbox.py WAITING_MAX": TEXT + "how many questions may wait",
+    "approval/inbox.py VALID_S_MAX": LAYER + "`well_formed`",
+    "approval/inbox.py REASON_CHARS_MAX": TEXT + "a person's reason",
+    "approval/inbox.py Inbox.open: len(self.open_asks()) >= WAITING_MAX as >": TEXT + "how many questions may wait",
+    "approval/inbox.py Inbox.open: raise ApprovalError('approval.flood'": TEXT + "how many questions may wait",
+    "approval/inbox.py Inbox.open: 0 < valid_s as <=": LAYER + "`well_formed`",
+    "approval/inbox.py Inbox.open: valid_s <= VALID_S_MAX as <": LAYER + "`well_formed` takes as much; the edge is the same",
+    "approval/inbox.py Inbox.open: raise ValueError": LAYER + "`well_formed`, and the gate opens questions for asks alone",
+    "approval/standing.py standing: now.monotonic_ns >= ask.deadline_ns as >": EQUAL + "the very nanosecond at which a question expires",
 }
+
+# What no class of attack reaches yet. Counted as not caught, and not hunted: it would only take time.
+_RETREAT = "the attacked site takes nothing back: no envelope has `expect` or `restore`"
+_GROUP = "seen only in a group whose end is forbidden though each of its writes is not; the oracle judges single writes"
+UNATTACKED: dict[str, str] = {
+    "guard/decide.py against_retreat": _RETREAT,
+    "actuation/saga.py Saga._may_retreat": _RETREAT,
+    "actuation/saga.py Saga._read_back_retreat": _RETREAT,
+    "actuation/saga.py Saga._judge": _RETREAT,
+    "actuation/saga.py EFFECT_MEAN_S": _RETREAT,
+    "guard/rules.py _combine: len(held) == 1 as !=": _GROUP,
+    "a forbid must hold always": _GROUP,
+    "a permit may hold once": _GROUP,
+    "guard/rules.py FACT_AGE_S_MAX": "context as old as that, with all tags fresh, needs a second connection",
+    "guard/rules.py _fact: -SKEW_S_MAX <= age_s as <": "context from ten seconds ahead needs a second clock",
+    "guard/rules.py _fact: age_s <= FACT_AGE_S_MAX as <": "context as old as that, with all tags fresh, needs a second connection",
+    "guard/wellformed.py _typed: value == listed": "the attacked site has no setpoint with named values",
+    "actuation/watchdog.py Watchdog.pulse": "commissioning is not attacked",
+}
+
+
+def unattacked(name: str) -> str:
+    """Why no attack reaches a mutant; "" where one does."""
+    return next((why for beginning, why in UNATTACKED.items() if name.startswith(beginning)), "")
 
 
 def exempt(name: str) -> str:

@@ -1,6 +1,6 @@
 """Every place of the gate where a verdict is decided, found in its source: none is left out because nobody thought of it.
 
-A place is a comparison, a refusal (a failed reason, a code of what is wrong, a ruling against, an error of an approval), a number
+A place is a comparison, a refusal (a failed or judged reason, a code of what is wrong, a ruling against, an error of an approval), a number
 that the file's constants set, or a check of the guard's tuple.
 """
 
@@ -98,10 +98,10 @@ def functions(file: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunct
 
 def _checks() -> Iterator[Mutant]:
     """Each check of the guard's tuple left out."""
-    file, old = "guard/decide.py", "reasons += tuple(check(case))"
+    file, old = "guard/decide.py", "in checks:"
     for name, _ in (*decide.BEFORE_POLICY, *decide.AFTER_POLICY):
         at = source(file).index(old)
-        new = f'reasons += tuple(check(case)) if code != "{name}" else ()'
+        new = f'in [c for c in checks if c[0] != "{name}"]:'
         yield Mutant(name=f"without {name}", edits=(Edit(file=file, start=at, end=at + len(old), new=new, within="_all_of"),))
 
 
@@ -150,6 +150,8 @@ def _refusal(file: str, within: str, node: ast.Call, inside: set[ast.AST]) -> It
     if called == "Ruling" and isinstance(first, ast.Constant) and first.value in AGAINST:
         inside.update(ast.walk(node))
         yield _mutant(file, within, node, 'Ruling("permit", (), ())', f"{_short(node)} permits")
+    elif called == "judged" and not isinstance(node.args[2], ast.Constant):
+        yield _mutant(file, within, node.args[2], "True", f"{_short(node.args[1])} passes")
     elif called == "failed" and within != "failed":
         text = ast.get_source_segment(source(file), node)
         yield _mutant(file, within, node, f'type({text})(code="mutant", passed=True)', f"{_short(first or node)} passes")

@@ -85,9 +85,9 @@ RULES: dict[str, tuple[_Change, ...]] = {
     "the highest level counts": (_swap(_CASE, "Case.level", "min(", "max("),),
     "the agent's level does not count": (_swap(_CASE, "Case._levels", 'self.compiled.agents.get(self.author, "observe")', '"act"'),),
     "the envelope's level does not count": (_swap(_CASE, "Case._levels", "target.bound.envelope.autonomy", '"act"'),),
-    "a lowered level does not count": (_swap(_CASE, "Case._levels", "yield level, name", "pass"),),
-    "a permit may hold once": (_swap(_RULES, "_combine", "        elif always:", "        elif once:"),),
-    "a forbid must hold always": (_swap(_RULES, "_combine", "(rule.id,) if once", "(rule.id,) if always"),),
+    "a lowered level does not count": (_swap("actuation/snapshot.py", "Snapshots.take", "self._autonomy.all()", "()"),),
+    "a permit may hold once": (_swap(_RULES, "_combine", 'in always if rule.effect == "permit"', 'in once if rule.effect == "permit"'),),
+    "a forbid must hold always": (_swap(_RULES, "_combine", 'in once if rule.effect == "forbid"', 'in always if rule.effect == "forbid"'),),
     "no step sees the ones before": (_swap(_CASE, "Case.worlds", "world = world | self._effect(", "world = dict(start) | self._effect("),),
     "one person for all roles asked": (_swap(_RULES, "_combine", "for r in asks for role", "for r in asks[:1] for role"),),
 }
@@ -112,7 +112,20 @@ STRUCTURE: dict[str, tuple[_Change, ...]] = {
     "no look at the stop switch before the wire": (_swap(_WIRE, "Wire.send", "if self._stop.covers(envelope.equipment):", "if False:"),),
     "no look at the yield, twice": (
         _YIELD_AT_WIRE,
-        _swap("guard/decide.py", "_all_of", "tuple(check(case))", 'tuple(check(case)) if code != "yield" else ()'),
+        _swap("guard/decide.py", "_all_of", "in checks:", 'in [c for c in checks if c[0] != "yield"]:'),
+    ),
+    "a check that breaks down passes": (
+        _first("guard/physics.py", "_step", 'raise RuntimeError("broken")'),
+        _swap("guard/decide.py", "_all_of", "reasons.append(failed(code, error=type(error).__name__))", "str(error)"),
+    ),
+    "a policy that breaks down permits": (
+        _first(_RULES, "rule_on", 'raise RuntimeError("broken")'),
+        _swap("guard/decide.py", "_ruling", 'return Ruling("failed", (),', 'return Ruling("permit", (),'),
+        _swap("guard/decide.py", "_ruling", '(failed("policy.error", rule="", error=type(error).__name__),)', "()"),
+    ),
+    "a tag twice in a group": (
+        _swap("guard/wellformed.py", "_write", "if name in seen:", "if False:"),
+        _swap(_CASE, "Case.wire", "len(wires) != 1", "not wires"),
     ),
     "the stop switch is forgotten": (_first("actuation/stop.py", "StopSwitch.stopped", "return ()"),),
     "a stop switch that can't be read stops nothing": (_swap("actuation/stop.py", "StopSwitch.stopped", 'return ("*",)', "return ()"),),

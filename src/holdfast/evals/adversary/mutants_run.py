@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import re
+import resource
 import tempfile
 import time
 from collections import Counter
@@ -26,16 +27,17 @@ from holdfast.evals.adversary.catalogue import Attack
 from holdfast.evals.adversary.driver import Tally
 from holdfast.evals.adversary.edges import EDGES
 from holdfast.evals.adversary.mutants import Mutant, all_mutants, broken
-from holdfast.evals.adversary.mutants_exempt import exempt
+from holdfast.evals.adversary.mutants_exempt import exempt, unattacked
 from holdfast.evals.adversary.mutants_likely import likely, over_opcua
 from holdfast.evals.adversary.world import World
 from holdfast.terms import Word
 
-LIKELY_MAX = 40  # sequences of the classes that are likely to notice; then the corpus at the edges; then of all classes
+LIKELY_MAX = 60  # sequences of the classes that are likely to notice; then the corpus at the edges; then of all classes
 ROUNDS = 2  # of all classes
 OPCUA_ROUNDS = 1
 LONGER_MAX = 10  # sequences after a refusal or a breakdown, for a write outside to show
-MUTANT_S_MAX = 90.0  # real ones, then its process is ended
+MUTANT_CPU_S_MAX = 240  # a dozen times what the slowest hunt takes; a process that needs more has broken down
+MUTANT_S_MAX = 1800.0  # on a machine that has other things to do; a mutant that was not noticed until then is not caught
 Way = Literal["wire", "refused", "broke", ""]
 _RANK: tuple[Way, ...] = ("", "broke", "refused", "wire")
 
@@ -73,7 +75,7 @@ class _Hunt:
 
 async def hunt(mutant: Mutant, seed: int, *, rounds: int = ROUNDS) -> Noticed:
     """Attack the gate with the mutant in place, in this process; undone when it returns."""
-    everyone = tuple(attack for attack in driver.named(()) if getattr(attack, "where", "both") != "apart")
+    everyone = tuple(attack for attack in driver.named(()) if attack.where != "apart")
     over = over_opcua(mutant.name)
     edges: _Plan = ((), 0, over)
     first: _Plan = (tuple(attack for attack in everyone if attack.name in likely(mutant.name)), LIKELY_MAX, over)
@@ -156,10 +158,12 @@ def noticed(mutants: Sequence[Mutant], seed: int, *, rounds: int = ROUNDS) -> It
             process = context.Process(target=_alone, args=(mutant, seed, rounds, folder, theirs), daemon=True)
             process.start()
             theirs.close()
-            found = Noticed(way="broke", what=f"its process ended, or hung for {MUTANT_S_MAX:g} s")
-            with contextlib.suppress(EOFError):
+            found = Noticed()
+            try:
                 if ours.poll(MUTANT_S_MAX):
                     found = ours.recv()
+            except EOFError:
+                found = Noticed(way="broke", what="its process ended, or did not come to an end")
             process.kill()
             process.join()
             ours.close()
@@ -167,6 +171,7 @@ def noticed(mutants: Sequence[Mutant], seed: int, *, rounds: int = ROUNDS) -> It
 
 
 def _alone(mutant: Mutant, seed: int, rounds: int, folder: str, answer: Connection) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (MUTANT_CPU_S_MAX, MUTANT_CPU_S_MAX))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what breaks is told in the figures
     logging.disable(logging.CRITICAL)
     tempfile.tempdir = folder  # taken away by the parent, however this ends
@@ -176,7 +181,8 @@ def _alone(mutant: Mutant, seed: int, rounds: int, folder: str, answer: Connecti
 def judged(seed: int, progress: Callable[[float, str], None]) -> dict[str, Any]:
     """The figures of the whole run; `not_caught` names what the suite did not notice."""
     every, begun = all_mutants(), time.perf_counter()
-    hunted = [mutant for mutant in every if not exempt(mutant.name)]
+    counted = [mutant for mutant in every if not exempt(mutant.name)]
+    hunted = [mutant for mutant in counted if not unattacked(mutant.name)]
     ways: Counter[str] = Counter()
     by: dict[str, str] = {}
     for number, (mutant, found) in enumerate(noticed(hunted, seed)):
@@ -184,7 +190,7 @@ def judged(seed: int, progress: Callable[[float, str], None]) -> dict[str, Any]:
         by[mutant.name] = f"{found.way} after {found.sequences}, {found.by}: {found.what}" if found.way else "NOT CAUGHT"
         progress((number + 1) / len(hunted), f"mutants: {ways['']} of {number + 1} not caught")
     return {
-        "mutants": len(hunted),
+        "mutants": len(counted),
         "mutants_caught": len(hunted) - ways[""],
         "mutants_caught_outside": ways["wire"],
         "mutants_caught_refused": ways["refused"],
@@ -192,5 +198,6 @@ def judged(seed: int, progress: Callable[[float, str], None]) -> dict[str, Any]:
         "mutants_exempt": len(every) - len(hunted),
         "mutants_s": round(time.perf_counter() - begun, 1),
         "not_caught": [name for name, told in by.items() if told == "NOT CAUGHT"],
+        "not_attacked": [mutant.name for mutant in counted if unattacked(mutant.name)],
         "by_mutant": by,
     }
