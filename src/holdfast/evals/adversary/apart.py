@@ -29,9 +29,9 @@ from holdfast.terms import SECOND_NS, Autonomy, Decision, Proposal, canonical
 
 AGENTS = ("alpha", "beta", "gamma", "shady", "watcher")
 PASSED_ON = ("PATH", "PYTHONPATH")  # of this process's environment to the gate's
-ANSWER_S_MAX = 10.0
+ANSWER_S_MAX = 30.0
 LOG_CHARS_MAX = 2000
-READY_S_MAX = 30.0
+READY_S_MAX = 120.0
 DECISION, PROGRESS = TypeAdapter(Decision), TypeAdapter(Progress)
 OUTBOX = """
 outbox:

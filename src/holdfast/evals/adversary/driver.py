@@ -17,7 +17,7 @@ from holdfast.evals.adversary.world import World
 from holdfast.evals.oracle import Judgement
 
 A_GATE = 150  # sequences before a fresh gate and plant
-SEQUENCE_S_MAX = 60  # real ones; a sequence takes some hundredths of one
+SEQUENCE_S_MAX = 300  # real ones; a sequence takes some hundredths of one, and a gate of its own a second
 TRIES_AN_ACTION = 3
 Stage = Literal["modbus", "opcua", "apart"]  # the wire; or, over Modbus, a gate in a process of its own
 FITS: dict[Stage, tuple[Where, ...]] = {
