@@ -19,9 +19,11 @@ from holdfast.gate.api.cards import card_handlers
 from holdfast.gate.api.commission import commission_handlers
 from holdfast.gate.api.configurations import configuration_handlers
 from holdfast.gate.api.doorkeeper import Doorkeeper
+from holdfast.gate.api.loops import loop_handlers
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, read
 from holdfast.gate.api.persons import person_handlers
 from holdfast.gate.api.sessions import session_handlers
+from holdfast.gate.api.values import value_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.terms import Autonomy, Record, Word, canonical
@@ -160,6 +162,8 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         *configuration_handlers(gate, unlock),
         *session_handlers(gate, door),
         *person_handlers(gate, door),
+        *value_handlers(gate, gate.log.state.folder / "history.db"),
+        *loop_handlers(gate),
         health,
         status,
         approvals,
