@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from typer.testing import CliRunner
@@ -17,7 +17,7 @@ from holdfast.gate.guard.intervals import Span, region, universe, within
 from holdfast.gate.guard.review import review
 from holdfast.run.mill import site_file
 from holdfast.site.load import load
-from holdfast.site.model import Envelope, Policy, Range, Rate, Rule, Site
+from holdfast.site.model import ContextTable, Envelope, Policy, Range, Rate, Rule, Site
 
 SITE = load(site_file()).site
 KNOWN = universe(SITE)
@@ -111,6 +111,29 @@ def test_a_rule_that_does_nothing_or_too_much_is_named(rules: tuple[Rule, ...], 
 )
 def test_nothing_is_said_of_a_policy_where_each_rule_matters(rules: tuple[Rule, ...]) -> None:
     assert warned(*rules) == []
+
+
+def fed(when: str, *tables: ContextTable) -> list[str]:
+    site = dataclasses.replace(ruled(rule(when)), context=tables)
+    return [p.what for p in review(site, "policy") if "nobody feeds" in p.what]
+
+
+def health_by(source: Literal["tag", "csv"], kind: Literal["health", "inventory"] = "health") -> ContextTable:
+    options = (("tag", "stand-4/vibration"), ("as", "stand-4/bearing")) if source == "tag" else (("file", "health.csv"),)
+    return ContextTable(name="h", kind=kind, source=source, options=options, newer_than_s=60.0)
+
+
+def test_a_health_that_nobody_feeds_is_named() -> None:
+    (said,) = fed('health("stand-4/bearing") < 0.7 && health("stand-4/bearing") > 0.1')
+    assert said == "rule 'trim': nobody feeds health('stand-4/bearing'), so whatever the rule applies to is refused"
+    assert fed('health("stand-4/other") < 0.7', health_by("tag"))
+    assert fed('health("stand-4/bearing") < 0.7', health_by("csv", "inventory"))
+
+
+def test_nothing_is_said_of_a_health_that_a_table_brings_or_may_bring() -> None:
+    assert fed('health("stand-4/bearing") < 0.7', health_by("tag")) == []
+    assert fed('health("stand-4/bearing") < 0.7', health_by("csv")) == []
+    assert fed("proposed < 100.0") == []
 
 
 def changed(new: Site, old: Site = SITE) -> dict[str, tuple[str, bool]]:

@@ -57,7 +57,7 @@ def _connection(health: Mapping[str, float], rows: int) -> str:
         for name, value in health.items()
         if value and name in ("gaps", "unreadable", "exceptions", "late_answers")
     ]
-    if abs(offset_s := health.get("clock_offset_s", 0.0)) >= 1.0:
+    if abs(offset_s := health.get("clock_offset_s") or 0.0) >= 1.0:
         parts.append(f"its clock is {_time(offset_s)} off")
     return ", ".join(parts)
 

@@ -84,6 +84,7 @@ class Gatekeeper(Answers):
             self.parts.snapshots.limits[limit.tag] = limit
 
     def found(self, connection: str) -> None:
+        self.parts.contacts.found(connection)
         self.debts.owe("connection", {"connection": connection, "state": "connected", "why": ""})
 
     # ---- proposals ---------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class Answers:
             "alarms": self.alarm_states(),
             "yields": sorted(self.moves.yields.items()),
             "jobs": [{"proposal": job.proposal.id, "state": job.state, "tags": job.tags} for job in self.jobs.open()],
-            "connections": {name: dict(connector.health()) for name, connector in self.connectors.items()},
+            "connections": {name: self.parts.contacts.told(name, connector.health()) for name, connector in self.connectors.items()},
             "rows": {table.id: self.rings[table.id].next_seq for table in self.tables.values()},
             "outbox": self.outbox.waiting(),
             "records": self.log.size,

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from holdfast.gate.actuation.contacts import Contacts
 from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.actuation.hands import OperatorWatch
 from holdfast.gate.actuation.intake import Intake
@@ -31,6 +32,7 @@ class FreshEyes:
         compiled: Compiled,
         connectors: Mapping[str, Connector],
         intake: Intake,
+        contacts: Contacts,
         snapshots: Snapshots,
         alarms: AlarmBoard,
         watch: OperatorWatch,
@@ -39,6 +41,7 @@ class FreshEyes:
         debts: Debts,
     ) -> None:
         self._compiled, self._connectors, self._intake, self._snapshots = compiled, connectors, intake, snapshots
+        self._contacts = contacts
         self._alarms, self._watch, self._jobs, self._inbox, self._debts = alarms, watch, jobs, inbox, debts
 
     def adopt(self, compiled: Compiled, snapshots: Snapshots) -> None:
@@ -53,6 +56,7 @@ class FreshEyes:
     def lost(self, connection: str, why: str) -> None:
         """All its tags are Bad at once."""
         self._intake.live.lost(connection)
+        self._contacts.lost(connection, why[:TEXT_MAX])
         self._debts.owe("connection", {"connection": connection, "state": "lost", "why": why[:TEXT_MAX]})
 
     async def read(self, tags: Sequence[str]) -> Mapping[str, Sample]:

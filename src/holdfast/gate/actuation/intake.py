@@ -5,6 +5,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable, Mapping
 
+from holdfast.gate.actuation.contacts import Contacts
 from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.context.live import Live
 from holdfast.gate.history.ring import Ring
@@ -17,13 +18,14 @@ HISTORY_ROWS_MAX = 86_400
 class Intake:
     """A frame's rows get the gate's own sequence numbers here."""
 
-    def __init__(self, *, tables: Mapping[str, TagTable], live: Live, history: History, debts: Debts) -> None:
+    def __init__(self, *, tables: Mapping[str, TagTable], live: Live, history: History, debts: Debts, contacts: Contacts) -> None:
         self.tables = tables
         self.live = live
         self.rings = {table.id: Ring(table.id, len(table.tags)) for table in tables.values()}
         self.store = history
         self.keep_every = 1  # frames: at once, unless somebody calls keep_beside
         self._debts = debts
+        self._contacts = contacts
         self._unkept: deque[Frame] = deque()  # at most keep_every, which bounds it
         self._place = {tag.name: (table.id, i) for table in tables.values() for i, tag in enumerate(table.tags)}
         for ring in self.rings.values():
@@ -33,6 +35,7 @@ class Intake:
         ring = self.rings[frame.table]
         frame = dataclasses.replace(frame, seq=ring.next_seq)
         self.live.ingest(frame)
+        self._contacts.came(self.tables[frame.table].connection, frame)
         ring.append(frame)
         self._unkept.append(frame)
         if len(self._unkept) >= self.keep_every:

@@ -9,6 +9,7 @@ from holdfast.gate.actuation.acts import Acts
 from holdfast.gate.actuation.attend import Attend
 from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.commissioning import Commissioning
+from holdfast.gate.actuation.contacts import Contacts
 from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.actuation.deliver import carriers_of
 from holdfast.gate.actuation.errands import Errands
@@ -59,14 +60,16 @@ class Parts:
         self.people, self.inbox, self.connectors = people, inbox, connectors
         self.changed: Callable[[], None] = lambda: None  # there may be something to do
         self.hearers = Hearers(log)
+        self.contacts = Contacts(connectors, clock)
         self._know(site_folder)
         self._keep_count()
         self._watch()
-        self.intake = Intake(tables=self.tables, live=self.live, history=history, debts=self.debts)
+        self.intake = Intake(tables=self.tables, live=self.live, history=history, debts=self.debts, contacts=self.contacts)
         self.eyes = FreshEyes(
             compiled=self.compiled,
             connectors=connectors,
             intake=self.intake,
+            contacts=self.contacts,
             snapshots=self.snapshots,
             alarms=self.alarms,
             watch=self.watch,

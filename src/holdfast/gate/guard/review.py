@@ -25,6 +25,7 @@ def review(site: Site, file: str) -> tuple[Problem, ...]:
     regions = {rule.id: region(rule.when, known) for rule in site.policy.rules}
     scopes = {rule.id: scope(site, rule) for rule in site.policy.rules}
     told = [p for rule in site.policy.rules for p in _rule(site, rule, regions, scopes, file)]
+    told += _unfed(site, file)
     return (*found, *(p for p in told if not any(p.line == other.line and "never applies" in other.what for other in found)))
 
 
@@ -74,6 +75,27 @@ def _rule(site: Site, rule: Rule, regions: Mapping[str, Region], scopes: Mapping
         yield told(
             "permits only agents that may do nothing but observe", f"give the agent one of {', '.join(AUTONOMIES[1:])}, or delete it"
         )
+
+
+def _unfed(site: Site, file: str) -> Iterable[Problem]:
+    """What a condition asks of the plant's context and no table can bring: such a rule refuses whatever it applies to.
+
+    Which rows a CSV or SQL table has is known only when it is read, so where there is one of the kind nothing is said.
+    """
+    open_kinds = {table.kind for table in site.context if table.source != "tag"}
+    fed = {(table.kind, str(table.option("as"))) for table in site.context if table.source == "tag"}
+    _, loaded = policy.load(site)
+    for one in loaded:
+        for asked in dict.fromkeys(variable.input for variable in one.variables):
+            if asked.kind == "tag" or asked.kind in open_kinds or (asked.kind, asked.name) in fed:
+                continue
+            yield Problem(
+                file=file,
+                line=one.rule.line,
+                what=f"rule {one.rule.id!r}: nobody feeds {asked.kind}({asked.name!r}), so whatever the rule applies to is refused",
+                cure=f"add a table of kind {asked.kind} that brings {asked.name} under `context`, or take it out of the condition",
+                severity="warning",
+            )
 
 
 def _wider(envelope: Envelope, site: Site, here: Region) -> tuple[str, str] | None:
