@@ -80,3 +80,13 @@ def test_a_restore_that_is_interrupted_leaves_a_whole_home(tmp_path: Path, place
     aside = [path for path in tmp_path.iterdir() if path.name.startswith(("spare.before", ".spare.restoring"))]
     assert len(aside) == (0 if place == "put_back:before" else 1)
     assert all((path / "gate" / "state.db").exists() for path in aside)  # never deleted
+
+
+def test_a_first_start_that_was_killed_between_the_two_halves_of_its_key_is_gone_on_with(tmp_path: Path) -> None:
+    with started(tmp_path) as gate:
+        key = gate.checkpoints.key
+    (tmp_path / "ledger.pub").unlink()
+    (tmp_path / "ledger.pub.new").write_text("half a li")
+    with started(tmp_path) as gate:
+        assert gate.checkpoints.key == key
+    assert not (tmp_path / "ledger.pub.new").exists()

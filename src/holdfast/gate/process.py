@@ -32,7 +32,7 @@ from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.history.store import History, HistoryError
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.identity.people import Cost, People
-from holdfast.gate.ledger.checkpoint import PRIVATE, Checkpoints, KeyFileError, make_key
+from holdfast.gate.ledger.checkpoint import PRIVATE, PUBLIC, Checkpoints, KeyFileError, make_key
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State, StateError
 from holdfast.gate.ledger.witness import kept_by_gate
@@ -71,7 +71,7 @@ def open_gate(
     """
     state = State(folder, durable=durable)
     log = Log(state, clock)
-    if not (folder / PRIVATE).exists():
+    if not ((folder / PRIVATE).exists() and (folder / PUBLIC).exists()):  # a first start can be killed between the two
         make_key(folder, site.name, secrets.token_bytes)
     people = People(state, log, clock, secrets.token_bytes, cost=cost)
     parts = Parts(

@@ -290,7 +290,10 @@ class Zygote:
 
 
 def _verifies(folder: Path) -> bool:
-    from holdfast.gate.ledger.checkpoint import PUBLIC, read_public
+    from holdfast.gate.ledger.checkpoint import PUBLIC, KeyFileError, read_public
     from holdfast.gate.ledger.verify import verify
 
-    return verify(folder, read_public(folder / PUBLIC)).ok
+    try:
+        return verify(folder, read_public(folder / PUBLIC)).ok
+    except KeyFileError:
+        return False

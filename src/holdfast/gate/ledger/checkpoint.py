@@ -91,17 +91,25 @@ def make_key(folder: Path, site: str, random_bytes: Callable[[int], bytes]) -> P
             seed = private.read_bytes()
         else:
             seed = random_bytes(32)
-            with os.fdopen(os.open(private, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400), "wb") as file:
-                file.write(seed)
-                file.flush()
-                os.fsync(file.fileno())
+            _whole(private, seed, 0o400)
         key = PublicKey(name=origin_of(site), raw=Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw())
-        public.write_text(key.text() + "\n", encoding="utf-8")
+        _whole(public, f"{key.text()}\n".encode(), 0o644)
     except OSError as error:
         raise KeyFileError(f"{private}: {error.strerror}. Check owner and rights of the folder.") from error
     except ValueError as error:
         raise KeyFileError(f"{private}: not 32 bytes long. Restore it from a backup.") from error
     return key
+
+
+def _whole(path: Path, content: bytes, mode: int) -> None:
+    """A new file that is there whole or not at all: a kill must not leave half a key. Raises OSError."""
+    made = path.with_name(f"{path.name}.new")
+    made.unlink(missing_ok=True)  # of a start that was killed
+    with os.fdopen(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    made.rename(path)
 
 
 def read_public(path: Path) -> PublicKey:
