@@ -79,7 +79,15 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(site: Path, home: Path) -> AsyncGenerator[Running]:
     process = await asyncio.create_subprocess_exec(
-        *HOLDFAST, "run", str(site), "--home", str(home), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *HOLDFAST,
+        "run",
+        str(site),
+        "--home",
+        str(home),
+        "--console",
+        "127.0.0.1:0",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     run = Running(process)
     try:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from console_scene import PASSWORD, Scene
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+PATIENCE_MS = 20_000  # a busy machine is no fault of the page's
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 # Nothing of a browser's own leaves the box, and no name is resolved but this machine's.
 OFFLINE = (
@@ -16,6 +17,7 @@ OFFLINE = (
     "--disable-domain-reliability", "--disable-client-side-phishing-detection", "--no-pings", "--metrics-recording-only",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--no-sandbox", "--disable-gpu",
 )  # fmt: skip
+expect.set_options(timeout=PATIENCE_MS)
 DESK, PHONE = (1280, 800), (390, 844)
 
 
@@ -54,7 +56,7 @@ def look(browser: Browser, scene: Scene) -> Iterator[Open]:
             viewport={"width": size[0], "height": size[1]}, locale="zh-CN" if lang == "zh" else "en-GB", base_url=scene.address
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("request", lambda request: None if request.url.startswith((scene.address, "data:")) else wrong.append(request.url))
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -87,7 +87,7 @@ async def mill_run(folder: Path, home: Path) -> AsyncGenerator[MillRun]:
     """Plant in real time, then `holdfast run` with its home at `home`."""
     plant, site = await start_plant("normal", 1, folder, "--epoch-ns", str(time.time_ns()), "--factor", "1")
     process = await asyncio.create_subprocess_exec(
-        *HOLDFAST, "run", str(site), "--home", str(home),
+        *HOLDFAST, "run", str(site), "--home", str(home), "--console", "127.0.0.1:0",
         env={**os.environ, **addresses(plant)}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     run = MillRun(plant, process, home)

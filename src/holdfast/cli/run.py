@@ -31,11 +31,24 @@ def register(app: typer.Typer) -> None:
     app.command("refuse")(refuse)
 
 
-def run(site: Path, home: Home = HOME, json: Json = False) -> None:
-    """Run a site: the gate and its agents, until Ctrl-C."""
-    from holdfast.run.plant import run_site
+def run(
+    site: Path,
+    home: Home = HOME,
+    console: Annotated[str, typer.Option(help="HOST:PORT of the pages for people; none for no pages.")] = "127.0.0.1:8440",
+    certificate: Annotated[
+        Path | None, typer.Option(help="TLS certificate of the pages, PEM; without, only this machine reaches them.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    json: Json = False,
+) -> None:
+    """Run a site: the gate, its agents and the console, until Ctrl-C."""
+    from holdfast.run.plant import Pages, run_site
 
-    code = asyncio.run(run_site(site, home, lambda line: typer.echo(line, err=json)))
+    if (certificate is None) != (key is None):
+        fail("--certificate and --key belong together; give both or none", json=json)
+    tls = None if certificate is None or key is None else (certificate, key)
+    pages = None if console == "none" else Pages(listen=console, tls=tls)
+    code = asyncio.run(run_site(site, home, lambda line: typer.echo(line, err=json), pages))
     raise typer.Exit(code)
 
 

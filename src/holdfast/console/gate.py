@@ -16,12 +16,16 @@ CONNECTIONS_MAX = 32
 
 
 class GateError(Exception):
-    """The gate said no (`status` is its own) or can't be reached (503). `code` is for programs, the text for people."""
+    """The gate said no (`status` is its own) or can't be reached (503).
 
-    def __init__(self, status: int, message: str, code: str = "") -> None:
+    `code` has words of its own in words/, and `facts` what they name; the text is the gate's, in English.
+    """
+
+    def __init__(self, status: int, message: str, code: str = "", facts: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.facts = dict(facts or {})
 
 
 class Gate:
@@ -47,13 +51,22 @@ class Gate:
     async def delete(self, path: str, *, token: str) -> None:
         await self._ask("DELETE", path, token=token)
 
-    async def content(self, path: str, query: Mapping[str, str | int] | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:
-        return await self._ask("GET", path, query, timeout_s=timeout_s)
+    async def content(
+        self, path: str, query: Mapping[str, str | int] | None = None, *, token: str = "", timeout_s: float = TIMEOUT_S
+    ) -> bytes:
+        return await self._ask("GET", path, query, token=token, timeout_s=timeout_s)
 
-    async def lines(self, path: str, query: Mapping[str, str | int] | None = None) -> AsyncIterator[bytes]:
+    async def page(self, path: str, query: Mapping[str, str | int], *, token: str = "") -> tuple[Any, int | None]:
+        """A page of a list, and where to go on; None at its end."""
+        onward: dict[str, str] = {}
+        found = _json(await self._ask("GET", path, query, token=token, told=onward))
+        return found, int(onward["x-next"]) if "x-next" in onward else None
+
+    async def lines(self, path: str, query: Mapping[str, str | int] | None = None, *, token: str = "") -> AsyncIterator[bytes]:
         """The lines of an event stream, until the gate ends it. Raises GateError."""
+        headers, limit = {"authorization": f"Bearer {token}"} if token else {}, aiohttp.ClientTimeout(total=None)
         try:
-            async with self._http().get(f"http://gate{path}", params=query, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+            async with self._http().get(f"http://gate{path}", params=query, headers=headers, timeout=limit) as answer:
                 if answer.status >= 400:
                     raise _refused(answer.status, await answer.read())
                 async for line in answer.content:
@@ -77,7 +90,9 @@ class Gate:
         body: bytes | None = None,
         token: str = "",
         timeout_s: float = TIMEOUT_S,
+        told: dict[str, str] | None = None,
     ) -> bytes:
+        """`told` takes the answer's headers."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         limit = aiohttp.ClientTimeout(total=timeout_s)
         try:
@@ -88,6 +103,8 @@ class Gate:
                 while not answer.content.at_eof() and len(content) < ANSWER_BYTES_MAX:
                     content += await answer.content.read(ANSWER_BYTES_MAX - len(content))
                 status = answer.status
+                if told is not None:
+                    told.update({name.lower(): value for name, value in answer.headers.items()})
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._away(error) from error
         if status >= 400:
@@ -107,4 +124,6 @@ def _refused(status: int, content: bytes) -> GateError:
         said = json.loads(content)
     except ValueError:
         return GateError(status, f"the gate answered {status}")
-    return GateError(status, str(said.get("error") or said.get("message") or f"the gate answered {status}"), str(said.get("code", "")))
+    told = str(said.get("error") or said.get("message") or f"the gate answered {status}")
+    facts = {str(name): str(value) for name, value in said.items() if isinstance(value, str | int | float)}
+    return GateError(status, told, str(said.get("code", "")), facts)

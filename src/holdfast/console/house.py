@@ -34,6 +34,7 @@ class House:
         self.gate = gate
         self.visits = visits
         self.stream = stream
+        self._last: Mapping[str, Any] | None = None  # the newest status, for a page that can't wait for one
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
@@ -52,9 +53,10 @@ class House:
     async def status(self) -> Mapping[str, Any] | None:
         """None while the gate is away."""
         try:
-            return await self.gate.get("/v1/status")
+            self._last = await self.gate.get("/v1/status")
         except GateError:
-            return None
+            self._last = None
+        return self._last
 
     def shown(self, visit: Visit, status: Mapping[str, Any] | None) -> Shown:
         try:
@@ -68,6 +70,11 @@ class House:
         status = await self.status()
         return self._rendered(f"{name}.html", visit, request, status, code, {"page": name.split("_", maxsplit=1)[0], **facts})
 
+    def problem(self, visit: Visit, request: Req, *, code: int, what: str, said: str) -> Response[str]:
+        """A page that says what is wrong and what to do. At once: an error's handler can't wait for the gate."""
+        status = None if what == "away" else self._last
+        return self._rendered("problem.html", visit, request, status, code, {"page": "problem", "what": what, "said": said})
+
     async def fragment(self, name: str, visit: Visit, request: Req, *, code: int = 200, **facts: Any) -> Response[str]:
         """`templates/_NAME.html` alone: a part of a page that is fetched anew when something happened."""
         return self._rendered(f"_{name}.html", visit, request, await self.status(), code, facts)
@@ -80,6 +87,11 @@ class House:
             t=shown.t, shown=shown, visit=visit, status=status, navigation=NAVIGATION, path=request.url.path, **facts
         )
         return Response(text, status_code=code, media_type="text/html; charset=utf-8")
+
+    @staticmethod
+    def refusal(error: GateError, visit: Visit) -> str:
+        """Why the gate said no, in the visitor's language."""
+        return Shown(visit.language, ZoneInfo("UTC")).refusal(error)
 
     @staticmethod
     def to(path: str) -> Redirect:

@@ -1,10 +1,11 @@
 """How times, numbers, names and codes look on a page: 24-hour times in the site's zone, a unit beside each number, words from codes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from holdfast.console.gate import GateError
 from holdfast.language import duration, explain, number, say
 from holdfast.terms import SECOND_NS
 
@@ -27,6 +28,21 @@ class Shown:
         """The same for a code of another room."""
         return say(code, {name: str(value) for name, value in facts.items()}, self.language)
 
+    def role(self, role: str) -> str:
+        """A role's name in this language; a site may have roles of its own, which are shown as they are."""
+        said = self.t(f"role.{role}")
+        return role if said == f"console.role.{role}" else said
+
+    def roles(self, roles: Iterable[str]) -> str:
+        return ", ".join(self.role(role) for role in roles)
+
+    def refusal(self, error: GateError) -> str:
+        """Why the gate said no: in this language where its code has words, else as it said it."""
+        if not error.code:
+            return str(error)
+        said = say(error.code, error.facts, self.language)
+        return str(error) if said.startswith(error.code) else said
+
     def reason(self, reason: Mapping[str, Any]) -> str:
         """A decision's reason as a sentence."""
         facts = tuple((str(name), str(value)) for name, value in reason["facts"])
@@ -35,6 +51,12 @@ class Shown:
     def time(self, ns: int) -> str:
         """14:05:33."""
         return self._at(ns).strftime("%H:%M:%S")
+
+    @staticmethod
+    def left(until_ns: int, now_ns: int) -> str:
+        """Minutes and seconds: 4:54."""
+        seconds = max(round((until_ns - now_ns) / SECOND_NS), 0)
+        return f"{seconds // 60}:{seconds % 60:02d}"
 
     def moment(self, ns: int) -> str:
         """2026-11-22 14:05:33."""
@@ -61,6 +83,3 @@ class Shown:
 
     def _at(self, ns: int) -> datetime:
         return datetime.fromtimestamp(ns / SECOND_NS, tz=UTC).astimezone(self._zone)
-
-
-Page = Callable[..., Any]

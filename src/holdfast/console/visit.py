@@ -112,8 +112,13 @@ class Visits:
 
 
 def _onward(request: Req) -> str:
-    path = request.url.path if request.method == "GET" else "/"
-    return quote(path + (f"?{request.url.query}" if request.url.query and request.method == "GET" else ""), safe="/?=&")
+    """The page that asked: for a part of a page, the page that it is part of."""
+    shown = urlsplit(request.headers.get("hx-current-url", ""))
+    if shown.path:
+        path, query = shown.path, shown.query
+    else:
+        path, query = (request.url.path, request.url.query) if request.method == "GET" else ("/", "")
+    return quote(path + (f"?{query}" if query else ""), safe="/")
 
 
 def onward(text: str) -> str:

@@ -1,8 +1,8 @@
 """The interactive demo: real processes, real protocols, a real clock times a stated factor, and a story in nine chapters."""
 
 import asyncio
+import contextlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,18 +18,20 @@ from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.gate.ledger.verify import Verdict, verify
 from holdfast.link import HttpLink
-from holdfast.run.desk import Desk, Vote
+from holdfast.run.desk import Desk, DeskError, Vote
 from holdfast.run.headless import kept_rates
 from holdfast.run.isolate import available
 from holdfast.run.mill import past
 from holdfast.run.narrate import Narrator
-from holdfast.run.supervise import Child, Home, enrol, start_agent, start_gate
+from holdfast.run.supervise import Child, Home, enrol, start_agent, start_console, start_gate
 from holdfast.run.wired import addresses, start_plant, tell
 from holdfast.site.load import Loaded, load
 from holdfast.terms import Proposal, Record, Write
 
 AGENT = "mill-agent"
-OPERATOR, PASSWORD = "li.wei", "rolling-4-strips"
+OPERATOR, ENGINEER, PASSWORD = "li.wei", "zhang.min", "rolling-4-strips"
+PEOPLE = {OPERATOR: ["operator"], ENGINEER: ["process-engineer", "administrator"]}
+ANSWER_S = 30.0  # real seconds in which whoever looks may sign before the demo does
 WAIT_S = 60.0  # real seconds that one chapter may take
 LEAD_IN_S = 20.0  # plant seconds before the agent is asked anything
 
@@ -50,6 +52,7 @@ class Stage:
         self.plant: Child | None = None
         self.gate: Child | None = None
         self.agent: Child | None = None
+        self.pages: Child | None = None
 
     async def raise_curtain(self, autonomy: str, *, with_agent: bool) -> Loaded:
         """Plant, then gate, then agent; each in a process of its own."""
@@ -62,19 +65,25 @@ class Stage:
         self.narrator = Narrator(self.console, loaded.site, self.epoch_ns)
         self._tasks.append(asyncio.create_task(self._listen()))
         await self.desk.autonomy("*", autonomy, OPERATOR, PASSWORD)
+        self.pages = await start_console(self.home, listen="127.0.0.1:0", language=loaded.site.language)
         if with_agent:
-            self.agent = await start_agent(self.home, site_path, loaded, AGENT, clock=clock)
+            await self.start_agent(site_path, loaded)
         return loaded
 
+    async def start_agent(self, site_path: Path, loaded: Loaded) -> None:
+        clock = ("--epoch-ns", str(self.epoch_ns), "--factor", str(self.factor))
+        self.agent = await start_agent(self.home, site_path, loaded, AGENT, clock=clock)
+
     def _prepare(self, loaded: Loaded) -> None:
-        """What a plant would have already: an operator with a password, an agent with a token, an hour of history."""
+        """What a plant would have already: people with a password, an agent with a token, an hour of history."""
         self.home.gate.mkdir(parents=True, exist_ok=True, mode=0o700)
         enrol(self.home, [AGENT])
         state = State(self.home.gate)
         try:
             people = People(state, Log(state, RealClock()), RealClock(), os.urandom)
-            if people.get(OPERATOR) is None:
-                people.add(OPERATOR, ["operator"], PASSWORD)
+            for name, roles in PEOPLE.items():
+                if people.get(name) is None:
+                    people.add(name, roles, PASSWORD)
         finally:
             state.close()
         history = History(self.home.gate / "history.db", durable=False)
@@ -116,7 +125,7 @@ class Stage:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.desk.close()
-        for child in (self.agent, self.gate, self.plant):
+        for child in (self.pages, self.agent, self.gate, self.plant):
             if child is not None:
                 await child.end()
 
@@ -140,6 +149,9 @@ async def story(stage: Stage, autonomy: str, *, for_s: float | None, with_agent:
     say(f"home {stage.home.path}; agent {'[bold red]NOT ISOLATED[/]: ' + why if why else 'in a cell: no network, no view of the gate'}")
     stepwise = with_agent and autonomy == "ask"
     loaded = await stage.raise_curtain("shadow" if stepwise else autonomy, with_agent=with_agent)
+    assert stage.pages is not None  # noqa: S101
+    say(f"look and sign: [bold]{stage.pages.first['address']}[/bold] as {OPERATOR} (operator) or {ENGINEER} (engineer, administrator),")
+    say(f"               password {PASSWORD}")
     narrator = stage.narrator
     narrator.chapter("1  the line runs; the agent has learned its last quiet hour")
     await _show_values(stage, loaded)
@@ -163,7 +175,7 @@ async def story(stage: Stage, autonomy: str, *, for_s: float | None, with_agent:
     await stage.desk.autonomy("*", "ask", OPERATOR, PASSWORD)
     if (asked := await stage.seen(_is("ask"), after=mark)) is not None:
         body: Any = asked.body
-        await stage.desk.vote(Vote(proposal=body["proposal"], person=OPERATOR, password=PASSWORD, yes=True, reason="flow is right"))
+        await _sign(stage, str(body["proposal"]), mark)
         await stage.seen(_is("effect"), after=mark)
     await _show_values(stage, loaded)
     narrator.chapter("5  the operator moves the tension himself: the operator wins")
@@ -182,6 +194,18 @@ async def story(stage: Stage, autonomy: str, *, for_s: float | None, with_agent:
     narrator.chapter("7  the agent is killed: no heartbeat, and the PLC's block holds")
     await _kill_agent(stage)
     await _end(stage)
+    if stage.console.is_terminal:
+        await _stay(stage, loaded, stage.home.path / "site" / "site.yaml")
+
+
+async def _sign(stage: Stage, proposal: str, mark: int) -> None:
+    """Whoever looks at the pages may answer; where nobody does, or nobody can be looking, the demo's operator does."""
+    if stage.console.is_terminal:
+        stage.console.print(f"   it waits {ANSWER_S:.0f} s for your signature in the console; then {OPERATOR} signs")
+        if await stage.seen(_is("approval", proposal=proposal), after=mark, within_s=ANSWER_S) is not None:
+            return
+    with contextlib.suppress(DeskError):  # somebody else was quicker
+        await stage.desk.vote(Vote(proposal=proposal, person=OPERATOR, password=PASSWORD, yes=True, reason="flow is right"))
 
 
 async def _show_values(stage: Stage, loaded: Loaded) -> None:
@@ -214,22 +238,27 @@ async def _kill_agent(stage: Stage) -> None:
 
 
 async def _end(stage: Stage) -> None:
-    """Chapters 8 and 9 need the record at rest."""
+    """The record is looked at while the gate writes it, and a thief's edit is tried on a copy."""
     report = await stage.tell_plant("report")
     narrator, say = stage.narrator, stage.console.print
-    await stage.fall()
     narrator.chapter("8  the record verifies from its file and the public key alone")
     good = stage.verdict()
     say(f"   {good.records} records, root {good.root[:16]}…: {'verified' if good.ok else good.detail}")
     say(f"   counted by the plant itself: {_received(report)}")
     narrator.chapter("9  one byte of one record is edited on a copy of the disk")
-    copy = stage.home.path / "tampered"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(stage.home.gate, copy, ignore=shutil.ignore_patterns("*.sock", "history.db*"))
-    seq = _edit_one_byte(copy / "state.db")
-    bad = verify(copy / "state.db", read_public(copy / PUBLIC))
+    copy = stage.home.path / "tampered.db"
+    seq = _edit_one_byte(stage.home.gate / "state.db", copy)
+    bad = verify(copy, read_public(stage.home.gate / PUBLIC))
     say(f"   record {seq} edited → {'NOT FOUND' if bad.ok else f'found: {bad.detail}'}")
     say(f"\nrepeat it: holdfast ledger verify {stage.home.gate / 'state.db'} --key {stage.home.gate / PUBLIC}")
+
+
+async def _stay(stage: Stage, loaded: Loaded, site_path: Path) -> None:
+    """For whoever looks: the agent comes back, and all goes on until Ctrl-C."""
+    assert stage.pages is not None  # noqa: S101
+    await stage.start_agent(site_path, loaded)
+    stage.console.print(f"\nThe line runs on, and the console with it: [bold]{stage.pages.first['address']}[/bold]. Ctrl-C ends the demo.")
+    await asyncio.Event().wait()
 
 
 def _received(report: Mapping[str, Any]) -> str:
@@ -237,11 +266,15 @@ def _received(report: Mapping[str, Any]) -> str:
     return f"{sent} write{'' if sent == 1 else 's'} received, {report['writes_outside']} outside the envelopes"
 
 
-def _edit_one_byte(path: Path) -> int:
-    """Change one digit of the record in the middle, as a thief with a database tool would. Returns its number."""
+def _edit_one_byte(path: Path, copy: Path) -> int:
+    """Change one digit of the record in the middle of a copy, as a thief with a database tool would. Returns its number."""
     import apsw
 
-    db = apsw.Connection(str(path))
+    copy.unlink(missing_ok=True)
+    db, whole = apsw.Connection(str(copy)), apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    with db.backup("main", whole, "main") as backup:
+        backup.step()
+    whole.close()
     rows = db.execute("SELECT seq, bytes FROM leaf WHERE instr(bytes, CAST('\"decision\"' AS BLOB)) > 0 ORDER BY seq").fetchall()
     seq, leaf = rows[len(rows) // 2]
     changed = bytearray(bytes(leaf))  # type: ignore[arg-type]

@@ -10,13 +10,21 @@ from holdfast.gate.identity.setup import code_in
 from holdfast.gate.ledger.store import StateError
 from holdfast.run.isolate import available
 from holdfast.run.newsreel import tell
-from holdfast.run.supervise import Child, Home, StartError, enrol, keep_agent, start_agent, start_gate
+from holdfast.run.supervise import Child, Home, StartError, enrol, keep_agent, start_agent, start_console, start_gate
 from holdfast.site.load import Loaded, load
 from holdfast.site.model import SiteError
+from holdfast.terms import Word
 
 
-async def run_site(site: Path, home: Path, said: Callable[[str], None]) -> int:
-    """Exit code: 0 when ended by a signal, 1 when the gate ended by itself, 2 when it can't be started."""
+class Pages(Word):
+    """Where the console listens, HOST:PORT, and its certificate and key; without them it is for this machine alone."""
+
+    listen: str
+    tls: tuple[Path, Path] | None = None
+
+
+async def run_site(site: Path, home: Path, said: Callable[[str], None], pages: Pages | None = None) -> int:
+    """`pages`: None for no console. Exit code: 0 when ended by a signal, 1 when the gate ended by itself, 2 when it can't be started."""
     # Before anything is started: a signal that comes meanwhile must not leave a gate that nobody minds.
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -32,12 +40,28 @@ async def run_site(site: Path, home: Path, said: Callable[[str], None]) -> int:
     except OSError as error:
         said(f"{where.path}: {error.strerror or error}. Give a folder that is yours to write with --home.")
         return 2
+    console: Child | None = None
     try:
         _greet(loaded, where, home, said)
+        if pages is not None:
+            console = await _open_pages(where, loaded, pages, said)
         return await _until_ended(site, where, loaded, gate, end, said)
     finally:
+        if console is not None:
+            await console.end()
         await gate.end()
         said("ended")
+
+
+async def _open_pages(where: Home, loaded: Loaded, pages: Pages, said: Callable[[str], None]) -> Child | None:
+    """The plant is watched with or without pages, so that none of their troubles ends the run."""
+    try:
+        console = await start_console(where, listen=pages.listen, language=loaded.site.language, tls=pages.tls)
+    except StartError as error:
+        said(f"NO CONSOLE: {error}")
+        return None
+    said(f"console: {console.first['address']}")
+    return console
 
 
 def _greet(loaded: Loaded, where: Home, home: Path, said: Callable[[str], None]) -> None:

@@ -89,11 +89,11 @@ def routes(house: House) -> list[Any]:
             "shown": form.get("binds", ""),
         }
         if not yes and not vote["reason"]:
-            return await _again(house, visit, request, proposal, form, "approvals.reason_wanted", 400)
+            return await _again(house, visit, request, proposal, form, house.shown(visit, None).t("approvals.reason_wanted"), 400)
         try:
             await house.gate.post("/v1/approvals", vote, token=visit.token)
         except GateError as error:
-            return await _again(house, visit, request, proposal, form, str(error), error.status)
+            return await _again(house, visit, request, proposal, form, house.refusal(error, visit), error.status)
         return house.to(f"/approvals/{quote(proposal, safe='')}")
 
     @post("/approvals/{proposal:str}/question")
@@ -104,7 +104,7 @@ def routes(house: House) -> list[Any]:
         try:
             await house.gate.post("/v1/questions", {"proposal": proposal, "text": form.get("text", "")}, token=visit.token)
         except GateError as error:
-            return await _again(house, visit, request, proposal, form, str(error), error.status)
+            return await _again(house, visit, request, proposal, form, house.refusal(error, visit), error.status)
         return house.to(f"/approvals/{quote(proposal, safe='')}")
 
     return [waiting, cards, one, card, answer, question]

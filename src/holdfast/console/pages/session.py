@@ -28,7 +28,7 @@ def routes(house: House) -> list[Any]:
         try:
             session = await house.gate.post("/v1/session", {"person": name, "password": form.get("password", "")})
         except GateError as error:
-            return await asks(request, to=to, name=name, said=str(error), code=error.status)
+            return await asks(request, to=to, name=name, said=house.refusal(error, visit), code=error.status)
         answer = house.to(onward(to))
         answer.cookies.append(house.visits.cookie(str(session["token"])))
         return answer
@@ -72,7 +72,7 @@ def routes(house: House) -> list[Any]:
         try:
             await house.gate.post("/v1/resume", wanted, token=visit.token)
         except GateError as error:
-            return await house.page("stop", visit, request, code=error.status, said=str(error))
+            return await house.page("stop", visit, request, code=error.status, said=house.refusal(error, visit))
         return house.to("/stop")
 
     return [sign_in, signed_in, sign_out, language, stop_page, stop, resume]
