@@ -19,9 +19,11 @@ from holdfast.gate.api.cards import card_handlers
 from holdfast.gate.api.commission import commission_handlers
 from holdfast.gate.api.configurations import configuration_handlers
 from holdfast.gate.api.doorkeeper import Doorkeeper
+from holdfast.gate.api.incidents import incident_handlers
 from holdfast.gate.api.loops import loop_handlers
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, read
 from holdfast.gate.api.persons import person_handlers
+from holdfast.gate.api.records import RecordDesk, record_handlers
 from holdfast.gate.api.sessions import session_handlers
 from holdfast.gate.api.values import value_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
@@ -78,6 +80,7 @@ RESOLVED = TypeAdapter(Resolved)
 def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
     """`agents`: those whose tokens people may give out and revoke at this door."""
     door = Doorkeeper(gate, agents)
+    desk = RecordDesk(gate.log.state.folder)
     unlock = door.unlock
 
     @get("/health")
@@ -145,10 +148,6 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 
-    @get("/v1/records")
-    async def records(request: Req) -> Response[bytes]:
-        return json(gate.log.read(number(request, "after", 0), min(number(request, "limit", 100), RECORDS_MAX)))
-
     @get("/v1/events")
     async def events(request: Req) -> Stream:
         if len(gate.listeners) >= LISTENERS_MAX:
@@ -161,7 +160,9 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         *alarm_handlers(gate, door),
         *configuration_handlers(gate, unlock),
         *session_handlers(gate, door),
-        *person_handlers(gate, door),
+        *person_handlers(gate, door, desk),
+        *record_handlers(gate, door, desk),
+        *incident_handlers(desk),
         *value_handlers(gate, gate.log.state.folder / "history.db"),
         *loop_handlers(gate),
         health,
@@ -173,7 +174,6 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         resume,
         resolve,
         autonomy,
-        records,
         events,
     ]
     return Litestar(

@@ -1,5 +1,6 @@
 """Who there is, people and agents, and who may say so: administrators, each act with the password again."""
 
+import json as jsonlib
 from typing import Any
 
 from litestar import Response, get, post
@@ -8,10 +9,13 @@ from pydantic import TypeAdapter
 
 from holdfast.gate.api.doorkeeper import Doorkeeper, Refusal, token_of
 from holdfast.gate.api.messages import Req, json, read
+from holdfast.gate.api.records import RecordDesk
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.identity.names import IdentityError
 from holdfast.gate.identity.people import ADMINISTRATOR, Person
+from holdfast.gate.ledger.index import RecordIndex
+from holdfast.gate.ledger.query import LIMIT_MAX, Query, page
 from holdfast.terms import Word
 
 
@@ -49,7 +53,7 @@ ADDED, ROLES, CHANGED = TypeAdapter(PersonAdded), TypeAdapter(RolesSet), TypeAda
 PASSWORD, AGENT = TypeAdapter(PasswordSet), TypeAdapter(AgentAdded)
 
 
-def person_handlers(gate: Gatekeeper, door: Doorkeeper) -> list[Any]:
+def person_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> list[Any]:
     """Routes for `people_app`."""
 
     async def by(request: Req, act: _ByAdministrator) -> str:
@@ -123,7 +127,7 @@ def person_handlers(gate: Gatekeeper, door: Doorkeeper) -> list[Any]:
     @get("/v1/agents")
     async def agents(request: Req) -> Response[bytes]:
         administrator(request)
-        return json(_known(gate))
+        return json(await desk.ask(lambda index: _known(index, _agents(door).list())))
 
     @post("/v1/agents", status_code=200)
     async def add_agent(request: Req) -> Response[bytes]:
@@ -146,8 +150,17 @@ def _agents(door: Doorkeeper) -> Agents:
     return door.agents
 
 
-def _known(gate: Gatekeeper) -> list[dict[str, Any]]:
-    return []
+def _known(index: RecordIndex, active: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Who has a token, and whose ended: of the last LIMIT_MAX records that gave one out or ended it."""
+    found: dict[str, dict[str, Any]] = {}
+    for leaf in reversed(page(index, Query(kinds=("agent",), order="desc", limit=LIMIT_MAX)).leaves):
+        record = jsonlib.loads(leaf)
+        name, added = record["body"]["name"], record["body"]["change"] == "added"
+        before = found.get(name, {"added_ns": 0})
+        found[name] = {"name": name, "added_ns": record["at_ns"] if added else before["added_ns"], "revoked": name not in active}
+    for name in active:
+        found.setdefault(name, {"name": name, "added_ns": 0, "revoked": False})
+    return sorted(found.values(), key=lambda agent: agent["name"])
 
 
 def _told(person: Person) -> dict[str, Any]:

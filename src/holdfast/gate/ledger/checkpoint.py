@@ -10,9 +10,9 @@ import binascii
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -34,16 +34,41 @@ class KeyFileError(Exception):
 class PublicKey(Word):
     """Who signs checkpoints: the note's key name and the raw Ed25519 key, 32 bytes."""
 
+    kind: ClassVar[bytes] = ED25519  # signature type
     name: str
     raw: bytes
 
     @property
     def id(self) -> bytes:
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.raw).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.kind + self.raw).digest()[:4]
 
     def text(self) -> str:
         """The vkey line."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.raw).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.kind + self.raw).decode()}"
+
+    def blobs(self, checkpoint: "Checkpoint") -> Iterator[bytes]:
+        """What stands behind the key id in each signature line that calls itself this key's; nothing of it is checked yet."""
+        for line in checkpoint.note[len(checkpoint.text) + 1 :].split("\n"):
+            name, _, coded = line.removeprefix(DASH).rpartition(" ")
+            if not line.startswith(DASH) or name != self.name:
+                continue
+            with contextlib.suppress(binascii.Error, ValueError):
+                blob = base64.b64decode(coded, validate=True)
+                if blob[:4] == self.id:
+                    yield blob[4:]
+
+    def line(self, signature: bytes) -> str:
+        """A signature line of a note."""
+        return f"{DASH}{self.name} {base64.b64encode(self.id + signature).decode()}\n"
+
+    def verified(self, signature: bytes, message: bytes) -> bool:
+        with contextlib.suppress(InvalidSignature):
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+            return True
+        return False
+
+
+K = TypeVar("K", bound=PublicKey)
 
 
 class Checkpoint(Word):
@@ -126,15 +151,20 @@ def read_public(path: Path) -> PublicKey:
 
 def public_key(text: str) -> PublicKey:
     """A vkey line. Raises ValueError."""
+    return key_of(text, PublicKey)
+
+
+def key_of(text: str, of: type[K]) -> K:
+    """A vkey line of one kind of key. Raises ValueError."""
     name, _, rest = text.partition("+")
     key_id, _, coded = rest.partition("+")
     try:
         raw = base64.b64decode(coded, validate=True)
     except (binascii.Error, ValueError):  # ValueError: not even ASCII
         raw = b""
-    if len(raw) != 33 or raw[:1] != ED25519 or not name:
+    if len(raw) != 33 or raw[:1] != of.kind or not name:
         raise ValueError("not an Ed25519 key of the form name+id+base64")
-    key = PublicKey(name=name, raw=raw[1:])
+    key = of(name=name, raw=raw[1:])
     if key.id.hex() != key_id.lower():
         raise ValueError(f"name and key don't fit the key id {key_id}; the line was altered")
     return key
@@ -160,17 +190,7 @@ def signed_by(checkpoint: Checkpoint, key: PublicKey) -> bool:
     """Whether the note is the key's own: its origin is the key's name and one signature line is good. Others are ignored."""
     if checkpoint.origin != key.name:
         return False
-    public = Ed25519PublicKey.from_public_bytes(key.raw)
-    for line in checkpoint.note[len(checkpoint.text) + 1 :].split("\n"):
-        name, _, coded = line.removeprefix(DASH).rpartition(" ")
-        if not line.startswith(DASH) or name != key.name:
-            continue
-        with contextlib.suppress(binascii.Error, InvalidSignature):
-            blob = base64.b64decode(coded, validate=True)
-            if blob[:4] == key.id:
-                public.verify(blob[4:], checkpoint.text.encode())
-                return True
-    return False
+    return any(key.verified(blob, checkpoint.text.encode()) for blob in key.blobs(checkpoint))
 
 
 def notes_in(text: str) -> Iterable[str]:
@@ -218,8 +238,7 @@ class Checkpoints:
         if (last := self.last()) and last.size == self._log.size:
             return last
         text = f"{self.key.name}\n{self._log.size}\n{base64.b64encode(self._log.root()).decode()}\n"
-        signature = base64.b64encode(self.key.id + self._private.sign(text.encode())).decode()
-        checkpoint = parse(f"{text}\n{DASH}{self.key.name} {signature}\n")
+        checkpoint = parse(f"{text}\n{self.key.line(self._private.sign(text.encode()))}")
         with self._state.transaction():
             self._state.db.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (checkpoint.size, at_ns, checkpoint.note))
         self._publish(checkpoint.note)

@@ -5,7 +5,9 @@ checkpoint: the leaf's exact bytes, or the 64 hex digits of its hash. A canonica
 """
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import BinaryIO
 
 import apsw
 
@@ -28,10 +30,13 @@ class Exported(Word):
     root: str  # hex
 
 
-def export(db: apsw.Connection, key: PublicKey, label: Label, out: Path) -> Exported:
-    """Write the records up to the newest checkpoint, those above `label` as hashes. An existing file is not replaced.
+def lines(
+    db: apsw.Connection, key: PublicKey, label: Label, *, first: int = 1, last: int | None = None
+) -> Generator[bytes, None, Exported]:
+    """The export, line by line; what lies outside records `first` to `last` stays as its hash too. Returns what it held.
 
-    Raises ExportError where they don't have the root that the checkpoint signs, ValueError for a bad record, OSError.
+    Raises ExportError where the records don't have the root that the checkpoint signs, at the end, so that nobody takes what
+    came so far for an export; ValueError for a bad record.
     """
     row = db.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
     if row is None:
@@ -40,21 +45,37 @@ def export(db: apsw.Connection, key: PublicKey, label: Label, out: Path) -> Expo
     if not signed_by(checkpoint, key):
         raise ExportError("the newest checkpoint is not signed by this gate's key. Run `holdfast ledger verify`.")
     allowed = frozenset(LABELS[: LABELS.index(label) + 1])
-    header = {"checkpoint": checkpoint.note, "form": FORM, "key": key.text(), "label": label, "size": checkpoint.size}
+    last = checkpoint.size if last is None else min(last, checkpoint.size)
+    ranged = {} if (first, last) == (1, checkpoint.size) else {"first": first, "last": last}
+    header = {"checkpoint": checkpoint.note, "form": FORM, "key": key.text(), "label": label, "size": checkpoint.size, **ranged}
+    yield canonical(header) + b"\n"
     frontier, shown = Frontier(), 0
+    for (leaf,) in db.execute("SELECT bytes FROM leaf WHERE seq <= ? ORDER BY seq", (checkpoint.size,)):
+        hashed = leaf_hash(leaf)
+        frontier.append(hashed)
+        may = first <= frontier.size <= last and record_of(leaf).label in allowed
+        shown += may
+        yield (leaf if may else hashed.hex().encode()) + b"\n"
+    if (frontier.size, frontier.root()) != (checkpoint.size, checkpoint.root):
+        raise ExportError("the records don't have the root that the checkpoint signs. Run `holdfast ledger verify`.")
+    return Exported(size=checkpoint.size, shown=shown, hidden=checkpoint.size - shown, root=checkpoint.root.hex())
+
+
+def write(found: Generator[bytes, None, Exported], to: BinaryIO) -> Exported:
+    """Write `lines` to a file that is open. Raises as they do, and OSError."""
+    while True:
+        try:
+            to.write(next(found))
+        except StopIteration as done:
+            return done.value
+
+
+def export(db: apsw.Connection, key: PublicKey, label: Label, out: Path, *, first: int = 1, last: int | None = None) -> Exported:
+    """Write `lines` to a new file; an existing one is not replaced, a half-written one not left. Raises as `lines`, and OSError."""
     handle = os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(canonical(header) + b"\n")
-            for (leaf,) in db.execute("SELECT bytes FROM leaf WHERE seq <= ? ORDER BY seq", (checkpoint.size,)):
-                hashed = leaf_hash(leaf)
-                frontier.append(hashed)
-                may = record_of(leaf).label in allowed
-                shown += may
-                file.write((leaf if may else hashed.hex().encode()) + b"\n")
-            if (frontier.size, frontier.root()) != (checkpoint.size, checkpoint.root):
-                raise ExportError("the records don't have the root that the checkpoint signs. Run `holdfast ledger verify`.")
+            return write(lines(db, key, label, first=first, last=last), file)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-    return Exported(size=checkpoint.size, shown=shown, hidden=checkpoint.size - shown, root=checkpoint.root.hex())

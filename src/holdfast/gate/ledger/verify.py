@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,8 +45,15 @@ class _Bad(Exception):
         self.code, self.detail, self.first_bad, self.between = code, detail, first_bad, between
 
 
-def verify(path: Path, key: PublicKey, *, notes: Sequence[str] = ()) -> Verdict:
-    """Verify a state file or the folder that holds one; `notes` are checkpoints kept elsewhere. Works while a gate runs."""
+def _say_nothing(done: int, of: int) -> None:
+    """For who shows no progress."""
+
+
+def verify(path: Path, key: PublicKey, *, notes: Sequence[str] = (), progress: Callable[[int, int], None] = _say_nothing) -> Verdict:
+    """Verify a state file or the folder that holds one; `notes` are checkpoints kept elsewhere. Works while a gate runs.
+
+    `progress` is told how many records are done, and of how many, every few thousand.
+    """
     file = path / FILE if path.is_dir() else path
     frontier = Frontier()
     signed: list[int] = []
@@ -54,7 +61,7 @@ def verify(path: Path, key: PublicKey, *, notes: Sequence[str] = ()) -> Verdict:
         with cured(file), readable(file) as uri, _reading(uri, file) as db, _one_snapshot(db):
             beside = _notes_beside(file)
             checkpoints = _checkpoints(db, key, [*beside, *notes])
-            _nodes(db, _walk(db, uri, checkpoints, frontier, signed))
+            _nodes(db, _walk(db, uri, checkpoints, frontier, signed, progress))
     except _Bad as bad:
         return Verdict(
             ok=False,
@@ -80,17 +87,24 @@ def verify(path: Path, key: PublicKey, *, notes: Sequence[str] = ()) -> Verdict:
 
 
 def _walk(
-    db: apsw.Connection, uri: str, checkpoints: Sequence[Checkpoint], frontier: Frontier, signed: list[int]
+    db: apsw.Connection,
+    uri: str,
+    checkpoints: Sequence[Checkpoint],
+    frontier: Frontier,
+    signed: list[int],
+    progress: Callable[[int, int], None],
 ) -> dict[tuple[int, int], bytes]:
     """Hash every leaf again, compare with each checkpoint as its size is reached, return the inner hashes worth storing."""
     inner: dict[tuple[int, int], bytes] = {}
     ahead = list(reversed(checkpoints))
     _settle(ahead, frontier, signed)
-    for piece in pieces(db, uri, _total(db)):
+    total = _total(db)
+    for piece in pieces(db, uri, total):
         for level, index, node in _grown(frontier, piece.hashes, ahead, signed):
             inner[level, index] = node
         if piece.fault is not None:
             raise _Bad(piece.fault.code, piece.fault.detail, first_bad=piece.fault.seq)
+        progress(frontier.size, total)
     if ahead:
         lost = ahead[0].size
         detail = f"a checkpoint signs {lost} records, {frontier.size} are here: records {frontier.size + 1} to {lost} were cut off"

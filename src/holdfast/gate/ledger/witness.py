@@ -5,20 +5,16 @@ the checkpoint's text; the blob is key id, 8 bytes of seconds (big endian) and t
 files in a folder of the witness's own; `checkpoints` there only grows, and may lie on a write-once mount.
 """
 
-import base64
-import binascii
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from holdfast.gate.ledger.checkpoint import (
     CHECKPOINTS,
-    DASH,
     Checkpoint,
     KeyFileError,
     PathWitness,
@@ -52,19 +48,10 @@ class Growth(Word):
     path: tuple[bytes, ...] = ()
 
 
-class WitnessKey(Word):
+class WitnessKey(PublicKey):
     """Who cosigns: the key's name and the raw Ed25519 key, 32 bytes."""
 
-    name: str
-    raw: bytes
-
-    @property
-    def id(self) -> bytes:
-        return hashlib.sha256(self.name.encode() + b"\n" + COSIGNATURE + self.raw).digest()[:4]
-
-    def text(self) -> str:
-        """The vkey line."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(COSIGNATURE + self.raw).decode()}"
+    kind: ClassVar[bytes] = COSIGNATURE
 
 
 def cosigned_text(checkpoint: Checkpoint, at_s: int) -> bytes:
@@ -74,17 +61,10 @@ def cosigned_text(checkpoint: Checkpoint, at_s: int) -> bytes:
 
 def cosigned_by(checkpoint: Checkpoint, key: WitnessKey) -> int | None:
     """When the witness saw it, in seconds since 1970; None where it did not."""
-    public = Ed25519PublicKey.from_public_bytes(key.raw)
-    for line in checkpoint.note[len(checkpoint.text) + 1 :].split("\n"):
-        name, _, coded = line.removeprefix(DASH).rpartition(" ")
-        if not line.startswith(DASH) or name != key.name:
-            continue
-        with contextlib.suppress(binascii.Error, InvalidSignature):
-            blob = base64.b64decode(coded, validate=True)
-            if blob[:4] == key.id and len(blob) == 4 + SECONDS_BYTES + 64:
-                at_s = int.from_bytes(blob[4 : 4 + SECONDS_BYTES], "big")
-                public.verify(blob[4 + SECONDS_BYTES :], cosigned_text(checkpoint, at_s))
-                return at_s
+    for blob in key.blobs(checkpoint):
+        at_s = int.from_bytes(blob[:SECONDS_BYTES], "big")
+        if key.verified(blob[SECONDS_BYTES:], cosigned_text(checkpoint, at_s)):
+            return at_s
     return None
 
 
@@ -137,8 +117,7 @@ class WitnessFolder:
             if last.size == checkpoint.size:
                 return last
         signature = self._private.sign(cosigned_text(checkpoint, at_s))
-        blob = base64.b64encode(self.key.id + at_s.to_bytes(SECONDS_BYTES, "big") + signature).decode()
-        note = f"{checkpoint.note.rstrip(chr(10))}\n{DASH}{self.key.name} {blob}\n"
+        note = f"{checkpoint.note.rstrip(chr(10))}\n{self.key.line(at_s.to_bytes(SECONDS_BYTES, 'big') + signature)}"
         try:
             self._notes.see(note)
         except OSError as error:
@@ -250,9 +229,9 @@ def kept_by_gate(folder: Path) -> tuple[PathWitness, ...]:
 def behind(folder: Path, size: int, root_at: Callable[[int], bytes], gate: PublicKey) -> Sequence[Behind]:
     """What each witness that the state folder names has seen and the ledger of `size` records doesn't have.
 
-    The gate's own `checkpoints` file is one of them: it shows the loss of a state file's end (a write-ahead log that is gone), though
-    not that of the whole folder. `root_at(n)` is the ledger's root over its first n records. A witness that can't be read counts as one that has seen more:
-    what can't be known is not assumed. Never raises for files.
+    The gate's own `checkpoints` file is one of them: it shows the loss of a state file's end (a write-ahead log that is gone),
+    though not that of the whole folder. `root_at(n)` is the ledger's root over its first n records. A witness that can't be
+    read counts as one that has seen more: what can't be known is not assumed. Never raises for files.
     """
     try:
         named = witnesses_of(folder)
