@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from holdfast.clock import VirtualClock
+from holdfast.gate.ledger import store
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import FILE, RESERVE, State, StateError, refuse_old_sqlite
 
@@ -120,3 +121,35 @@ def test_an_old_sqlite_is_refused():
         refuse_old_sqlite("3.51.2")
     refuse_old_sqlite("3.51.3")
     refuse_old_sqlite("3.100.0")
+
+
+def test_the_log_is_folded_into_the_file_beside_an_open_transaction_and_nothing_is_lost(tmp_path: Path):
+    state = State(tmp_path, durable=False, reserve_bytes=0)
+    log = Log(state, VirtualClock(0))
+    before = (tmp_path / FILE).stat().st_size
+    for number in range(50):
+        log.append("k", {"number": number, "text": "x" * 2000})
+    assert (tmp_path / FILE).stat().st_size == before  # all of it is in the write-ahead log
+    with state.transaction():
+        log.append("k", {"number": 50})
+        assert state.fold()
+    assert (tmp_path / FILE).stat().st_size > before + 50 * 2000
+    assert [r.body["number"] for r in log.read()] == list(range(51))
+    state.close()
+
+
+def test_a_log_that_nobody_folds_stays_within_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store, "LOG_PAGES_MAX", 20)
+    state = State(tmp_path, durable=False, reserve_bytes=0)
+    log = Log(state, VirtualClock(0))
+    for number in range(200):
+        log.append("k", {"number": number, "text": "x" * 2000})
+    assert (tmp_path / f"{FILE}-wal").stat().st_size < 60 * 4096
+    state.close()
+
+
+def test_a_file_that_can_not_be_opened_is_not_folded_and_nothing_is_raised(tmp_path: Path):
+    state = State(tmp_path, durable=False, reserve_bytes=0)
+    state.close()
+    (tmp_path / FILE).unlink()
+    assert not state.fold()

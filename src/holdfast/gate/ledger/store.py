@@ -196,6 +196,7 @@ class State:
         """
         try:
             with contextlib.closing(apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)) as db:
+                db.pragma("schema_version")  # a connection that has read nothing yet knows of no log, and would do nothing
                 db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error:
             return False
