@@ -4,7 +4,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo test lint format pins clean
+.PHONY: setup demo test lint format pins browser screenshots clean
 
 setup: .venv/.made
 
@@ -20,6 +20,15 @@ setup: .venv/.made
 
 demo: setup
 	$(BIN)/holdfast demo $(ARGS)
+
+browser:  ## Debian's Chromium and a CJK font, for the tests that look at pages; without them those tests say that they skip
+	@command -v chromium >/dev/null && fc-list :lang=zh | grep -q . && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fontconfig fonts-noto-cjk >/dev/null; \
+	else echo "no Chromium or no CJK font here, and no right to install them: apt install chromium fonts-noto-cjk"; fi
+
+screenshots: setup browser  ## the pictures in docs/
+	HOLDFAST_PICTURES=docs/pictures $(BIN)/python -m pytest tests/console/test_console_pictures.py
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)

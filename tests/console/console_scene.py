@@ -157,3 +157,8 @@ def _apart(what: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 def fresh_id(what: str) -> str:
     return f"{what}-{secrets.token_hex(4)}"
+
+
+def ready(scene: Scene) -> None:
+    """Values have come from every connection."""
+    scene.until(lambda: all(rows > 3 for rows in scene.desk(lambda desk: desk.status())["rows"].values()))

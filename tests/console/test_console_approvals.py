@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from conftest import PHONE
-from console_scene import AGENT, PASSWORD, PEOPLE, Scene, fresh_id
+from console_scene import AGENT, PASSWORD, PEOPLE, Scene, fresh_id, ready
 from playwright.sync_api import Page, expect
 
 from holdfast.run.desk import Vote
@@ -41,10 +41,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def quickly(site: str) -> str:
     """One test need not wait for another's write."""
     return site.replace("dwell: 60s", "dwell: none").replace("within: 120s", "within: 1s").replace("after: 20s", "after: 1s")
-
-
-def ready(scene: Scene) -> None:
-    scene.until(lambda: all(rows > 3 for rows in scene.desk(lambda desk: desk.status())["rows"].values()))
 
 
 @pytest.fixture(autouse=True)
