@@ -1,20 +1,26 @@
 """Configurations at the people's door: reviewed from their files, proposed, signed into force, and gone back from."""
 
+import asyncio
 import base64
+import json
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import typer
 from litestar.testing import AsyncTestClient
 from small_plant import CHEAP, PASSWORD, START_NS, Plc
+from typer.testing import CliRunner
 
+from holdfast.cli import policy
 from holdfast.clock import VirtualClock
-from holdfast.gate.actuation.proposed import collected, refusal
+from holdfast.gate.actuation.proposed import collected, refusal, spread
 from holdfast.gate.api.people import people_app
 from holdfast.gate.gatekeeper import Gatekeeper
-from holdfast.gate.process import open_gate
+from holdfast.gate.process import Doors, open_gate
 from holdfast.run.mill import site_file
 from holdfast.site.load import load
 
@@ -122,13 +128,44 @@ async def test_nothing_moves_without_the_right_password_and_digest(door: Door) -
     assert door.gate.compiled.digest == LOADED.digest
 
 
+async def told(*arguments: str) -> tuple[int, Any]:
+    app = typer.Typer()
+    policy.register(app)
+    found = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--json"])
+    assert found.stdout, (found.output, found.exception)
+    return found.exit_code, json.loads(found.stdout)
+
+
+async def test_the_command_takes_effect_on_the_running_gate_and_on_the_folder_once_it_ended() -> None:
+    with tempfile.TemporaryDirectory(prefix="hf") as folder:  # a socket's path is short
+        home, site = Path(folder) / "h", Path(folder) / "site"
+        spread(site, newer())
+        secret = Path(folder) / "password"
+        secret.write_text(f"{PASSWORD}\n")
+        by = ("--as", "ann", "--home", str(home), "--password-file", str(secret))
+        door = Door(home / "gate")
+        doors = Doors({home / "gate" / "people.sock": door.app})
+        serving = asyncio.create_task(doors.serve())
+        code, found = await told("policy", "activate", str(site / MAIN), *by)
+        assert (code, found["standing"]["adopted"], door.gate.compiled.digest) == (0, True, load(site / MAIN).digest)
+        code, found = await told("policy", "activate", str(site / MAIN), *by)
+        assert code == 1
+        assert "in force already" in found["error"]
+        code, found = await told("policy", "rollback", *by)
+        assert (code, door.gate.compiled.digest) == (0, LOADED.digest)
+        doors.close()
+        await serving
+        door.gate.close()
+        spread(site, newer(revision=3))
+        code, found = await told("policy", "activate", str(site / MAIN), *by)
+        assert (code, found["standing"]["revision"], found["standing"]["adopted"]) == (0, 3, True)
+
+
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a//b", "a/../b", "", ".", "a\\b", "x" * 201, "a\x00b"])
 def test_a_file_stays_inside_its_folder(name: str) -> None:
     assert refusal("s.yaml", {"s.yaml": "", name: ""})
 
 
 def test_a_tag_list_in_gb18030_travels_byte_for_byte(tmp_path: Path) -> None:
-    from holdfast.gate.actuation.proposed import spread
-
     spread(tmp_path, {"a/list.csv": "base64:" + base64.b64encode("张力".encode("gb18030")).decode()})
     assert (tmp_path / "a/list.csv").read_bytes() == "张力".encode("gb18030")

@@ -194,8 +194,9 @@ def _stands_now(told: Any, *, json: bool) -> NoReturn:
     from pydantic import TypeAdapter
 
     from holdfast.gate.configuration import Standing
+    from holdfast.terms import canonical
 
-    _stands(TypeAdapter(Standing).validate_python({**told, "signed": tuple(map(tuple, told["signed"]))}), json=json, since="now")
+    _stands(TypeAdapter(Standing).validate_json(canonical(told)), json=json, since="now")
     raise typer.Exit(DONE)
 
 

@@ -71,12 +71,15 @@ def _answer(file: Path, loaded: "Loaded | None", found: list[Problem]) -> Answer
 def _deeper(loaded: "Loaded") -> Iterable[Problem]:
     """What other rooms have to say: the plug-ins, the guard about conditions, the knowledge about failure modes."""
     from holdfast.agent.knowledge.modes import read_modes
-    from holdfast.gate.guard import policy
+    from holdfast.gate.guard import policy, review
     from holdfast.site import plugged
 
     yield from plugged.problems(loaded.site, loaded.file)
     if loaded.policy_file:
-        yield from policy.problems(loaded.site, loaded.policy_file)
+        found = tuple(policy.problems(loaded.site, loaded.policy_file))
+        yield from found
+        if not any(p.severity == "error" for p in found):
+            yield from review.unfed(loaded.site, loaded.policy_file)
     if loaded.modes_file:
         yield from read_modes(Path(loaded.modes_file).read_text(encoding="utf-8"), loaded.modes_file)[1]
 

@@ -25,7 +25,7 @@ def review(site: Site, file: str) -> tuple[Problem, ...]:
     regions = {rule.id: region(rule.when, known) for rule in site.policy.rules}
     scopes = {rule.id: scope(site, rule) for rule in site.policy.rules}
     told = [p for rule in site.policy.rules for p in _rule(site, rule, regions, scopes, file)]
-    told += _unfed(site, file)
+    told += unfed(site, file)
     return (*found, *(p for p in told if not any(p.line == other.line and "never applies" in other.what for other in found)))
 
 
@@ -77,7 +77,7 @@ def _rule(site: Site, rule: Rule, regions: Mapping[str, Region], scopes: Mapping
         )
 
 
-def _unfed(site: Site, file: str) -> Iterable[Problem]:
+def unfed(site: Site, file: str) -> Iterable[Problem]:
     """What a condition asks of the plant's context and no table can bring: such a rule refuses whatever it applies to.
 
     Which rows a CSV or SQL table has is known only when it is read, so where there is one of the kind nothing is said.
