@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from holdfast.gate.api.limits import Bucket
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
+from holdfast.gate.api.questions import answer_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.terms import Diagnosis, Finding, Frame, Proposal, Word, pack
@@ -122,7 +123,20 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 
-    handlers: list[Any] = [site, frames, history, alarms, moves, context, findings, diagnoses, proposals, progress, stop]
+    handlers: list[Any] = [
+        *answer_handlers(gate, author, writer),
+        site,
+        frames,
+        history,
+        alarms,
+        moves,
+        context,
+        findings,
+        diagnoses,
+        proposals,
+        progress,
+        stop,
+    ]
     return Litestar(
         handlers,
         openapi_config=None,

@@ -23,6 +23,7 @@ from holdfast.gate.api.incidents import incident_handlers
 from holdfast.gate.api.loops import loop_handlers
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, read
 from holdfast.gate.api.persons import person_handlers
+from holdfast.gate.api.questions import question_handlers
 from holdfast.gate.api.records import RecordDesk, record_handlers
 from holdfast.gate.api.sessions import session_handlers
 from holdfast.gate.api.values import value_handlers
@@ -163,6 +164,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         *person_handlers(gate, door, desk),
         *record_handlers(gate, door, desk),
         *incident_handlers(desk),
+        *question_handlers(gate, door),
         *value_handlers(gate, gate.log.state.folder / "history.db"),
         *loop_handlers(gate),
         health,

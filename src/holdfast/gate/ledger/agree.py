@@ -219,6 +219,22 @@ def _configuration(rows: Rows, told: Derived) -> Iterator[Difference]:
             yield Difference(table="configuration", row=of, detail="was activated last, and is not what is in force", seq=seq)
 
 
+QUESTION = ("proposal", "author", "person", "text", "at_ns", "answer", "answered_by", "answered_ns")
+QUESTIONS_KEPT = 10_000  # the oldest go first
+
+
+def _questions(rows: Rows, told: Derived) -> Iterator[Difference]:
+    known = {row[0]: dict(zip(QUESTION, row[1:], strict=True)) for row in rows(f"SELECT id, {', '.join(QUESTION)} FROM question")}  # noqa: S608
+    latest = dict(sorted(told.questions.items(), key=lambda one: -one[1][0])[:QUESTIONS_KEPT])
+    for name, (seq, body) in latest.items():
+        if name not in known:
+            yield Difference(table="question", row=name, detail="was asked, and is not there", seq=seq)
+        elif known[name] != {field: body[field] for field in QUESTION}:
+            yield Difference(table="question", row=name, detail="is not what was asked and answered", seq=seq)
+    for name in known.keys() - latest.keys():
+        yield Difference(table="question", row=name, detail="is there, and no record says that it was asked")
+
+
 CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "person": _people,
     "agent": _agents,
@@ -229,4 +245,5 @@ CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "moves": _moves,
     "yielding": _yields,
     "configuration": _configuration,
+    "question": _questions,
 }

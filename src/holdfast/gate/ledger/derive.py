@@ -62,6 +62,7 @@ class Derived:
         self.moves: dict[str, list[ToldMove]] = {}  # ours, by tag
         self.yields: dict[str, tuple[int, int]] = {}  # by tag: (seq, until at least)
         self.taken: dict[str, tuple[int, int]] = {}  # by tag: (seq, time) of the latest change by others
+        self.questions: dict[str, tuple[int, Mapping[str, Any]]] = {}
         self.configuration: tuple[int, str] | None = None  # digest in force
         self._do: dict[str, Callable[[int, int, Any], None]] = {
             "person": self._person,
@@ -80,6 +81,8 @@ class Derived:
             "set_back": self._set_back,
             "clock": self._clock,
             "activated": self._activated,
+            "question": self._question,
+            "answer": self._answer,
         }
 
     def take(self, leaf: bytes) -> None:
@@ -104,6 +107,14 @@ class Derived:
 
     def _activated(self, seq: int, at_ns: int, body: Any) -> None:
         self.configuration = seq, body["digest"]
+
+    def _question(self, seq: int, at_ns: int, body: Any) -> None:
+        self.questions[f"q{seq}"] = seq, {**body, "at_ns": at_ns, "answer": "", "answered_by": "", "answered_ns": 0}
+
+    def _answer(self, seq: int, at_ns: int, body: Any) -> None:
+        asked, known = self.questions[body["question"]]
+        answered = {"answer": body["text"], "answered_by": body["author"], "answered_ns": at_ns}
+        self.questions[body["question"]] = asked, {**known, **answered}
 
     # ---- what was asked ----------------------------------------------------------------------------------------------
 
