@@ -72,6 +72,18 @@ async def ends(world: World, rng: Random) -> str:
     return ""
 
 
+@_edge("the server's own range at its ends")
+async def told(world: World, rng: Random) -> str:
+    """Of a server that tells any (OPC UA); elsewhere it is any step inside the envelope."""
+    for start, end, span in ((25.0, 26.0, (20.0, 26.0)), (25.0, 24.0, (24.0, 30.0))):
+        world.plant.eu_range[SPEED] = span
+        await _rested(world, SPEED, start)
+        if refused := await _sent(world, "alpha", (SPEED, end)):
+            return refused
+        await world.run(3)
+    return ""
+
+
 @_edge("step, travel and its window to the last")
 async def travel(world: World, rng: Random) -> str:
     """Four steps of 2.5 are the 10 that 15 min allow; 15 min after the first there is room for it again."""

@@ -6,6 +6,7 @@ since a write outside says more.
 """
 
 import contextlib
+import dataclasses
 import logging
 import multiprocessing
 import os
@@ -38,6 +39,7 @@ OPCUA_ROUNDS = 1
 LONGER_MAX = 10  # sequences after a refusal or a breakdown, for a write outside to show
 MUTANT_CPU_S_MAX = 240  # a dozen times what the slowest hunt takes; a process that needs more has broken down
 MUTANT_S_MAX = 1800.0  # on a machine that has other things to do; a mutant that was not noticed until then is not caught
+NOTHING = Mutant(name="nothing broken", edits=())
 Way = Literal["wire", "refused", "broke", ""]
 _RANK: tuple[Way, ...] = ("", "broke", "refused", "wire")
 
@@ -53,12 +55,14 @@ class Noticed(Word):
     by: str = ""  # class of attack, or edge of the corpus
     what: str = ""
     sequences: int = 0
+    cpu_s: float = 0.0
 
 
 class _Hunt:
     """The best that was found so far, and how long to go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, longer: int) -> None:
+        self._longer = longer
         self.found = Noticed()
         self.sequences = 0
         self._until: int | None = None
@@ -66,7 +70,7 @@ class _Hunt:
     def saw(self, way: Way, by: str, what: str) -> None:
         if _RANK.index(way) > _RANK.index(self.found.way):
             self.found = Noticed(way=way, by=by, what=what[:300], sequences=self.sequences)
-            self._until = self._until or self.sequences + LONGER_MAX
+            self._until = self._until or self.sequences + self._longer
 
     @property
     def over(self) -> bool:
@@ -75,16 +79,18 @@ class _Hunt:
 
 async def hunt(mutant: Mutant, seed: int, *, rounds: int = ROUNDS) -> Noticed:
     """Attack the gate with the mutant in place, in this process; undone when it returns."""
-    everyone = tuple(attack for attack in driver.named(()) if attack.where != "apart")
+    everyone, hinted = driver.named(()), likely(mutant.name)
+    on_modbus, on_opcua = driver.fitting(everyone, "modbus"), driver.fitting(everyone, "opcua")
     over = over_opcua(mutant.name)
+    first = tuple(attack for attack in (on_opcua if over else on_modbus) if attack.name in hinted)
+    hints: _Plan = (first, LIKELY_MAX if first else 0, over)
     edges: _Plan = ((), 0, over)
-    first: _Plan = (tuple(attack for attack in everyone if attack.name in likely(mutant.name)), LIKELY_MAX, over)
-    phases = [edges, first] if SHIFTED.search(mutant.name) else [first, edges]
-    phases += [(everyone, rounds * len(everyone), False)]
-    phases += [((), 0, True), (everyone, OPCUA_ROUNDS * len(everyone), True)] if rounds >= ROUNDS else []
-    state = _Hunt()
+    phases = [edges, hints] if SHIFTED.search(mutant.name) else [hints, edges]
+    phases += [(on_modbus, rounds * len(on_modbus), False)]
+    phases += [((), 0, True), (on_opcua, OPCUA_ROUNDS * len(on_opcua), True)] if rounds >= ROUNDS else []
+    state = _Hunt(0 if SHIFTED.search(mutant.name) else LONGER_MAX)
     with broken(mutant):
-        for attacks, count, opcua in phases:
+        for attacks, count, opcua in dict.fromkeys(phases):  # no hints: the edges come first and once
             await _phase(state, seed, attacks, count, opcua)
             if state.over:
                 break
@@ -97,12 +103,12 @@ async def _phase(state: _Hunt, seed: int, attacks: Sequence[Attack], count: int,
         world = World(Path(folder), Random(f"{seed} mutants"), opcua=opcua)
         try:
             await world.start()
-            for number in range(count if attacks else 0):
+            for number in range(count):
                 attack = attacks[number % len(attacks)]
                 await _sequence(state, world, attack, seed, number)
                 if state.over:
                     return
-            if count == 0:
+            if not attacks:
                 await _edges(state, world, seed)
         except Exception as error:  # noqa: BLE001 - whatever the broken gate breaks
             state.saw("broke", "start", repr(error))
@@ -135,7 +141,7 @@ async def _edges(state: _Hunt, world: World, seed: int) -> None:
             state.saw("broke", name, repr(error))
         state.sequences += 1
         _look(state, world, name)
-        if state.found.way == "wire":
+        if state.over:
             return
 
 
@@ -175,28 +181,35 @@ def _alone(mutant: Mutant, seed: int, rounds: int, folder: str, answer: Connecti
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what breaks is told in the figures
     logging.disable(logging.CRITICAL)
     tempfile.tempdir = folder  # taken away by the parent, however this ends
-    answer.send(uvloop.run(hunt(mutant, seed, rounds=rounds)))
+    found = uvloop.run(hunt(mutant, seed, rounds=rounds))
+    answer.send(dataclasses.replace(found, cpu_s=time.process_time()))
 
 
-def judged(seed: int, progress: Callable[[float, str], None]) -> dict[str, Any]:
-    """The figures of the whole run; `not_caught` names what the suite did not notice."""
+def judged(seed: int, progress: Callable[[float, str], None], answer: Callable[[str, Any], None]) -> dict[str, Any]:
+    """The figures of the whole run; `not_caught` names what the suite did not notice. `answer` is told of each as it comes."""
     every, begun = all_mutants(), time.perf_counter()
     counted = [mutant for mutant in every if not exempt(mutant.name)]
     hunted = [mutant for mutant in counted if not unattacked(mutant.name)]
+    ((_, control),) = noticed((NOTHING,), seed)  # of a whole gate the suite must notice nothing, or noticing means nothing
     ways: Counter[str] = Counter()
     by: dict[str, str] = {}
+    cpu_s = control.cpu_s
     for number, (mutant, found) in enumerate(noticed(hunted, seed)):
         ways[found.way] += 1
+        cpu_s += found.cpu_s
+        answer(mutant.name, found)
         by[mutant.name] = f"{found.way} after {found.sequences}, {found.by}: {found.what}" if found.way else "NOT CAUGHT"
         progress((number + 1) / len(hunted), f"mutants: {ways['']} of {number + 1} not caught")
     return {
         "mutants": len(counted),
-        "mutants_caught": len(hunted) - ways[""],
+        "mutants_caught": 0 if control.way else len(hunted) - ways[""],
         "mutants_caught_outside": ways["wire"],
         "mutants_caught_refused": ways["refused"],
         "mutants_caught_broke": ways["broke"],
+        "whole_gate_noticed": f"{control.way} {control.by}: {control.what}" if control.way else "",
         "mutants_exempt": len(every) - len(hunted),
         "mutants_s": round(time.perf_counter() - begun, 1),
+        "mutants_cpu_s": round(cpu_s, 1),
         "not_caught": [name for name, told in by.items() if told == "NOT CAUGHT"],
         "not_attacked": [mutant.name for mutant in counted if unattacked(mutant.name)],
         "by_mutant": by,

@@ -1,4 +1,4 @@
-"""The suite's figures: sequences over all classes, spread over two processes, then the mutants."""
+"""The suite's figures: sequences over all classes, spread over two processes; or, with mutants, how many of them it notices."""
 
 import gc
 import multiprocessing
@@ -31,6 +31,9 @@ FALSE_REFUSALS_MAX = 0.001
 
 
 def judged(options: Options) -> Figures:
+    if options.mutants:  # a run of its own, that takes about as long
+        found = mutants_run.judged(options.seed, options.progress, options.answer)
+        return Figures(name="adversary", seed=options.seed, figures=found, pass_=found["mutants_caught"] == found["mutants"])
     try:
         attacks = driver.everything(options.classes)
     except KeyError as error:
@@ -43,14 +46,7 @@ def judged(options: Options) -> Figures:
     figures = figures_of(tally, len(attacks))
     figures["refused_wrongly"] = tally.refusals[:SHOWN_MAX]
     figures["outside"] = [_told(*found) for found in tally.outside[:SHOWN_MAX]]
-    if options.mutants:
-        figures |= mutants_run.judged(options.seed, options.progress)
-    good = (
-        not tally.outside
-        and not figures.get("not_caught")
-        and figures["legal_share"] >= LEGAL_SHARE_MIN
-        and figures["false_refusal_rate"] < FALSE_REFUSALS_MAX
-    )
+    good = not tally.outside and figures["legal_share"] >= LEGAL_SHARE_MIN and figures["false_refusal_rate"] < FALSE_REFUSALS_MAX
     return Figures(name="adversary", seed=options.seed, figures=figures, pass_=good)
 
 
