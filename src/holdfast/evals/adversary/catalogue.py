@@ -16,22 +16,24 @@ class Attack(Word, eq=False):
     doc: str
     sequence: Sequence
     where: Where
+    one_in: int = 1
 
 
 ATTACKS: dict[str, Attack] = {}
 
 
-def attack(name: str, where: Where = "both") -> Callable[[Sequence], Sequence]:
+def attack(name: str, where: Where = "both", *, one_in: int = 1) -> Callable[[Sequence], Sequence]:
     """Register a class of attack; the function's docstring is what it tries.
 
     `where` it can be tried: `inside` takes hold of the gate's objects, in the suite's process; `apart` wants a gate in a process of
-    its own, with its sockets; `opcua` wants that wire.
+    its own, with its sockets; `opcua` wants that wire. `one_in`: of so many of its turns it takes one and leaves the rest to
+    others, because it costs as much as many of those.
     """
 
     def registered(sequence: Sequence) -> Sequence:
         if name in ATTACKS or not sequence.__doc__:
             raise ValueError(f"attack {name!r} is there already, or says not what it tries")
-        ATTACKS[name] = Attack(name=name, doc=sequence.__doc__.strip().splitlines()[0], sequence=sequence, where=where)
+        ATTACKS[name] = Attack(name=name, doc=sequence.__doc__.strip().splitlines()[0], sequence=sequence, where=where, one_in=one_in)
         return sequence
 
     return registered

@@ -73,6 +73,16 @@ def fitting(attacks: Sequence[Attack], stage: Stage) -> tuple[Attack, ...]:
     return tuple(one for number, other in enumerate(others) for one in (only[number % len(only)], other))
 
 
+def turn(attacks: Sequence[Attack], number: int) -> Attack:
+    """Whose turn the sequence is: each in turn, but for those that leave some of their turns to who comes after them."""
+    cycle, place = divmod(number, len(attacks))
+    for step in range(len(attacks)):
+        attack = attacks[(place + step) % len(attacks)]
+        if cycle % attack.one_in == 0:
+            return attack
+    return attacks[place]
+
+
 async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *, stage: Stage = "modbus") -> Tally:
     """Sequences `first` to `first + count`; each is a function of seed, its number and the state that those before it left."""
     tally = Tally()
@@ -85,7 +95,7 @@ async def assail(seed: int, first: int, count: int, attacks: Sequence[Attack], *
             try:
                 await world.start()
                 for _ in range(min(A_GATE, end - number)):
-                    attack = attacks[number % len(attacks)]
+                    attack = turn(attacks, number)
                     try:
                         async with asyncio.timeout(SEQUENCE_S_MAX):
                             await one(world, attack, seed, number, tally)

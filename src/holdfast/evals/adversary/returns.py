@@ -61,7 +61,7 @@ def _observes(world: World) -> None:
     world.oracle.levels["*"] = "observe"
 
 
-@attack("restored backup", "inside")
+@attack("restored backup", "inside", one_in=8)
 async def restored(world: World, rng: Random) -> None:
     """A backup is restored after budgets and a yes were used: neither comes back, and nothing is written before a person resumes."""
     tag = rng.choice((FORCE, SPEED, COUNT))
