@@ -18,10 +18,10 @@ CORPUS_SHARE = 0.4  # and no more than that for each sequence of a short run: ab
 CORPUS_PART = 250
 AT_ONCE = 2  # processes
 ALONE_MAX = 2 * A_GATE  # so few are run in this process
-# Parts come in cycles of so many; one of them goes over OPC UA, which takes several times as long, and a smaller one to a gate in a
-# process of its own, which takes thirty times as long.
-CYCLE = 20
-STAGES: dict[int, tuple[Stage, int]] = {1: ("opcua", A_GATE), 11: ("apart", 40)}
+# Parts come in cycles of so many; each twentieth goes over OPC UA, which takes several times as long, and a smaller one to a gate in
+# a process of its own, which takes thirty times as long.
+CYCLE = 60
+STAGES: dict[int, tuple[Stage, int]] = {1: ("opcua", A_GATE), 11: ("apart", 40), 21: ("opcua", A_GATE), 41: ("opcua", A_GATE)}
 PLAIN: tuple[Stage, int] = ("modbus", A_GATE)
 FEW: dict[Stage, int] = {"opcua": 12, "apart": 40}  # of what is run alone, one in so many
 DEAREST: tuple[Stage, ...] = ("apart", "opcua", "modbus")  # first, so that no process is left with it at the end
