@@ -32,7 +32,7 @@ class Difference(Word):
 class Agreement(Word):
     agrees: bool
     checked: tuple[str, ...]
-    unchecked: tuple[str, ...]  # tables that the records don't determine
+    unchecked: tuple[str, ...]  # tables that the records don't determine; those not in NOT_DERIVED are nobody's that is known here
     differences: tuple[Difference, ...]
 
 
@@ -235,6 +235,102 @@ def _questions(rows: Rows, told: Derived) -> Iterator[Difference]:
         yield Difference(table="question", row=name, detail="is there, and no record says that it was asked")
 
 
+def _rungs(rows: Rows, told: Derived) -> Iterator[Difference]:
+    known = {tag: (seq, rung) for tag, rung, seq in rows("SELECT tag, rung, seq FROM commission")}
+    for tag, (seq, rung) in told.rungs.items():
+        if known.get(tag) != (seq, rung):
+            there = repr(known[tag][1]) if tag in known else "not there"
+            yield Difference(table="commission", row=tag, detail=f"is {there}, the record says {rung!r}", seq=seq)
+    for tag in known.keys() - told.rungs.keys():
+        yield Difference(table="commission", row=tag, detail=f"is {known[tag][1]!r}, and no record says so")
+
+
+def _rungs_signed(rows: Rows, told: Derived) -> Iterator[Difference]:
+    known = {seq: (tag, rung) for tag, rung, seq in rows("SELECT tag, rung, seq FROM commission_signed")}
+    for seq in sorted({*known, *told.rungs_signed}):
+        if known.get(seq) != told.rungs_signed.get(seq):
+            tag, rung = known.get(seq) or told.rungs_signed[seq]
+            yield Difference(table="commission_signed", row=f"{tag} {rung}", detail="is not what was signed", seq=seq)
+
+
+def _set_backs(rows: Rows, told: Derived) -> Iterator[Difference]:
+    known: dict[str, int] = dict(rows("SELECT root, seq FROM set_back"))  # type: ignore[arg-type]
+    for root in sorted({*known, *told.set_backs}):
+        if known.get(root) != told.set_backs.get(root):
+            detail = "a witnessed head counts as answered for, or as not, against the record"
+            yield Difference(table="set_back", row=root[:16], detail=detail, seq=told.set_backs.get(root))
+
+
+def _outbox(rows: Rows, told: Derived) -> Iterator[Difference]:
+    known: dict[tuple[str, str], tuple[str, int, dict[str, Any]]] = {}
+    for proposal, target, state, tries, body in rows("SELECT proposal, target, state, tries, body FROM outbox"):
+        known[proposal, target] = state, tries, json.loads(body)
+    for (proposal, target), order in told.outbox.items():
+        row, name = known.get((proposal, target)), f"{proposal} to {target}"
+        if row is None:
+            if order.state == "queued":  # those that ended are let go of some time
+                yield Difference(table="outbox", row=name, detail="waits to be carried, and is not there", seq=order.seq)
+        elif row[:2] != (order.state, order.tries):
+            detail = f"is {row[0]} after {row[1]} tries, the record says {order.state} after {order.tries}"
+            yield Difference(table="outbox", row=name, detail=detail, seq=order.seq)
+        elif not _is_order(row[2], told, proposal, order.seq):
+            yield Difference(table="outbox", row=name, detail="says something else than what was decided", seq=order.seq)
+    for proposal, target in known.keys() - told.outbox.keys():
+        yield Difference(table="outbox", row=f"{proposal} to {target}", detail="is there, and no record says that it was intended")
+
+
+def _is_order(body: dict[str, Any], told: Derived, proposal: str, seq: int) -> bool:
+    job = told.jobs[proposal]
+    action = job.proposal["action"]
+    said = body["kind"], body["equipment"], body["parts"], body["slot_ns"], body["claims"], body["author"], body["record"]
+    claims = {"text": action["text"], "reason": job.proposal["reason"]}
+    return said == (action["kind"], action["target"], action["parts"], action["slot_ns"], claims, job.author, seq)
+
+
+def _signatures(rows: Rows, told: Derived) -> Iterator[Difference]:
+    """One that is missing gives nobody anything; one that is there, or counts for longer, must be on record."""
+    for of, generation, fold, role, person, at_ns in rows(
+        "SELECT digest, generation, fold, role, person, at_ns FROM configuration_signature"
+    ):
+        signed = told.signed_for.get((of, generation, fold))
+        name = f"{of[:16]} by {person}"
+        if signed is None:
+            yield Difference(table="configuration_signature", row=name, detail="is there, and no record says that it was signed")
+        elif signed[2:] != (role, person) or at_ns > signed[1] + DRIFT_NS:
+            detail = "is in another role, of another person or of a later time than the record says"
+            yield Difference(table="configuration_signature", row=name, detail=detail, seq=signed[0])
+
+
+def _peak(rows: Rows, told: Derived) -> Iterator[Difference]:
+    highest = max((int(revision) for (revision,) in rows("SELECT revision FROM configuration_peak")), default=0)
+    if highest < told.peak:
+        detail = f"is {highest}; {told.peak} was in force: an older policy could follow it"
+        yield Difference(table="configuration_peak", row="revision", detail=detail)
+
+
+def _shelved(rows: Rows, told: Derived) -> Iterator[Difference]:
+    """One that is missing only rings again."""
+    for tag, side, until_ns in rows("SELECT tag, side, until_ns FROM alarm_shelved"):
+        seq, told_ns = told.shelved.get((tag, side), (None, 0))
+        if until_ns > told_ns:
+            yield Difference(table="alarm_shelved", row=f"{tag} {side}", detail="is shelved, or for longer than the record says", seq=seq)
+
+
+# What the records don't determine, and why that is no right, approval or budget that somebody could give himself.
+NOT_DERIVED = {
+    "alive": "how lately the gate ran: it only shortens what unknown downtime is counted as",
+    "alarm": "plant limits follow the plant's values; the record holds each change",
+    "alarm_flood": "counted from alarms",
+    "alarm_rang": "counted from alarms",
+    "autonomy_lowered": "why autonomy is low; that it is low is held against the record",
+    "configuration_adopted": "tells of past activations; what is in force is held against the record",
+    "configuration_proposed": "what was proposed counts for nothing until it is signed",
+    "effect_wrong": "counts towards lowering autonomy only",
+    "fault_seen": "counts towards lowering autonomy only",
+    "seen": "setpoints last seen; the next frame says them anew",
+    "stranger": "wrong passwords for names that nobody has",
+}
+
 CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "person": _people,
     "agent": _agents,
@@ -246,4 +342,11 @@ CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "yielding": _yields,
     "configuration": _configuration,
     "question": _questions,
+    "commission": _rungs,
+    "commission_signed": _rungs_signed,
+    "set_back": _set_backs,
+    "outbox": _outbox,
+    "configuration_signature": _signatures,
+    "configuration_peak": _peak,
+    "alarm_shelved": _shelved,
 }

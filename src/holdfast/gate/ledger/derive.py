@@ -50,6 +50,19 @@ class ToldMove:
     at_ns: int
 
 
+@dataclasses.dataclass
+class ToldOrder:
+    """What is to be carried to one target. `seq`: of the intent."""
+
+    seq: int
+    state: str
+    tries: int
+
+
+# Outcomes that say that an order never came into the outbox.
+NEVER_QUEUED = ("action.no_carrier", "outbox.full")
+
+
 class Derived:
     """The state as of the last record that was given to `take`."""
 
@@ -63,6 +76,15 @@ class Derived:
         self.yields: dict[str, tuple[int, int]] = {}  # by tag: (seq, until at least)
         self.taken: dict[str, tuple[int, int]] = {}  # by tag: (seq, time) of the latest change by others
         self.questions: dict[str, tuple[int, Mapping[str, Any]]] = {}
+        self.rungs: dict[str, tuple[int, str]] = {}  # by tag: (record, rung that stands)
+        self.rungs_signed: dict[int, tuple[str, str]] = {}  # by record: (tag, rung)
+        self.set_backs: dict[str, int] = {}  # by root, hex
+        self.outbox: dict[tuple[str, str], ToldOrder] = {}  # by (proposal, target)
+        self.signed_for: dict[
+            tuple[str, int, str], tuple[int, int, str, str]
+        ] = {}  # (digest, generation, fold): (record, time, role, person)
+        self.peak = 0  # the highest revision of a policy that was in force
+        self.shelved: dict[tuple[str, str], tuple[int, int]] = {}  # (tag, limit): (record, until)
         self.configuration: tuple[int, str] | None = None  # digest in force
         self._do: dict[str, Callable[[int, int, Any], None]] = {
             "person": self._person,
@@ -81,6 +103,11 @@ class Derived:
             "set_back": self._set_back,
             "clock": self._clock,
             "activated": self._activated,
+            "configuration.signed": self._configuration_signed,
+            "alarm.shelved": self._shelved,
+            "alarm.unshelved": self._unshelved,
+            "commission": self._commission,
+            "delivery": self._delivery,
             "question": self._question,
             "answer": self._answer,
         }
@@ -107,6 +134,18 @@ class Derived:
 
     def _activated(self, seq: int, at_ns: int, body: Any) -> None:
         self.configuration = seq, body["digest"]
+        self.peak = max(self.peak, body.get("revision", 0))
+        self.signed_for.clear()
+
+    def _configuration_signed(self, seq: int, at_ns: int, body: Any) -> None:
+        place = body["action"]["digest"], body["after"]["generation"], folded(body["person"])
+        self.signed_for[place] = seq, at_ns, body["role"], body["person"]
+
+    def _shelved(self, seq: int, at_ns: int, body: Any) -> None:
+        self.shelved[body["tag"], body["limit"]] = seq, body["until_ns"]
+
+    def _unshelved(self, seq: int, at_ns: int, body: Any) -> None:
+        self.shelved.pop((body["tag"], body["limit"]), None)
 
     def _question(self, seq: int, at_ns: int, body: Any) -> None:
         self.questions[f"q{seq}"] = seq, {**body, "at_ns": at_ns, "answer": "", "answered_by": "", "answered_ns": 0}
@@ -154,6 +193,8 @@ class Derived:
             ask.seq, ask.closed = seq, frozenset({"consumed"})
         self._now(job, seq, "intent", "sent")
         job.steps = self._moved(seq, at_ns, body)
+        for target in body.get("targets", ()):
+            self.outbox[body["proposal"], target] = ToldOrder(seq, "queued", 0)
 
     def _retreat(self, seq: int, at_ns: int, body: Any) -> None:
         self._now(self.jobs[body["proposal"]], seq, "retreat", "retreating")
@@ -167,8 +208,23 @@ class Derived:
         return steps
 
     def _outcome(self, seq: int, at_ns: int, body: Any) -> None:
+        if body["outcome"].get("code") in NEVER_QUEUED:
+            for place in [place for place in self.outbox if place[0] == body["proposal"]]:
+                del self.outbox[place]
         states = {"verified": ("verified", "done"), "failed": ("failed",), "indeterminate": ("indeterminate",)}
         self._now(self.jobs.get(body["proposal"]), seq, *states[body["outcome"]["result"]])
+
+    def _delivery(self, seq: int, at_ns: int, body: Any) -> None:
+        state = "queued" if body["result"] == "failed" else body["result"]
+        order = self.outbox[body["proposal"], body["target"]]
+        order.state, order.tries = state, body["tries"]
+
+    def _commission(self, seq: int, at_ns: int, body: Any) -> None:
+        if body["act"] == "set_back":
+            self.rungs[body["tag"]] = seq, body["to"]
+        else:
+            self.rungs[body["tag"]] = seq, body["rung"]
+            self.rungs_signed[seq] = body["tag"], body["rung"]
 
     def _resolved(self, seq: int, at_ns: int, body: Any) -> None:
         self._now(self.jobs.get(body["proposal"]), seq, "done" if body["result"] == "verified" else "failed")
@@ -187,6 +243,9 @@ class Derived:
             self.taken[tag] = seq, body.get("at_ns", at_ns)
 
     def _set_back(self, seq: int, at_ns: int, body: Any) -> None:
+        for one in body["behind"]:
+            if one["root"]:
+                self.set_backs[one["root"]] = seq
         for tag, until_ns in body["yields"]:
             self.yields[tag] = seq, max(until_ns, self.yields.get(tag, (0, 0))[1])
 

@@ -15,7 +15,8 @@ LISTED_MAX = 30  # at once: each is read anew, so that it stands where the recor
 CHAIN_MAX = 1_000  # records of one incident that are told
 PROPOSALS_MAX = 50
 TAGS_MAX = 20  # of one finding, those that weigh most
-ALARMS_MAX = 200
+ALARMS = ("alarm", "alarm.acknowledged", "alarm.shelved", "alarm.unshelved")
+ALARMS_MAX = 200  # of one tag
 AROUND_S = 600.0  # before the first and after the last record, within which an alarm belongs to it
 
 State = Literal[
@@ -103,7 +104,7 @@ def chain(index: RecordIndex, incident: Incident) -> tuple[bytes, ...]:
         for leaf in page(
             index,
             Query(
-                kinds=("alarm", "alarm.act"),
+                kinds=ALARMS,
                 tag=tag,
                 from_ns=incident.at_ns - around_ns,
                 to_ns=incident.until_ns + around_ns,
