@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from holdfast.gate.actuation.failpoints import reach
 from holdfast.gate.actuation.setback import MARKER
 from holdfast.gate.ledger import checkpoint as ledger_files
+from holdfast.gate.ledger import cosigned
 from holdfast.gate.ledger.checkpoint import KeyFileError, PublicKey, public_key, read_public
 from holdfast.gate.ledger.store import FILE, StateError, cured
 from holdfast.gate.ledger.verify import Verdict, gate_runs, opened, verify
@@ -43,7 +44,7 @@ WRITES: Mapping[Packing, Literal["w:", "w:gz"]] = {"": "w:", "gz": "w:gz"}
 READS: Mapping[Packing, Literal["r:", "r:gz"]] = {"": "r:", "gz": "r:gz"}
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 NEVER = ("token",)  # an agent's own secret: a restored home gives each a new one
-COPIED = (ledger_files.PRIVATE, ledger_files.PUBLIC, WITNESSES, STOP)
+COPIED = (ledger_files.PRIVATE, ledger_files.PUBLIC, WITNESSES, cosigned.KEYS, cosigned.KEPT, STOP)
 
 
 class BackupError(Exception):
