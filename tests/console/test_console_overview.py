@@ -1,5 +1,6 @@
 """The overview tells what is abnormal first and moves with the plant; nothing old or bad on it looks like what may be trusted."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,6 +122,45 @@ def test_nothing_is_wider_than_a_phone(look: Open, lang: str, pictures: Path | N
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if pictures:
         page.screenshot(path=pictures / f"overview-phone-{lang}.png", full_page=True)
+
+
+def told(event: str, data: object) -> str:
+    return f"event: {event}\ndata: {json.dumps(data)}\n\n"
+
+
+def test_a_tag_of_which_nothing_new_comes_is_stale_alone(look: Open) -> None:
+    """A stream of our own making: everything is fresh but one table, whose newest row is ten seconds old."""
+    now = 1_700_000_000_000
+    state = {"t": now, "stopped": [], "fault": False, "agent_lost": False, "asked": 0, "alarms": 0, "records": 1}
+    stream = (
+        "retry: 300\n"
+        + told("tables", {"old": {"names": [VIBRATION], "period_s": 1.0}, "new": {"names": ["line/speed"], "period_s": 1.0}})
+        + told("state", state)
+        + told("values", {"table": "old", "t": now - 10_000, "v": [1.5], "bad": {}})
+        + told("values", {"table": "new", "t": now, "v": [940.0], "bad": {}})
+    )
+    page = look("/sign-in")
+    page.route("**/live", lambda route: route.fulfill(content_type="text/event-stream", body=stream))
+    page.goto("/")
+    expect(page.locator(f"[data-row='{VIBRATION}'] [data-tag]")).to_have_attribute("data-quality", "stale", timeout=SEEN_MS)
+    assert "STALE" in page.locator(f"[data-row='{VIBRATION}']").evaluate("one => getComputedStyle(one, '::after').content")
+    expect(page.locator("[data-old]")).to_contain_text(VIBRATION)
+    expect(page.locator("[data-row='line/speed'] [data-tag]")).to_have_attribute("data-quality", "good")
+    expect(page.locator("[data-stale-banner]")).to_be_hidden()
+
+
+def test_a_lost_console_is_told_and_whoever_is_signed_out_meanwhile_is_asked_to_sign_in(scene: Scene, look: Open) -> None:
+    page, left = look("/"), look("/", lang="zh")
+    for one in (page, left):
+        expect(one.locator(VALUE)).to_have_attribute("data-quality", "good", timeout=SEEN_MS)
+    stays(page)
+    left.context.clear_cookies()
+    scene.end("console")
+    expect(page.locator("[data-stale-banner]")).to_be_visible(timeout=4_000)
+    scene.start_console(scene.address.removeprefix("http://"))
+    expect(page.locator("[data-stale-banner]")).to_be_hidden(timeout=15_000)
+    assert stayed(page)
+    left.wait_for_url("**/sign-in?to=/", timeout=15_000)
 
 
 def test_a_lost_plant_is_told_tag_by_tag_and_a_lost_gate_over_everything(scene: Scene, look: Open) -> None:

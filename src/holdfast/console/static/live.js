@@ -149,6 +149,15 @@
     if (!yes) tell("back");
   };
 
+  // Whoever is signed out can't come back by waiting.
+  const again = async () => {
+    try {
+      const answer = await fetch(location.href, { redirect: "manual" });
+      if (answer.type === "opaqueredirect") { location.reload(); return; }
+    } catch { /* the console is away: the page says that it is stale */ }
+    open();
+  };
+
   const open = () => {
     const source = new EventSource(body.dataset.live);
     const on = (name, what) => source.addEventListener(name, (event) => {
@@ -163,7 +172,7 @@
     on("record", (data) => tell(data.kind));
     on("away", () => { away = true; });
     source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN_MS);
+      if (source.readyState === EventSource.CLOSED) setTimeout(again, AGAIN_MS);
     };
     addEventListener("pagehide", () => source.close(), { once: true });
   };

@@ -122,11 +122,12 @@
     if (one("span", line).textContent !== text) one("span", line).textContent = text;
   };
 
+  const drawn = new Set(all("[data-row] [data-tag], [data-loop] [data-tag]").map((one) => one.dataset.tag));
   const quality = () => {
-    const bad = [], old = [];
-    for (const [tag, name] of Object.entries(words.names)) {
-      const now = holdfast.known.get(tag);
-      if (now && now[1] > 1) bad.push(name); else if (holdfast.stale(tag)) old.push(name);
+    const bad = [], old = [], whole = document.body.classList.contains("is-stale");
+    for (const tag of drawn) {
+      const now = holdfast.known.get(tag), name = words.names[tag] || tag;
+      if (now && now[1] > 1) bad.push(name); else if (holdfast.stale(tag) && !whole) old.push(name);
     }
     tell("[data-lost]", lost);
     tell("[data-bad]", bad);
