@@ -35,7 +35,7 @@ encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=Fa
 class Bad(Exception):
     def __init__(self, code, detail, first_bad=None, between=None):
         super().__init__(detail)
-        self.code, self.first_bad, self.between = code, first_bad, between
+        self.told = {"verified": False, "code": code, "detail": detail, "first_bad": first_bad, "between": between}
 
 
 # Ed25519 (RFC 8032 section 5.1), to verify only
@@ -107,8 +107,6 @@ class Key:
         """Whether a signature line of the note is this key's, and good; other lines are others' concern."""
         for line in checkpoint["note"][len(checkpoint["text"]) + 1 :].split("\n"):
             name, _, coded = line.removeprefix(DASH).rpartition(" ")
-            if not line.startswith(DASH) or name != self.name:
-                continue
             try:
                 blob = base64.b64decode(coded, validate=True)
             except (binascii.Error, ValueError):
@@ -117,7 +115,7 @@ class Key:
             if self.kind == COSIGNATURE:
                 message = f"cosignature/v1\ntime {int.from_bytes(blob[4:12], 'big')}\n".encode() + message
                 signature = blob[12:]
-            if blob[:4] == self.id and signed(self.raw, message, signature):
+            if line.startswith(DASH) and name == self.name and blob[:4] == self.id and signed(self.raw, message, signature):
                 return True
         return False
 
@@ -182,9 +180,7 @@ class Tree:
             self.settle()
 
     def root(self):
-        if not self.peaks:
-            return hashlib.sha256(b"").digest()
-        top = self.peaks[-1]
+        top = self.peaks[-1] if self.peaks else hashlib.sha256(b"").digest()
         for peak in reversed(self.peaks[:-1]):
             top = hashlib.sha256(b"\x01" + peak + top).digest()
         return top
@@ -252,19 +248,16 @@ def verify_state(file, key, notes, tree):
 
 def connect(file, folder):
     """Only to read; what a killed gate left is read in a copy, so that nothing beside the evidence changes."""
-    wal, running = file.with_name(file.name + "-wal"), False
+    wal, mode = file.with_name(file.name + "-wal"), "immutable=1"
     try:
         with file.with_name("state.lock").open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        running = True
+    except BlockingIOError:  # a gate runs
+        mode = "mode=ro"
     except OSError:
         pass
-    mode = "mode=ro"
-    if not running and wal.exists() and wal.stat().st_size:
-        file, wal = Path(shutil.copy(file, folder)), shutil.copy(wal, folder)
-    elif not running:
-        mode = "immutable=1"
+    if mode == "immutable=1" and wal.exists() and wal.stat().st_size:
+        file, wal, mode = Path(shutil.copy(file, folder)), shutil.copy(wal, folder), "mode=ro"
     return sqlite3.connect(f"file:{quote(str(file.absolute()))}?{mode}", uri=True, isolation_level=None)
 
 
@@ -296,10 +289,9 @@ def judged(path, key, notes):
             database = opened.read(16) == b"SQLite format 3\x00"
         (verify_state if database else verify_export)(file, key, notes, tree)
     except Bad as bad:
-        told |= {"verified": False, "code": bad.code, "detail": str(bad), "first_bad": bad.first_bad, "between": bad.between}
+        told |= bad.told
     except (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError, RecursionError) as error:
-        detail = f"can't be read as a ledger ({error})"
-        told |= {"verified": False, "code": "state.foreign", "detail": detail, "first_bad": tree.size + 1}
+        told |= Bad("state.foreign", f"can't be read as a ledger ({error})", tree.size + 1).told
     return told | {"records": tree.size, "signed": tree.signed, "root": tree.root().hex()}
 
 

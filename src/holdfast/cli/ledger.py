@@ -1,6 +1,7 @@
 """`holdfast ledger`: verify, show and prove the record, from its file alone."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
@@ -55,7 +56,7 @@ def verify(
         fail(str(error), json=json)
     except OSError as error:
         fail(f"{witness}: {error.strerror}. Give the file that the witness appends to.", json=json)
-    verdict = judge(path, public, notes=notes)
+    verdict = judge(path, public, notes=notes, progress=_shown if sys.stderr.isatty() else _unseen)
     lines = [verdict.detail]
     if verdict.first_bad is not None:
         lines.append(f"first bad record: {verdict.first_bad}")
@@ -164,6 +165,8 @@ def export(
     path: PathArgument,
     label: Annotated[str, typer.Option(help="The highest data label to show: public, partner, site or restricted.")],
     out: Annotated[Path, typer.Option(help="The file to write.")],
+    first: Annotated[int, typer.Option(help="Show records from this one on; those before stay as their hashes.", min=1)] = 1,
+    last: Annotated[int | None, typer.Option(help="And up to this one.", min=1)] = None,
     json: JsonOption = False,
 ) -> None:
     """Write the record for who may not see all of it: what is labelled higher stays as its hash, so that proofs still work."""
@@ -181,7 +184,7 @@ def export(
     folder = path if path.is_dir() else path.parent
     try:
         public = read_public(folder / PUBLIC)
-        exported = _read(path, partial(write, key=public, label=chosen, out=out), json=json)
+        exported = _read(path, partial(write, key=public, label=chosen, out=out, first=first, last=last), json=json)
     except KeyFileError as error:
         fail(str(error), json=json)
     except ExportError as error:
@@ -229,7 +232,6 @@ def witness(
 def _growth(source: str, old: int, *, json: bool) -> "Growth":
     """The newest checkpoint and its proof from `old` on, from a state folder or from what another box wrote."""
     import json as jsonlib
-    import sys
 
     from holdfast.gate.ledger.proof import growth_of
     from holdfast.gate.ledger.witness import Growth
@@ -282,6 +284,15 @@ def key(
     except KeyFileError as error:
         fail(str(error), json=json)
     render(Answer(data={"key": public.text(), "file": str(home / PUBLIC)}, title=public.text(), lines=(f"in {home / PUBLIC}",)), json=json)
+
+
+def _shown(done: int, of: int) -> None:
+    """On one line of the terminal, which the last call ends."""
+    typer.echo(f"\r{done} of {of} records", err=True, nl=done == of)
+
+
+def _unseen(done: int, of: int) -> None:
+    """For a pipe."""
 
 
 def _fields(word: object) -> dict[str, object]:
