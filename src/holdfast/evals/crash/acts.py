@@ -15,6 +15,7 @@ from holdfast.gate.actuation.rungs import Signed
 from holdfast.gate.actuation.transitions import WAIT_FOR_PERSON
 from holdfast.gate.alarms.board import alarm_id
 from holdfast.gate.approval.inbox import ApprovalError
+from holdfast.gate.approval.questions import QuestionError, Questions
 from holdfast.gate.configuration import ConfigurationError
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
@@ -65,6 +66,7 @@ class Hands:
             "people": self._people,
             "finding": self._finding,
             "alarm": self._alarm,
+            "question": self._question,
             "commission": self._commission,
             "live activation": self._activate,
             "clock": self._clock_set,
@@ -200,6 +202,15 @@ class Hands:
         self._gate.attend.shelve(name, PERSON, SHELVED_S, "r")
         self._tell("shelved")
         self._gate.attend.unshelve(name, PERSON)
+
+    async def _question(self) -> None:
+        """A person asks about a proposal, and its author answers."""
+        name, _ = self._propose(self._sets(C))
+        kept = Questions(self._gate.log.state, self._gate.log)
+        with contextlib.suppress(QuestionError):  # too many wait, of lives that were killed before they answered
+            asked = kept.ask(name, AGENT, PERSON, "why?")
+            self._tell("asked")
+            kept.answer(asked.id, AGENT, "because")
 
     async def _people(self) -> None:
         people = self._gate.people

@@ -114,7 +114,12 @@ def _unanswered(by: Mapping[str, list[Mapping[str, Any]]], heard: Mapping[str, S
     yield from (f"finding {f}: taken, not recorded" for f in heard.get("found", ()) if f not in findings)
     yield from (f"configuration {d}: activated, not recorded" for d in heard.get("activated", ()) if d not in activated)
     signed = [r for r in by.get("commission", ()) if r["body"]["act"] == "sign"]
-    for what, records in (("stopped", by.get("stop", ())), ("commissioned", signed), ("shelved", by.get("alarm.shelved", ()))):
+    for what, records in (
+        ("stopped", by.get("stop", ())),
+        ("commissioned", signed),
+        ("shelved", by.get("alarm.shelved", ())),
+        ("asked", by.get("question", ())),
+    ):
         if len(heard.get(what, ())) > len(records):
             yield f"{what} {len(heard[what])} times, {len(records)} records"
     delivered = {r["body"]["key"] for r in by.get("delivery", ()) if r["body"]["result"] == "delivered"}

@@ -61,6 +61,8 @@ SCENES: Mapping[str, Scene] = {
     "people.add": Scene(acts=("people",)),
     "people.change": Scene(acts=("people",)),
     "people.remove": Scene(acts=("people",)),
+    "questions.answer": Scene(acts=("question",)),
+    "questions.ask": Scene(acts=("question",)),
     "store.also_if_rolled_back": Scene(acts=("leave",)),
     "debts.record": Scene(acts=("finding",)),
     # commissioning and configuration

@@ -63,6 +63,8 @@ OTHERS = (
     "people.add",
     "people.change",
     "people.remove",
+    "questions.answer",
+    "questions.ask",
     "setback.set_back",
     "store.also_if_rolled_back",
     "store.ensure",
