@@ -14,13 +14,13 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from holdfast.clock import Clock
 from holdfast.console.gate import Gate, GateError
 from holdfast.console.house import House
-from holdfast.console.pages import approvals, overview, session
+from holdfast.console.pages import alarms, approvals, incidents, ledger, overview, session
 from holdfast.console.stream import Crowded, Stream
 from holdfast.console.visit import Req, SignInFirst, Visit, Visits
 
 HERE = Path(__file__).parent
 BODY_BYTES_MAX = 1 << 20
-PAGES = (session, overview, approvals)
+PAGES = (session, overview, approvals, alarms, incidents, ledger)
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -57,8 +57,8 @@ def console_app(socket: Path, clock: Clock, key: bytes, *, language: str, secure
         await stream.close()
         await gate.close()
 
-    async def no_page(request: Req, error: Exception) -> Response[Any]:
-        return await _problem(house, request, error)
+    def no_page(request: Req, error: Exception) -> Response[Any]:
+        return _problem(house, request, error)
 
     routes: list[Any] = [live, health, create_static_files_router(path="/static", directories=[HERE / "static"])]
     for page in PAGES:
@@ -66,7 +66,7 @@ def console_app(socket: Path, clock: Clock, key: bytes, *, language: str, secure
     return Litestar(
         routes,
         openapi_config=None,
-        exception_handlers={Exception: no_page, HTTPException: no_page},  # type: ignore[dict-item]
+        exception_handlers={Exception: no_page, HTTPException: no_page},
         request_max_body_size=BODY_BYTES_MAX,
         middleware=[_Sealed],
         on_shutdown=[end],
@@ -74,7 +74,7 @@ def console_app(socket: Path, clock: Clock, key: bytes, *, language: str, secure
     )
 
 
-async def _problem(house: House, request: Req, error: Exception) -> Response[Any]:
+def _problem(house: House, request: Req, error: Exception) -> Response[Any]:
     """A page that says what is wrong and what to do; nothing of our inside."""
     if isinstance(error, SignInFirst):
         if request.headers.get("hx-request"):
@@ -83,14 +83,18 @@ async def _problem(house: House, request: Req, error: Exception) -> Response[Any
     visit = Visit(language=house.visits.language(request), csrf=house.visits.csrf(""))
     match error:
         case GateError():
-            code, what, said = error.status, "away" if error.status == 503 else "refused", str(error)
+            code, what, said = error.status, _what(error), house.refusal(error, visit)
         case HTTPException():
             known = {403: "csrf", 404: "missing", 405: "missing", 413: "large", 503: "crowded"}
             code, what, said = error.status_code, known.get(error.status_code, "wrong"), ""
         case _:
             logging.getLogger(__name__).error("a page could not be served", exc_info=error)
             code, what, said = 500, "broken", ""
-    return await house.page("problem", visit, request, code=code, what=what, said=said)
+    return house.problem(visit, request, code=code, what=what, said=said)
+
+
+def _what(error: GateError) -> str:
+    return {404: "missing", 503: "away"}.get(error.status, "refused")
 
 
 class _Sealed:

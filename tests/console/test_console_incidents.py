@@ -1,0 +1,95 @@
+"""From the record: why an incident fired, and why what was proposed was refused."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from conftest import PHONE
+from console_scene import PASSWORD, Scene, fresh_id
+from playwright.sync_api import Page, expect
+
+from holdfast.run.desk import Vote
+from holdfast.terms import Cause, Diagnosis, Evidence, Finding, Proposal, Write
+
+Open = Callable[..., Page]
+SCRIPT = "<script>document.title='taken'</script> tension is too high"
+
+
+@pytest.fixture(scope="module")
+def incident(scene: Scene) -> str:
+    """Found, diagnosed, refused once by the guard and once by a person; its id."""
+    scene.plant("mode tension external")
+    scene.desk(lambda desk: desk.autonomy("*", "ask", "li.wei", PASSWORD))
+    scene.until(lambda: all(n > 3 for n in scene.desk(lambda desk: desk.status())["rows"].values()))
+    now, name = time.time_ns(), fresh_id("incident")
+    finding = Finding(
+        id=fresh_id("finding"), incident=name, detector="dynamic@00", onset_ns=now - 90_000_000_000, found_ns=now - 30_000_000_000,
+        confidence=0.9, score=1.5, shares=(("stand-4/vibration", 0.6), ("stand-4/force", 0.4)),
+    )  # fmt: skip
+    seen = Evidence(kind="history", ref="stand-4/vibration@1..2", quote="vibration rose from 1.2 to 2.9 mm/s")
+    causes = (
+        Cause(mode="third-octave chatter", probability=0.8, supporting=(seen,), opposing=()),
+        Cause(mode="none of these", probability=0.2, supporting=(), opposing=()),
+    )
+    scene.agent(lambda link: link.find(finding))
+    scene.agent(lambda link: link.diagnose(Diagnosis(id=fresh_id("d"), incident=name, at_ns=now, causes=causes)))
+    _proposes(scene, name, 135.0)
+    asked = _proposes(scene, name, 101.0)
+    scene.desk(
+        lambda desk: desk.vote(Vote(proposal=asked, person="li.wei", password=PASSWORD, yes=False, reason="the coil ends in a minute"))
+    )
+    return finding.id
+
+
+def _proposes(scene: Scene, incident: str, tension: float) -> str:
+    wanted = Proposal(id=fresh_id("trim"), incident=incident, action=Write(sets=(("stand-4/tension.sp", tension),)), reason=SCRIPT)
+    scene.agent(lambda link: link.propose(wanted))
+    return wanted.id
+
+
+def test_the_list_says_how_each_incident_ended(incident: str, look: Open) -> None:
+    page = look("/incidents")
+    line = page.locator(".incidents li")
+    expect(line).to_contain_text("refused, nothing written")
+    line.get_by_role("link").press("Enter")
+    page.wait_for_url(f"**/incidents/{incident}")
+
+
+def test_why_it_fired_and_why_it_was_refused_is_said_with_numbers_and_units(incident: str, look: Open) -> None:
+    page = look(f"/incidents/{incident}")
+    why = page.locator(".panel", has_text="Why did this fire?")
+    expect(why).to_contain_text("1.5 times the detector's limit, 90 % sure")
+    expect(why).to_contain_text("found after 1 min")
+    expect(why).to_contain_text("third-octave chatter: 80 %")
+    by_guard, by_person = page.locator(".story").all()
+    expect(by_guard).to_contain_text("Why was this refused?")
+    expect(by_guard.locator(".answer")).to_contain_text("135 kN is above the range 90…115 kN")
+    expect(by_guard.locator(".chain li.wrong")).to_contain_text("Decision")
+    expect(by_person.locator(".answer")).to_contain_text("li.wei (operator) refused")
+    expect(by_person.locator(".answer")).to_contain_text("the coil ends in a minute")
+    expect(by_person.locator(".claim").first).to_contain_text(SCRIPT)
+    assert "taken" not in page.title()
+
+
+def test_the_timeline_is_read_in_chinese_on_a_phone(incident: str, look: Open) -> None:
+    page = look(f"/incidents/{incident}", lang="zh", size=PHONE)
+    expect(page.get_by_role("heading", name="为什么被拒绝？").first).to_be_visible()
+    page.get_by_role("link", name="时间线").press("Enter")
+    kinds = page.locator(".timeline p > a").all_inner_texts()
+    assert kinds == ["发现", "诊断", "建议与决定", "建议与决定", "请人审批", "审批"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_the_raw_view_shows_the_records_and_leads_to_the_ledger(incident: str, look: Open) -> None:
+    page = look(f"/incidents/{incident}?view=raw")
+    expect(page.locator(".rawrecord")).to_have_count(6)
+    page.locator(".rawrecord a").first.click()
+    expect(page.get_by_role("heading", name="finding")).to_be_visible()
+
+
+def test_a_proposal_without_a_finding_has_its_own_story(scene: Scene, incident: str, look: Open) -> None:
+    page = look(f"/incidents/of/{_proposes(scene, 'nobody-found-this', 200.0)}")
+    expect(page.locator(".story .answer")).to_contain_text("200 kN is above the range")
+    answer = page.goto("/incidents/nobody-found-this")
+    assert answer is not None
+    assert answer.status == 404
