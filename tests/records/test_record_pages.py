@@ -157,6 +157,7 @@ def test_a_clock_that_was_set_back_hides_no_record(ledger: Ledger) -> None:
 def test_the_index_follows_what_is_appended_and_a_rolled_back_ledger(ledger: Ledger, tmp_path: Path) -> None:
     ledger.log.append("a", {"person": "ann"})
     assert ledger.found(Query(person="ann")) == [1]
+    assert (tmp_path / room.INDEX).stat().st_mode & 0o777 == 0o600
     ledger.log.append("a", {"person": "ann"})
     assert ledger.found(Query(person="ann")) == [1, 2]
     ledger.state.close()

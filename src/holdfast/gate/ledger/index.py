@@ -5,6 +5,7 @@ SQL on a connection of its own, in steps, so that neither a commit nor the gate'
 """
 
 import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,8 @@ class RecordIndex:
             raise
 
     def _opened(self) -> apsw.Connection:
+        with contextlib.suppress(OSError):  # told below, where it is opened
+            os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600))  # before SQLite makes it with wider rights
         db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI)
         try:
             db.set_busy_timeout(BUSY_TIMEOUT_MS)
