@@ -196,7 +196,7 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     gate.on_proposal = wake.set
     gate.start(clock=clock_name)
     link = agents_app(gate, agents, per_s=messages_per_s, burst=BURST_S * messages_per_s)
-    doors = Doors({home / "link" / "link.sock": link, home / "gate" / "people.sock": people_app(gate)})
+    doors = Doors({home / "link" / "link.sock": link, home / "gate" / "people.sock": people_app(gate, agents)})
     tasks = [asyncio.create_task(doors.serve()), asyncio.create_task(pulse(gate, wake)), asyncio.create_task(keep_history(gate))]
     tasks += [asyncio.create_task(fold_log(gate)), asyncio.create_task(gate.errands.run(gate.clock))]
     for connection in gate.site.connections:
