@@ -6,6 +6,7 @@ from litestar import Response, get, post
 
 from holdfast.console.gate import GateError
 from holdfast.console.house import House
+from holdfast.console.pages.people import wants_first
 from holdfast.console.visit import Req, Visit, onward
 
 NAME_CHARS_MAX = 64
@@ -14,7 +15,8 @@ NAME_CHARS_MAX = 64
 def routes(house: House) -> list[Any]:
     async def asks(request: Req, *, to: str, name: str = "", said: str = "", code: int = 200) -> Response[str]:
         visit = Visit(language=house.visits.language(request), csrf=house.visits.csrf(""))
-        return await house.page("session", visit, request, code=code, to=onward(to), person=name, said=said)
+        first = await wants_first(house)
+        return await house.page("session", visit, request, code=code, to=onward(to), person=name, said=said, first=first)
 
     @get("/sign-in")
     async def sign_in(request: Req) -> Response[str]:
