@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from pydantic import TypeAdapter
 
 from holdfast.gate.actuation.attend import AlarmError
+from holdfast.gate.api.described import text
 from holdfast.gate.api.messages import Req, json, read
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.people import Person
@@ -33,7 +34,7 @@ class SignedIn(Protocol):
 def alarm_handlers(gate: Gatekeeper, door: SignedIn) -> list[Any]:
     """Routes for `people_app`. Any person who is signed in may act; who it was is on record."""
 
-    @get("/v1/alarms")
+    @get("/v1/alarms", query=(text("all", "1: those that are normal too.", "0", "1"),))
     async def alarms(request: Req) -> Response[bytes]:
         """Those that are not normal; `?all=1` every limit there is. `value` is the newest Good one, else null."""
         flood, per_10min = gate.alarms.flood(gate.clock.now_ns())
@@ -47,17 +48,20 @@ def alarm_handlers(gate: Gatekeeper, door: SignedIn) -> list[Any]:
 
     @post("/v1/alarms/{alarm:str}/acknowledge", status_code=204)
     async def acknowledge(request: Req) -> None:
+        """Seen by the person who is signed in. Reads no body."""
         person = door.who(request).name
         _act(lambda: gate.attend.acknowledge(_id(request), person))
 
     @post("/v1/alarms/{alarm:str}/shelve", status_code=204)
     async def shelve(request: Req) -> None:
+        """Out of sight for a time, at most 8 h, with a reason; it comes back by itself."""
         person = door.who(request).name
         wanted = await read(request, SHELVE)
         _act(lambda: gate.attend.shelve(_id(request), person, wanted.for_s, wanted.reason))
 
     @post("/v1/alarms/{alarm:str}/unshelve", status_code=204)
     async def unshelve(request: Req) -> None:
+        """Back in sight. Reads no body."""
         person = door.who(request).name
         _act(lambda: gate.attend.unshelve(_id(request), person))
 
@@ -73,4 +77,4 @@ def _act(act: Callable[[], None]) -> None:
         act()
     except AlarmError as error:
         status = {"alarm.unknown": 404, "alarm.shelving": 400}.get(error.code, 409)
-        raise HTTPException(status_code=status, detail=str(error)) from None
+        raise HTTPException(status_code=status, detail=str(error), extra={"code": error.code}) from None

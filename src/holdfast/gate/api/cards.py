@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.exceptions import HTTPException
+from pydantic import TypeAdapter
 
 from holdfast.gate.api.messages import Req, json
 from holdfast.gate.approval.standing import Standing
@@ -48,8 +49,9 @@ class Card(Word):
 def card_handlers(gate: Gatekeeper) -> list[Any]:
     """Routes for `people_app`."""
 
-    @get("/v1/approvals/{proposal:str}")
+    @get("/v1/approvals/{proposal:str}", answers=TypeAdapter(Card))
     async def card(request: Req) -> Response[bytes]:
+        """All that a signature would stand on, and who has signed."""
         wanted = str(request.path_params["proposal"])
         found = card_of(gate, wanted)
         if found is None:

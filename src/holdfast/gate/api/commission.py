@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from holdfast.gate.actuation.commissioning import CommissionError
 from holdfast.gate.actuation.rungs import Rung
+from holdfast.gate.api.described import text
 from holdfast.gate.api.messages import Req, json, read
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.terms import Word
@@ -39,12 +40,14 @@ Unlock = Callable[[str, str], Awaitable[Ed25519PrivateKey]]
 def commission_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
     """Routes for `people_app`; `unlock` opens a person's key with the password or answers 403."""
 
-    @get("/v1/commission")
+    @get("/v1/commission", query=(text("loop", "One loop; all without it."),))
     async def standing(request: Req) -> Response[bytes]:
+        """How far each loop is on the ladder, with its evidence."""
         return _answer(lambda: gate.commissioning.standing(request.query_params.get("loop", "")))
 
     @post("/v1/commission/check", status_code=200)
     async def check(request: Req) -> Response[bytes]:
+        """Begin a rung's check. The answer is how the loop stands then."""
         wanted = await read(request, CHECKED)
         try:
             await gate.commissioning.check(wanted.loop, wanted.rung, step=wanted.step, within_s=wanted.within_s, hours=wanted.hours)
@@ -54,6 +57,7 @@ def commission_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
 
     @post("/v1/commission/sign", status_code=200)
     async def sign(request: Req) -> Response[bytes]:
+        """Sign what a check found, with the person's password."""
         wanted = await read(request, SIGNED)
         key = await unlock(wanted.person, wanted.password)
 

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from holdfast.gate.actuation.activation import needs_restart
 from holdfast.gate.actuation.proposed import FILES_BYTES_MAX, loaded, refusal, spread
+from holdfast.gate.api.described import whole
 from holdfast.gate.api.messages import PROBLEMS_TOLD_MAX, Req, json, number, read
 from holdfast.gate.configuration import ConfigurationError, Standing, said_of
 from holdfast.gate.gatekeeper import Gatekeeper
@@ -84,6 +85,7 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
 
     @get("/v1/configurations")
     async def listed() -> Response[bytes]:
+        """Which are and were in force, and which wait for signatures."""
         known = {r.digest for r in of.configurations.revisions()}
         waiting = [laid for laid in of.proposed.listed() if laid.digest not in known]
         told = [
@@ -94,14 +96,16 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
 
     @get("/v1/configurations/{digest:str}")
     async def one(request: Req) -> Response[bytes]:
+        """A configuration's files, where the gate still has them."""
         digest = str(request.path_params["digest"])
         laid, site = of.proposed.get(digest), _known(gate, digest)
         files = dict(laid.files) if laid else {}
         facts = {"digest": digest, "revision": site.policy.revision, "main": laid.main if laid else "", "files": files}
         return json({**facts, "active": digest == gate.compiled.digest})
 
-    @post("/v1/configurations/review", status_code=200, request_max_body_size=FILES_BYTES_MAX)
+    @post("/v1/configurations/review", status_code=200, large=True, request_max_body_size=FILES_BYTES_MAX)
     async def reviewed(request: Req) -> Response[bytes]:
+        """What `policy check`, `policy test` and `policy diff` say of it. Changes nothing."""
         wanted = await _large(request, REVIEWED)
         if wanted.files is None:
             laid = of.proposed.get(wanted.digest)
@@ -112,8 +116,9 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
         main, files = wanted.main, _demand_plain(wanted.main, wanted.files or {})
         return json(await beside_the_gate(lambda: _reviewed(gate.site, main, files)))
 
-    @get("/v1/configurations/{digest:str}/replay")
+    @get("/v1/configurations/{digest:str}/replay", query=(whole("days", "How far back.", 1, DAYS_MAX),))
     async def replay(request: Req) -> Response[bytes]:
+        """What it would have decided otherwise, of the last days' decisions."""
         site = _known(gate, str(request.path_params["digest"]))
         days = number(request, "days", 1)
         if not 1 <= days <= DAYS_MAX:
@@ -125,8 +130,9 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
         except (RecordError, StateError, OSError) as error:
             raise HTTPException(status_code=409, detail=str(error)) from None
 
-    @post("/v1/configurations/propose", status_code=200, request_max_body_size=FILES_BYTES_MAX)
+    @post("/v1/configurations/propose", status_code=200, large=True, request_max_body_size=FILES_BYTES_MAX)
     async def propose(request: Req) -> Response[bytes]:
+        """Lay a configuration's files before those who sign, with the person's password."""
         laid = await _large(request, LAID)
         await unlock(laid.person, laid.password)
         files = _demand_plain(laid.main, laid.files)
@@ -138,12 +144,14 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
 
     @post("/v1/configurations/sign", status_code=200)
     async def sign(request: Req) -> Response[bytes]:
+        """Sign for a configuration, with the person's password."""
         wanted = await read(request, SIGNING)
         key = await unlock(wanted.person, wanted.password)
         return json(_answer(lambda: of.sign(wanted.digest, wanted.person, key, role=wanted.role)))
 
     @post("/v1/configurations/activate", status_code=200)
     async def activate(request: Req) -> Response[bytes]:
+        """Sign, and put it in force where nothing more is wanted."""
         wanted = await read(request, SIGNING)
         key = await unlock(wanted.person, wanted.password)
         standing = _answer(lambda: of.activate(wanted.digest, wanted.person, key, role=wanted.role))
@@ -152,6 +160,7 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
 
     @post("/v1/configurations/rollback", status_code=200)
     async def rollback(request: Req) -> Response[bytes]:
+        """Sign for going back to the configuration before."""
         wanted = await read(request, BACK)
         key = await unlock(wanted.person, wanted.password)
         standing = _answer(lambda: of.rollback(wanted.person, key, role=wanted.role))

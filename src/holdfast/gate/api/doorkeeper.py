@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from holdfast.gate.api.messages import Req, json, on_problem
+from holdfast.gate.api.described import demand_declared
+from holdfast.gate.api.messages import Req, on_problem
 from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
@@ -36,7 +37,7 @@ class Refusal(HTTPException):
     """A no with its code, so that a page can say it in its own language."""
 
     def __init__(self, status: int, error: IdentityError) -> None:
-        told = {"code": error.code, "message": str(error), "retry_after_s": round(getattr(error, "retry_s", 0.0), 1)}
+        told = {"code": error.code, "retry_after_s": round(getattr(error, "retry_s", 0.0), 1)}
         super().__init__(status_code=status, detail=str(error), extra=told)
 
 
@@ -139,16 +140,13 @@ class Doorkeeper:
             why = error.code
         if why:
             self.refusals.note(_acting.get(), _act(request), why)
-        if isinstance(error, Refusal) and isinstance(error.extra, dict):
-            return json({"error": str(error.detail), **error.extra}, error.status_code)
-        if isinstance(error, ApprovalError):
-            return json({"error": str(error), "code": error.code, "message": str(error)}, 409)
         return on_problem(request, error)
 
-    async def tick(self, _: Req) -> None:
-        """Before each request: what is over ends, what was counted is recorded."""
+    async def tick(self, request: Req) -> None:
+        """Before each request: what is over ends, what was counted is recorded. Raises HTTPException 400 for an unknown parameter."""
         self.sessions.sweep()
         self.refusals.flush()
+        demand_declared(request)
 
     def _record(self, kind: str, body: object) -> None:
         self._gate.debts.by_person(lambda: self._gate.log.append(kind, body))  # type: ignore[arg-type]

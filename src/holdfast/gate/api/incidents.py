@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.exceptions import HTTPException
 
+from holdfast.gate.api.described import whole
 from holdfast.gate.api.messages import Req, json, number
 from holdfast.gate.api.records import RecordDesk
 from holdfast.gate.ledger import incidents as view
@@ -17,7 +18,7 @@ LIMIT = 20
 def incident_handlers(desk: RecordDesk) -> list[Any]:
     """Routes for `people_app`."""
 
-    @get("/v1/incidents")
+    @get("/v1/incidents", query=(whole("limit", "At most so many."), whole("before", "Where to go on.")))
     async def incidents(request: Req) -> Response[bytes]:
         """Newest first; `before` is the `seq` of the last one seen."""
         limit, before = number(request, "limit", LIMIT), number(request, "before", 2**62)

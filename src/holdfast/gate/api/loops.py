@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Response, get
+from pydantic import TypeAdapter
 
 from holdfast.gate.actuation.autonomy import lowest
 from holdfast.gate.api.messages import json
@@ -52,8 +53,9 @@ class LoopNow(Word):
 def loop_handlers(gate: Gatekeeper) -> list[Any]:
     """Routes for `people_app`; reading needs no name."""
 
-    @get("/v1/loops")
+    @get("/v1/loops", answers=TypeAdapter(list[LoopNow]))
     async def loops() -> Response[bytes]:
+        """Each control loop as it stands now."""
         lowered = {scope: code for scope, _, code in gate.autonomy.lowered()}
         return json([loop_now(gate, loop, lowered.get(loop.sp, lowered.get("*", ""))) for loop in gate.site.loops])
 

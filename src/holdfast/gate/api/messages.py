@@ -11,16 +11,29 @@ from pydantic_core import from_json
 from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.history.store import HistoryError
 from holdfast.gate.ledger.store import StateError
-from holdfast.terms import canonical
+from holdfast.terms import Word, canonical
 
 BODY_BYTES_MAX = 64 * 1024
 TEXT_CHARS_MAX = 4_000  # of any one text in a message
 ITEMS_MAX = 512  # of any one list
 DEPTH_MAX = 12
 PROBLEMS_TOLD_MAX = 5
+NUMBER_MAX = 2**62  # of any whole number: what SQLite holds, with room to add
 
 T = TypeVar("T")
 Req = Request[Any, Any, Any]
+
+
+class Problem(Word):
+    """A no. `message` is for people, in English; `code` has words in both languages, and is "" for what no page can come to.
+
+    `error` is `message` again, for a reader that knows no codes.
+    """
+
+    error: str
+    code: str
+    message: str
+    retry_after_s: float | None = None
 
 
 async def read(request: Req, adapter: TypeAdapter[T]) -> T:
@@ -61,7 +74,7 @@ def number(request: Req, name: str, default: int | None = None) -> int:
         value = int(text or "")
     except ValueError:
         raise HTTPException(status_code=400, detail=f"{name}: a whole number is wanted, not {text!r}") from None
-    if abs(value) > 2**62:
+    if abs(value) > NUMBER_MAX:
         raise HTTPException(status_code=400, detail=f"{name}: out of range")
     return value
 
@@ -73,10 +86,15 @@ def json(value: Any, status: int = 200) -> Response[bytes]:
 def on_problem(_: Req, error: Exception) -> Response[bytes]:
     """Every error leaves as JSON with one word for people; what is not ours says nothing of our inside."""
     if isinstance(error, HTTPException):
-        return json({"error": str(error.detail)}, error.status_code)
+        facts = error.extra if isinstance(error.extra, dict) else {}
+        return problem(error.status_code, str(error.detail), str(facts.get("code", "")), facts.get("retry_after_s"))
     if isinstance(error, StateError | HistoryError):
-        return json({"error": "nothing can be recorded now, so nothing is decided; a person must look after the gate's disk"}, 503)
+        return problem(503, "nothing can be recorded now, so nothing is decided; a person must look after the gate's disk")
     if isinstance(error, ApprovalError):
-        return json({"error": str(error)}, 409)
+        return problem(409, str(error), error.code)
     logging.getLogger(__name__).error("a request could not be served", exc_info=error)
-    return json({"error": "the gate could not do this; its log says why"}, 500)
+    return problem(500, "the gate could not do this; its log says why")
+
+
+def problem(status: int, message: str, code: str = "", retry_after_s: float | None = None) -> Response[bytes]:
+    return json(Problem(error=message, code=code, message=message, retry_after_s=retry_after_s), status)

@@ -15,9 +15,11 @@ from litestar.response import Stream
 from pydantic import TypeAdapter
 
 from holdfast.gate.api.alarms import alarm_handlers
+from holdfast.gate.api.beside import beside_handlers
 from holdfast.gate.api.cards import card_handlers
 from holdfast.gate.api.commission import commission_handlers
 from holdfast.gate.api.configurations import configuration_handlers
+from holdfast.gate.api.described import STREAM, description_handlers, whole
 from holdfast.gate.api.doorkeeper import Doorkeeper
 from holdfast.gate.api.incidents import incident_handlers
 from holdfast.gate.api.loops import loop_handlers
@@ -86,18 +88,22 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
 
     @get("/health")
     async def health() -> Response[bytes]:
+        """Whether the gate's own pulse goes on, and how many records there are."""
         return json({"ok": gate.watchdog.well, "records": gate.log.size})
 
     @get("/v1/status")
     async def status() -> Response[bytes]:
+        """All that a page shows of the gate at a glance: stops, alarms, connections, what is open."""
         return json(gate.status())
 
     @get("/v1/approvals")
     async def approvals() -> Response[bytes]:
+        """The proposals that wait for people."""
         return json([job.progress for job in gate.jobs.open() if job.state == "asked"])
 
     @get("/v1/proposals/{proposal:str}")
     async def proposal(request: Req) -> Response[bytes]:
+        """How far a proposal came."""
         wanted = str(request.path_params["proposal"])
         job = gate.jobs.get(wanted)
         if job is None:
@@ -106,6 +112,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
 
     @post("/v1/approvals", status_code=200)
     async def approve(request: Req) -> Response[bytes]:
+        """A signed yes or no to what was `shown`, with the signer's password."""
         vote = await read(request, VOTE)
         key = await unlock(vote.person, vote.password)
         return json(gate.acts.sign(vote.proposal, vote.person, vote.role, key, yes=vote.yes, reason=vote.reason, shown=vote.shown))
@@ -121,6 +128,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
 
     @post("/v1/resume", status_code=204)
     async def resume(request: Req) -> None:
+        """End a stop, with the person's password."""
         wanted = await read(request, RESUME)
         key = await unlock(wanted.person, wanted.password)
         if wanted.scope not in gate.stop.stopped():
@@ -133,6 +141,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
 
     @post("/v1/resolve", status_code=200)
     async def resolve(request: Req) -> Response[bytes]:
+        """Say what a write of unknown fate did, with the person's password."""
         wanted = await read(request, RESOLVED)
         key = await unlock(wanted.person, wanted.password)
         try:
@@ -142,6 +151,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
 
     @post("/v1/autonomy", status_code=204)
     async def autonomy(request: Req) -> None:
+        """How far agents may go in a scope, with the person's password; never above what the site file allows."""
         wanted = await read(request, AUTONOMY)
         await unlock(wanted.person, wanted.password)
         try:
@@ -149,17 +159,20 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         except ValueError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
 
-    @get("/v1/events")
+    @get("/v1/events", answers=STREAM, query=(whole("after", "The last record that was seen.", 0),))
     async def events(request: Req) -> Stream:
+        """Each record as it is made, and those above `after` first; begins at the end without it."""
         if len(gate.listeners) >= LISTENERS_MAX:
             raise HTTPException(status_code=503, detail=f"{LISTENERS_MAX} listen already; close one of them")
         return Stream(_events(gate, number(request, "after", gate.log.size)), media_type="text/event-stream")
 
     handlers: list[Any] = [
+        *description_handlers("Holdfast: the people's door"),
         *card_handlers(gate),
         *commission_handlers(gate, unlock),
         *alarm_handlers(gate, door),
         *configuration_handlers(gate, unlock),
+        *beside_handlers(gate),
         *session_handlers(gate, door),
         *person_handlers(gate, door, desk),
         *record_handlers(gate, door, desk),

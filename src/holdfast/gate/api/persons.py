@@ -73,11 +73,13 @@ def person_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
 
     @get("/v1/people")
     async def people(request: Req) -> Response[bytes]:
+        """Who there is; for administrators."""
         administrator(request)
         return json([_told(person) for person in gate.people.list()])
 
     @post("/v1/people", status_code=200)
     async def add(request: Req) -> Response[bytes]:
+        """Add a person."""
         wanted = await read(request, ADDED)
         name = await by(request, wanted)
         seal = await door.beside(lambda: gate.people.seal(wanted.name, wanted.new_password))
@@ -86,6 +88,7 @@ def person_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
 
     @post("/v1/people/{name:str}/roles", status_code=200)
     async def roles(request: Req) -> Response[bytes]:
+        """Set a person's roles."""
         wanted = await read(request, ROLES)
         name = await by(request, wanted)
         person = named(request)
@@ -93,6 +96,7 @@ def person_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
 
     @post(["/v1/people/{name:str}/disable", "/v1/people/{name:str}/enable"], status_code=200)
     async def disable(request: Req) -> Response[bytes]:
+        """Let a person in no more, or again."""
         name = await by(request, await read(request, CHANGED))
         person, off = named(request), request.url.path.endswith("/disable")
         changed = door.changing(lambda: gate.people.set_disabled(person.name, off, by=name))
@@ -101,6 +105,7 @@ def person_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
 
     @post("/v1/people/{name:str}/remove", status_code=204)
     async def remove(request: Req) -> None:
+        """Remove a person; what they signed stays."""
         name = await by(request, await read(request, CHANGED))
         person = named(request)
         door.changing(lambda: gate.people.remove(person.name, by=name))
@@ -126,6 +131,7 @@ def person_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
 
     @get("/v1/agents")
     async def agents(request: Req) -> Response[bytes]:
+        """Which agents have a token, and whose ended; for administrators."""
         administrator(request)
         return json(await desk.ask(lambda index: _known(index, _agents(door).list())))
 
@@ -138,6 +144,7 @@ def person_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
 
     @post("/v1/agents/{name:str}/revoke", status_code=204)
     async def revoke(request: Req) -> None:
+        """End an agent's token."""
         name = await by(request, await read(request, CHANGED))
         door.changing(lambda: _agents(door).revoke(str(request.path_params["name"]), by=name))
 

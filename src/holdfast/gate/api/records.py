@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Stream
 from pydantic import TypeAdapter
 
+from holdfast.gate.api.described import BYTES, STREAM, text, whole
 from holdfast.gate.api.doorkeeper import Doorkeeper
 from holdfast.gate.api.messages import Req, json, number, read
 from holdfast.gate.gatekeeper import Gatekeeper
@@ -36,6 +37,29 @@ class CosignedNote(Word):
 
 
 COSIGNED = TypeAdapter(CosignedNote)
+RECORDS = (
+    whole("after", "Those above this number.", 0),
+    whole("before", "Those below this number."),
+    whole("limit", f"How many; more than {LIMIT_MAX} are never told at once."),
+    text("kind", f"Names, by commas, at most {KINDS_MAX}."),
+    text("person", "Whom they name."),
+    text("agent", "Whom they name."),
+    text("tag", "Which they name."),
+    text("proposal", "Which they name."),
+    whole("from_ns", "UTC."),
+    whole("to_ns", "UTC."),
+    text("order", "Oldest first without it.", "asc", "desc"),
+)
+CHECKPOINTS = (
+    whole("limit", f"How many, at most {CHECKPOINTS_MAX}."),
+    whole("before", "Those of a smaller size."),
+    whole("from", "A proof from so many records on, instead of the list."),
+)
+EXPORT = (
+    text("label", "The highest that may be in it.", *LABELS, required=True),
+    whole("from", "The first record.", 1),
+    whole("to", "The last record.", 1),
+)
 
 
 class RecordDesk:
@@ -78,14 +102,16 @@ def record_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
     folder = desk.folder
     verifying = asyncio.Lock()
 
-    @get("/v1/records")
+    @get("/v1/records", query=RECORDS)
     async def records(request: Req) -> Response[bytes]:
+        """A page of the record, by indexed questions. `x-next` says where to go on."""
         query = _query(request)
         plain = query == Query(after=query.after, limit=query.limit)
         return _leaves(await (desk.look if plain else desk.ask)(lambda index: page(index, query)))
 
     @get("/v1/records/{seq:int}")
     async def record(request: Req) -> Response[bytes]:
+        """One record."""
         seq = int(request.path_params["seq"])
         leaf = gate.log.leaf(seq) if 0 < seq < 2**62 else None
         if leaf is None:
@@ -105,7 +131,7 @@ def record_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
         told = {"seq": seq, "proved": True, "leaf": found.leaf.decode(), "index": seq - 1, "size": found.size}
         return json({**told, "path": found.path, "checkpoint": found.note})
 
-    @get("/v1/checkpoints")
+    @get("/v1/checkpoints", query=CHECKPOINTS)
     async def checkpoints(request: Req) -> Response[bytes]:
         """The newest, with what witnesses signed. `?from=N`: the proof from N records on, as `holdfast ledger prove --from N --json`."""
         if "from" in request.query_params:
@@ -137,7 +163,7 @@ def record_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
             raise HTTPException(status_code=403, detail=str(error), extra={"code": error.code}) from None
         return json({"witness": told.witness, "size": told.size, "at_s": told.at_s})
 
-    @get("/v1/export")
+    @get("/v1/export", answers=BYTES, query=EXPORT)
     async def export(request: Req) -> Stream:
         """As `holdfast ledger export` writes it; ends in the middle where the record turns out not to be whole."""
         label = request.query_params.get("label", "")
@@ -155,7 +181,7 @@ def record_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
         name = f'attachment; filename="holdfast-{label}.export"'
         return Stream(_exported(process, beginning), media_type="application/octet-stream", headers={"content-disposition": name})
 
-    @get("/v1/verify")
+    @get("/v1/verify", answers=STREAM)
     async def verify(request: Req) -> Stream:
         """Server-sent events: `progress` {done, of}, then `result`, as `holdfast ledger verify --state` has it."""
         if verifying.locked():

@@ -6,6 +6,7 @@ from litestar import Response, delete, get, post
 from litestar.exceptions import HTTPException
 from pydantic import TypeAdapter
 
+from holdfast.gate.api.described import text
 from holdfast.gate.api.doorkeeper import Doorkeeper, Refusal, token_of
 from holdfast.gate.api.messages import Req, json, number, read
 from holdfast.gate.gatekeeper import Gatekeeper
@@ -57,7 +58,7 @@ def session_handlers(gate: Gatekeeper, door: Doorkeeper) -> list[Any]:
             }
         )
 
-    @get("/v1/session")
+    @get("/v1/session", query=(text("act", "1: the person did something.", "0", "1"),))
     async def session(request: Req) -> Response[bytes]:
         """Who is signed in, and for how long yet. `?act=1`: the person did something, so the idle time begins anew."""
         person = door.who(request, act=bool(number(request, "act", 0)))
@@ -66,6 +67,7 @@ def session_handlers(gate: Gatekeeper, door: Doorkeeper) -> list[Any]:
 
     @delete("/v1/session")
     async def sign_out(request: Req) -> None:
+        """End the session whose token is given; nothing is wrong where there is none."""
         door.sessions.end(token_of(request))
 
     @get("/v1/setup")

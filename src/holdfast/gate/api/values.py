@@ -7,7 +7,9 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.exceptions import HTTPException
+from pydantic import TypeAdapter
 
+from holdfast.gate.api.described import BYTES, text, whole
 from holdfast.gate.api.messages import Req, json, number
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.history.trend import trend
@@ -17,6 +19,18 @@ WAIT_MS_MAX = 30_000
 NEWEST_MAX = 600
 TRENDS_AT_ONCE = 2  # each reads the disk in a thread
 TREND_POINTS = 600
+FRAMES = (
+    text("table", "Its id, as `GET /v1/tables` has it.", required=True),
+    whole("after", "The last row that was seen.", -1),
+    whole("newest", "Begin with the last so many.", 0),
+    whole("wait_ms", "How long to wait for a row where there is none yet.", 0, WAIT_MS_MAX),
+)
+TREND = (
+    text("tags", "Names, by commas.", required=True),
+    whole("from_ns", "UTC.", required=True),
+    whole("to_ns", "UTC.", required=True),
+    whole("points", "How many stretches.", 1),
+)
 
 
 class ShownTag(Word):
@@ -42,11 +56,12 @@ def value_handlers(gate: Gatekeeper, history: Path) -> list[Any]:
     """Routes for `people_app`; reading needs no name. `history`: the history's file."""
     turns = asyncio.Semaphore(TRENDS_AT_ONCE)
 
-    @get("/v1/tables")
+    @get("/v1/tables", answers=TypeAdapter(list[ShownTable]))
     async def tables() -> Response[bytes]:
+        """The tables with their tags, units and states."""
         return json([_shown(table) for table in gate.tables.values()])
 
-    @get("/v1/frames")
+    @get("/v1/frames", answers=BYTES, query=FRAMES)
     async def frames(request: Req) -> Response[bytes]:
         """Rows with a number above `after`, oldest first; `newest=N` begins with the last N, whatever `after` says.
 
@@ -69,7 +84,7 @@ def value_handlers(gate: Gatekeeper, history: Path) -> list[Any]:
             return Response(b"", status_code=204, media_type="application/octet-stream")
         return Response(pack(frame), status_code=200, media_type="application/octet-stream")
 
-    @get("/v1/trend")
+    @get("/v1/trend", query=TREND)
     async def past(request: Req) -> Response[bytes]:
         """`tags` by commas, `from_ns` to `to_ns` in `points` equal stretches (history/trend.py)."""
         tags = [tag for tag in request.query_params.get("tags", "").split(",") if tag]
