@@ -209,3 +209,19 @@ def test_a_url_without_a_host_names_no_address(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE)
     with pytest.raises(ValueError, match="connection mill: its url names no host and port"):
         addresses_of(load(tmp_path / "site.yaml").site, tmp_path, {"MILL_URL": "opc.tcp:"})
+
+
+def test_the_one_child_that_a_gate_starts_is_its_own_reader_of_the_record_and_nothing_beside() -> None:
+    assert ran("""
+from holdfast.gate.ledger.aside import command
+from pathlib import Path
+ours = command("verify", Path("/nowhere"))
+def start(argv, env={}, **more):
+    return said(lambda: subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more).wait())
+print(json.dumps([
+    start(ours), start(command("export", Path("/nowhere"), "--label", "public")),
+    start([*ours[:3], "http.server"]), start([ours[0], *ours[2:]]), start([ours[0], "-I", "-c", "0", *ours[2:]]),
+    start(["/bin/true"]), start(ours, {"LD_PRELOAD": "x.so"}), start(ours, None), start(ours, executable="/bin/true"),
+    start("/bin/true", shell=True),
+]))
+""") == ["passed"] * 2 + ["refused"] * 8  # fmt: skip

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from holdfast import plugins
+from holdfast.gate.ledger.aside import command
 from holdfast.site import secrets
 from holdfast.site.model import Site
 from holdfast.terms import Word
@@ -33,6 +34,8 @@ CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})
 
 
+# The beginnings of the only command lines that a locked gate may start.
+_OURS = tuple(command(what, Path())[:-1] for what in ("verify", "export"))
 ADDRESS_OPTIONS = ("url", "host", "port")
 
 
@@ -131,7 +134,7 @@ class EgressLock:
             self._connect(event, *arguments[:2])
         elif event in LOOKUPS:
             self._look_up(event, arguments[0])
-        elif event in SPAWNS:
+        elif event in SPAWNS and not _is_ours(event, arguments):
             self._refuse(event, str(arguments[0])[:NAMES_TOLD_MAX] if arguments else "")
 
     def _connect(self, event: str, sock: Any, place: Any = None) -> None:
@@ -179,6 +182,15 @@ class EgressLock:
             self._told.add((event, what))
             self._refused.append({"state": "refused", "event": event, "what": what})
         raise EgressRefused(1, f"{what} is not among the addresses of the site file ({event}); name it there, and start again", what)
+
+
+def _is_ours(event: str, arguments: tuple[Any, ...]) -> bool:
+    """The one program that a gate starts: its own reader of the record, which opens no socket. By its whole beginning and with an
+    empty environment, so that no other module, no option of the interpreter and no preloaded library can stand there."""
+    if event != "subprocess.Popen" or len(arguments) != 4 or not isinstance(arguments[1], list | tuple):
+        return False
+    program, argv, _, environment = arguments
+    return program == sys.executable and environment == {} and any(list(argv[: len(ours)]) == ours for ours in _OURS)
 
 
 def _literal(host: str) -> str | None:
