@@ -63,7 +63,9 @@ class Visits:
         known: Any = None
         if token:
             try:
-                known = await self._gate.get("/v1/session", token=token)
+                # A page that a person opens is an act; a part that the page fetches by itself is none, or nobody was ever away.
+                act = "0" if request.headers.get("hx-request") or request.url.path == "/live" else "1"
+                known = await self._gate.get("/v1/session", {"act": act}, token=token)
             except GateError as error:
                 if error.status != 401:
                     raise
