@@ -123,4 +123,6 @@ def corpus(seed: int, first: int, count: int) -> Tally:
 
 
 def part(seed: int, first: int, count: int, classes: tuple[str, ...], stage: Stage) -> Tally:
-    return uvloop.run(driver.assail(seed, first, count, driver.everything(classes), stage=stage))
+    found = uvloop.run(driver.assail(seed, first, count, driver.everything(classes), stage=stage))
+    gc.collect()  # the gate and the plant of this part, which hold on to each other
+    return found
