@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from holdfast.clock import RealClock
+from holdfast.gate.history.store import History
 from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.link import HttpLink
 from holdfast.run.desk import Desk
-from holdfast.run.mill import site_file
+from holdfast.run.mill import mill_site, past, site_file
 from holdfast.run.supervise import Home, enrol, python
 
 AGENT = "mill-agent"
@@ -29,7 +30,8 @@ T = TypeVar("T")
 
 
 class Scene:
-    """`site_edit` changes the demo's site file and policy before anything starts; `people` are added, all with PASSWORD."""
+    """`site_edit` changes the demo's site file and policy before anything starts; `people` are added, all with PASSWORD.
+    `with_past`: an hour of history is there already."""
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class Scene:
         site_edit: Callable[[str], str] = lambda text: text,
         policy_edit: Callable[[str], str] = lambda text: text,
         language: str = "en",
+        with_past: bool = False,
     ) -> None:
         self.home = Home(path=folder / "home")
         self.site = folder / "site"
@@ -56,6 +59,10 @@ class Scene:
             known = People(state, Log(state, RealClock()), RealClock(), os.urandom)
             for name, roles in people.items():
                 known.add(name, list(roles), PASSWORD)
+        if with_past:
+            with contextlib.closing(History(self.home.gate / "history.db", durable=False)) as history:
+                for frame in past(mill_site().site, 1, time.time_ns()):
+                    history.append(frame)
         self.address = ""
         self._environ = dict(os.environ)
 
@@ -160,5 +167,10 @@ def fresh_id(what: str) -> str:
 
 
 def ready(scene: Scene) -> None:
-    """Values have come from every connection."""
-    scene.until(lambda: all(rows > 3 for rows in scene.desk(lambda desk: desk.status())["rows"].values()))
+    """New values have come from every connection."""
+
+    def rows() -> Mapping[str, int]:
+        return scene.desk(lambda desk: desk.status())["rows"]
+
+    before = rows()
+    scene.until(lambda: all(now > before[table] + 3 for table, now in rows().items()))

@@ -23,7 +23,7 @@ PAGES = ("/", "/approvals", "/alarms", "/incidents", "/ledger", "/policy", "/com
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Something was found, explained and asked for; something else was refused."""
-    made = Scene(tmp_path_factory.mktemp("scene"))
+    made = Scene(tmp_path_factory.mktemp("scene"), with_past=True)
     try:
         made.start()
         made.plant("mode tension external")
