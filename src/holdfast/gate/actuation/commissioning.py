@@ -46,7 +46,11 @@ RING_ROWS_MAX = 10_000
 
 
 class CommissionError(Exception):
-    """What is asked for is not possible now; the text says why and what to do."""
+    """What is asked for is not possible now; the text says why and what to do. `code` is for programs, "" where it has none."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Evidence(Word):
@@ -189,7 +193,8 @@ class Commissioning:
         if rung != wanted:
             at = self._levels.rungs.of(tag).rung or "none"
             raise CommissionError(
-                f"the last signed rung is {at}, so the next is {wanted or 'none: it is complete'}; no rung can be skipped"
+                f"the last signed rung is {at}, so the next is {wanted or 'none: it is complete'}; no rung can be skipped",
+                "commission.order",
             )
 
     def _keep(self, loop: Loop, rung: Rung, checks: tuple[Reason, ...], figures: Mapping[str, str]) -> None:
@@ -207,7 +212,9 @@ class Commissioning:
     async def _check_wiring(self, loop: Loop, bound: Bound, step: float, within_s: float) -> None:
         most = bound.envelope.step
         if not step or not np.isfinite(step) or (most is not None and abs(step) > most):
-            raise CommissionError(f"say the step of the bump test with --step: not 0, and at most {shown(most) if most else 'a small one'}")
+            raise CommissionError(
+                f"say the step of the bump test with --step: not 0, and at most {shown(most) if most else 'a small one'}", "commission.step"
+            )
         if not 0 < within_s <= BUMP_S_MAX:
             raise CommissionError(f"the bump test's time is above 0 and at most {BUMP_S_MAX:g} s")
         checks = await wiring.check(
@@ -306,14 +313,16 @@ class Commissioning:
         self._demand_next(loop.sp, rung)
         found = self._evidence(loop.sp)
         if found is None or found.rung != rung or digest(found) != evidence:
-            raise CommissionError(f"this is not what the gate found last for {rung}: check again, read it, and sign that")
+            raise CommissionError(
+                f"this is not what the gate found last for {rung}: check again, read it, and sign that", "commission.evidence"
+            )
         if not found.passed:
-            raise CommissionError(f"{rung} did not pass, so it can't be signed: mend what failed and check again")
+            raise CommissionError(f"{rung} did not pass, so it can't be signed: mend what failed and check again", "commission.failed")
         person = self._inbox.named(person)
         roles = self._compiled.site.configuration_approvals or self._compiled.site.default_approvals
         role = next((r for r in roles if r in self._people.roles(person)), "")
         if not role:
-            raise CommissionError(f"{person} has none of the roles that may sign here: {', '.join(roles)}")
+            raise CommissionError(f"{person} has none of the roles that may sign here: {', '.join(roles)}", "commission.role")
         act = {
             "act": "sign",
             "loop": loop.name,

@@ -52,7 +52,7 @@ def commission_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
         try:
             await gate.commissioning.check(wanted.loop, wanted.rung, step=wanted.step, within_s=wanted.within_s, hours=wanted.hours)
         except CommissionError as error:
-            raise HTTPException(status_code=409, detail=str(error)) from None
+            raise _refused(error) from None
         return _answer(lambda: gate.commissioning.standing(wanted.loop))
 
     @post("/v1/commission/sign", status_code=200)
@@ -74,4 +74,8 @@ def _answer(what: Callable[[], Any]) -> Response[bytes]:
     try:
         return json(what())
     except CommissionError as error:
-        raise HTTPException(status_code=409, detail=str(error)) from None
+        raise _refused(error) from None
+
+
+def _refused(error: CommissionError) -> HTTPException:
+    return HTTPException(status_code=409, detail=str(error), extra={"code": error.code, "message": str(error)})
