@@ -73,7 +73,7 @@ def demand_declared(request: Req) -> None:
     """
     handler = request.scope["route_handler"]
     known = {one.name: one for one in asked(handler)} if isinstance(handler, HTTPRouteHandler) else {}
-    given = request.query_params.multi_items()
+    given = list(request.query_params.multi_items())
     names = [name for name, _ in given]
     for name, value in given:
         one = known.get(name)
@@ -201,7 +201,7 @@ def _answer(handler: HTTPRouteHandler, schemas: dict[str, Any]) -> dict[str, Any
     if handler.status_code == 204:
         return {"description": "Done."}
     if isinstance(answers, Media):
-        return {"description": answers.about, "content": {answers.type: {"schema": {"type": "string"}}}}
+        return {"description": answers.about, "content": {answers.type: {}}}
     schema: dict[str, Any] = {}
     if isinstance(answers, TypeAdapter):
         schema = _hoisted(answers.json_schema(mode="serialization", ref_template=SCHEMAS + "{model}"), schemas)

@@ -56,6 +56,8 @@ def _bounded(value: object, where: str, depth: int) -> None:
     """What is well-typed can still be large: a flood of it must end before the record. Raises ValueError."""
     if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
         raise ValueError(f"{where}: a text of {len(value)} characters; at most {TEXT_CHARS_MAX} are read")
+    if isinstance(value, int) and abs(value) > NUMBER_MAX:
+        raise ValueError(f"{where}: a whole number beyond ±{NUMBER_MAX}")
     if isinstance(value, list | dict):
         if len(value) > ITEMS_MAX:
             raise ValueError(f"{where}: {len(value)} items; at most {ITEMS_MAX} are read")
