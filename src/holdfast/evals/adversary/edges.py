@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from holdfast.evals.adversary.bounds import ACTIVE, PROCESS
-from holdfast.evals.adversary.reopened import DOOR, WORN, with_context
+from holdfast.evals.adversary.reopened import DOOR, WORN, with_more
 from holdfast.evals.adversary.world import World
 from holdfast.terms import SECOND_NS
 
@@ -187,10 +187,30 @@ async def long(world: World, rng: Random) -> str:
     return refused
 
 
+@_edge("a group to its last step")
+async def whole(world: World, rng: Random) -> str:
+    await _rested(world, SPEED, 25.0)
+    await _rested(world, COUNT, 10.0)
+    await world.operator(FORCE, 70.0)
+    await world.wait(3700)
+    return await _sent(world, "alpha", (SPEED, 26.0), (COUNT, 11.0), (FORCE, 71.0))
+
+
+@_edge("beside what shadow would have done")
+async def shadow(world: World, rng: Random) -> str:
+    """Would-be moves of an agent in shadow use up nothing real."""
+    await _rested(world, SPEED, 25.0)
+    for value in (27.5, 22.5, 27.5, 22.5):
+        world.say("shady", world.message((SPEED, value)))
+        await world.act()
+        await world.run(3)
+    return await _sent(world, "alpha", (SPEED, 27.0))
+
+
 @_edge("context that allows")
 async def context(world: World, rng: Random) -> str:
     """At the rule's own limit, as good as it may be, and seen a moment ago."""
-    async with with_context(world):
+    async with with_more(world):
         world.plant.operator_sets(DOOR, WORN)
         await world.wait(3700)
         return await _sent(world, "alpha", (COUNT, world.present(COUNT) + (1 if world.present(COUNT) < 10 else -1)))

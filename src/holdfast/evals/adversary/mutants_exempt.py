@@ -60,7 +60,13 @@ EXEMPT: dict[str, str] = {
     "guard/wellformed.py _write: name in seen as not in": LAYER + "'well_formed.duplicate' of everything refuses",
     "guard/wellformed.py _write: 'well_formed.duplicate' passes": LAYER + "`wire`; both out: 'a tag twice in a group'",
     "guard/wellformed.py _typed: abs(value) <= INTEGER_MAX as <": LAYER + "every range ends far below 2^53",
+    "guard/wellformed.py number: abs(value) > INTEGER_MAX as <=": EQUAL + "the door makes every number a double",
+    "guard/wellformed.py _valid: 'well_formed.valid' passes": LAYER + "the inbox; a permit lives as long as its author said",
+    "guard/wellformed.py _write: 'well_formed.kind' passes": LAYER + "`wire`: no register of whole numbers carries a fraction; both out:"
+    " 'a fraction for a whole number'",
     # ---- physics
+    "guard/physics.py _yield: tag in ('*', name) as not in": LAYER + "the wire looks too; both out: 'no look at the yield, twice'",
+    "guard/physics.py _busy: m.tag == name as !=": LAYER + "what is busy; both out: 'busy not looked at'",
     "guard/physics.py _own_range: 'envelope.range.unknown' passes": LAYER + "`wire` or `fresh`, for the same value or reading",
     "guard/physics.py _own_range: target.value > high as": TEXT + "above or below",
     "guard/physics.py _step: 'envelope.step.unknown' passes": LAYER + "`wire` or `fresh`",
@@ -69,6 +75,13 @@ EXEMPT: dict[str, str] = {
     # ---- standing
     "guard/standing.py addressed: 'addressed.unknown' passes": LAYER + "without a target, `wire` and the policy refuse",
     "guard/standing.py addressed: 'addressed.unknown' passes #2": NO_WRITE + "an action of no known kind",
+    "guard/standing.py _address: 'addressed.unknown' passes": NO_WRITE + "no connector knows what has no address; the rest of its group is"
+    " judged by itself",
+    "guard/standing.py _address: 'addressed.no_envelope' passes": LAYER + "the site loader: what may be written has an envelope",
+    "guard/standing.py stop: name in where as not in": LAYER + "the wire looks at the switch; both out: 'the stop switch is forgotten'",
+    "guard/standing.py stop: 'stop.pressed' passes": LAYER + "the wire looks at the switch; both out: 'the stop switch is forgotten'",
+    "guard/standing.py autonomy: level == 'observe' as !=": LAYER + "the truth table, which alone counts this reason; both out: 'observe is"
+    " act'",
     "guard/standing.py addressed: call": NO_WRITE + "calls, which this release doesn't send",
     "guard/standing.py addressed: 'addressed.method'": NO_WRITE + "calls, which this release doesn't send",
     "guard/standing.py addressed: 'addressed.arguments'": NO_WRITE + "calls, which this release doesn't send",
@@ -98,6 +111,7 @@ EXEMPT: dict[str, str] = {
     "guard/readings.py VALUE_MAX": EQUAL + "no value of a plant is near 10^15",
     "guard/readings.py flaw: abs(reading.value) <= VALUE_MAX as <": EQUAL + "no value of a plant is exactly 10^15",
     "guard/readings.py flaw: 'missing' is no fault": LAYER + "there is no reading to go on with",
+    "guard/readings.py flaw: 'number' is no fault": LAYER + "each connector calls Bad what is not finite",
     "guard/readings.py flaw: 'age' is no fault": LAYER + "the second look reads anew right before the write",
     "guard/verdict.py verdict: level == 'shadow' as !=": TEXT + "a refusal told as one that would be",
     # ---- case
@@ -106,8 +120,12 @@ EXEMPT: dict[str, str] = {
     "guard/case.py REASONS_MAX": EQUAL + "a cache's size",
     "guard/case.py clean: ": TEXT + "facts of reasons",
     "guard/case.py Case.sets: ": NO_WRITE + "calls, which this release doesn't send",
+    "guard/case.py Case.moves: m.tag in bound.others as": EQUAL + "what others move is counted under the setpoint's own name",
     "guard/case.py Case.wire: abs(value) < float('inf') as <=": LAYER + "`wire` asks for a finite number",
+    "guard/binds.py _all_finite: ": EQUAL + "what is not finite is refused, recorded one way or the other",
     # ---- saga, wire
+    "actuation/saga.py Saga._read_back: job.tries < READBACK_TRIES as >=": READS + "no second read-back",
+    "actuation/wire.py FLOAT32_ROUNDING": EQUAL + "every envelope of the attacked site says how it is read back",
     "actuation/saga.py READ": READS + "read-backs",
     "actuation/saga.py UNREADABLE": READS + "a device that is away",
     "actuation/saga.py ROUNDS_MAX": READS + "the rest is done at the next call",
@@ -117,6 +135,24 @@ EXEMPT: dict[str, str] = {
     "actuation/saga.py Saga._unread: ": READS + "a device that is away",
     "actuation/wire.py WRITE_TIMEOUT_S": READS + "an answer to a write; what becomes of it without one has a mutant of its own",
     "actuation/wire.py WRITE_HUNG_FACTOR": READS + "a connector that does not keep its limit",
+    "actuation/wire.py Wire.look: abs(sample.value - step.wanted) <= place.within as <": READS + "no read-back is off by exactly that",
+    "actuation/wire.py Wire.look: sample.value == step.former as !=": LAYER
+    + "what is neither wanted nor former is somebody's hand, and the"
+    " loop yields",
+    # ---- moves, hands
+    "actuation/moves.py MOVES_MAX": EQUAL + "the site loader allows no window that needs more",
+    "actuation/moves.py TRIM_EVERY": EQUAL + "when rows are taken away that no window reaches",
+    "actuation/moves.py Moves.add: ": EQUAL + "when rows are taken away that no window reaches",
+    "actuation/moves.py ALIVE_EVERY_NS": READS + "the time that a restart doesn't count, which only keeps windows full for longer",
+    "actuation/moves.py Moves.alive: ": READS + "the time that a restart doesn't count, which only keeps windows full for longer",
+    "actuation/moves.py Moves.follow: last.after != before as ==": EQUAL + "each change is told from the value that was seen before it",
+    "actuation/moves.py Moves.follow: (after - before) * (last.after - last.before) <= 0 as <": EQUAL + "no change is 0",
+    "actuation/moves.py Moves.since: ": EQUAL + "a nanosecond more; the guard cuts the window by itself",
+    "actuation/hands.py QUIET_NS": TEXT + "when an act of others is told as ended",
+    "actuation/hands.py ACT_NS_MAX": TEXT + "how often an act that goes on is told",
+    "actuation/hands.py OperatorWatch._acted: ": TEXT + "how often an act that goes on is told",
+    "actuation/hands.py OperatorWatch._rested: ": TEXT + "when an act of others is told as ended",
+    "actuation/hands.py OperatorWatch._foreign: abs(value - before) <= within as <": EQUAL + "no ramp is off by exactly the tolerance",
     # ---- watchdog, stop, inbox
     "actuation/watchdog.py BEAT_TIMEOUT_S": READS + "a heartbeat's answer",
     "actuation/watchdog.py BEAT_S half": EQUAL + "the suite's seconds are whole, and a beat is made at most at each",
@@ -143,12 +179,18 @@ EXEMPT: dict[str, str] = {
 # What no class of attack reaches yet. Counted as not caught, and not hunted: it would only take time.
 _RETREAT = "the attacked site takes nothing back: no envelope has `expect` or `restore`"
 _GROUP = "seen only in a group whose end is forbidden though each of its writes is not; the oracle judges single writes"
+_KILL = "a hunt's gate is stopped between the saga's steps; `eval crash` kills it within them"
 UNATTACKED: dict[str, str] = {
     "guard/decide.py against_retreat": _RETREAT,
     "actuation/saga.py Saga._may_retreat": _RETREAT,
     "actuation/saga.py Saga._read_back_retreat": _RETREAT,
     "actuation/saga.py Saga._judge": _RETREAT,
     "actuation/saga.py EFFECT_MEAN_S": _RETREAT,
+    "actuation/saga.py Saga._adopt_open_jobs: job.state in ('intent', 'retreat')": _KILL,
+    "actuation/saga.py Saga._adopt_open_jobs: job.state in ('sent', 'retreating')": _KILL,
+    "actuation/saga.py Saga._adopt_open_jobs: job.state in _ON_THEIR_WAY": _KILL,
+    "actuation/wire.py Wire.send: answer == 'acked' as !=": "a write that lands long after its answer was lost; the attacked devices act"
+    " at once",
     "guard/rules.py _combine: len(held) == 1 as !=": _GROUP,
     "a forbid must hold always": _GROUP,
     "a permit may hold once": _GROUP,

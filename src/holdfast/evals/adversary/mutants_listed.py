@@ -123,6 +123,10 @@ STRUCTURE: dict[str, tuple[_Change, ...]] = {
         _swap("guard/decide.py", "_ruling", 'return Ruling("failed", (),', 'return Ruling("permit", (),'),
         _swap("guard/decide.py", "_ruling", '(failed("policy.error", rule="", error=type(error).__name__),)', "()"),
     ),
+    "a fraction for a whole number": (
+        _swap("guard/wellformed.py", "_typed", "float(value).is_integer()", "True"),
+        _swap("guard/standing.py", "_wire", "if not abs(value - asked) <= bound:", "if False:"),
+    ),
     "a tag twice in a group": (
         _swap("guard/wellformed.py", "_write", "if name in seen:", "if False:"),
         _swap(_CASE, "Case.wire", "len(wires) != 1", "not wires"),

@@ -1,4 +1,4 @@
-"""Attacks on what brings everything to a standstill: a wired stop that can't be read, a heartbeat's counter at its end."""
+"""Attacks on what brings things to a standstill: a wired stop that can't be read, a lost answer in a group, a heartbeat's counter."""
 
 from random import Random
 
@@ -27,6 +27,15 @@ async def unreadable(world: World, rng: Random) -> None:
     await world.act()
     await world.run(rng.choice((1, 4)))
     await world.push("alpha", (tag, near(world, tag, rng)))
+
+
+@attack("an answer lost in a group")
+async def lost_in_group(world: World, rng: Random) -> None:
+    """The answer to a group's first step is lost: the later steps don't come, whatever became of it."""
+    world.plant.mute_next = 1
+    tags = rng.sample(("press/speed.sp", "press/force.sp", "oven/count_sp"), rng.choice((2, 3)))
+    await world.push("alpha", *((tag, near(world, tag, rng)) for tag in tags))
+    await world.run(rng.choice((1, 12)))
 
 
 @attack("a heartbeat's counter at its end", "inside")
