@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    site: Path,
+    site: Annotated[Path, typer.Argument(help="The site file, or its folder: in one without, the browser helps to make it.")],
     home: Home = HOME,
     console: Annotated[str, typer.Option(help="HOST:PORT of the pages for people; none for no pages.")] = "127.0.0.1:8440",
     certificate: Annotated[

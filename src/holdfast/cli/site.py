@@ -1,6 +1,5 @@
 """`check`, `schema` and `init`: what a person does with a site file before anything runs."""
 
-import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -155,35 +154,15 @@ def init(
 
 def _browsed(name: str, options: list[tuple[str, str]], under: str, folder: Path, json: bool) -> str:
     import asyncio
-    import tempfile
 
-    from holdfast.clock import RealClock
     from holdfast.plugins import PluginError
     from holdfast.ports import ConnectionLost
-    from holdfast.site import plugged
-    from holdfast.site.first import TAGS_MAX, site_text
-    from holdfast.site.model import Connection
+    from holdfast.run.browsed import CONNECTION, browsed
+    from holdfast.site.first import site_text
     from holdfast.site.secrets import SecretError
-    from holdfast.terms import Tag
-
-    connection = Connection(name="plc", type="opcua", options=tuple((k, v) for k, v in options if k != "type"))
-
-    async def browse(state_dir: Path) -> list[Tag]:
-        reader = plugged.open_connector(connection, folder, clock=RealClock(), state_dir=state_dir)
-        found: list[Tag] = []
-        try:
-            await reader.connect()
-            async for tag in reader.browse(under):
-                found.append(dataclasses.replace(tag, writable=False))
-                if len(found) > TAGS_MAX:
-                    break
-        finally:
-            await reader.close()
-        return found
 
     try:
-        with tempfile.TemporaryDirectory() as state:
-            return site_text(name, "plc", options, asyncio.run(browse(Path(state))))
+        return site_text(name, CONNECTION, options, asyncio.run(browsed(options, under, folder)))
     except (ConnectionLost, PluginError, SecretError, ValueError, OSError) as error:
         fail(f"{error}", json=json)
 

@@ -1,11 +1,13 @@
 """The console as one web application: its pages, what they share, and the headers that keep the browser at home."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from litestar import Litestar, Response, get
 from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
 from litestar.response import Redirect
 from litestar.response import Stream as Streamed
 from litestar.static_files import create_static_files_router
@@ -13,6 +15,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.clock import Clock
 from holdfast.console.gate import Gate, GateError
+from holdfast.console.hosts import HERE as HERE_NAMES
+from holdfast.console.hosts import Ours
 from holdfast.console.house import House
 from holdfast.console.pages import alarms, approvals, commissioning, connections, incidents, ledger, overview, people, policy, session
 from holdfast.console.stream import Crowded, Stream
@@ -35,8 +39,18 @@ HEADERS = {
 }
 
 
-def console_app(socket: Path, clock: Clock, key: bytes, *, language: str, secure: bool) -> Litestar:
-    """`key`: 32 random bytes for the forms' proofs. `secure`: it is served over TLS."""
+def console_app(
+    socket: Path,
+    clock: Clock,
+    key: bytes,
+    *,
+    language: str,
+    secure: bool,
+    pages: Sequence[Any] = PAGES,
+    names: frozenset[str] = HERE_NAMES,
+) -> Litestar:
+    """`key`: 32 random bytes for the forms' proofs. `secure`: it is served over TLS. `pages`: modules with `routes(house)`.
+    `names`: what a Host may say (hosts.py)."""
     gate = Gate(socket)
     stream = Stream(gate, clock)
     house = House(gate, Visits(gate, key, language=language, secure=secure), stream)
@@ -61,14 +75,14 @@ def console_app(socket: Path, clock: Clock, key: bytes, *, language: str, secure
         return _problem(house, request, error)
 
     routes: list[Any] = [live, health, create_static_files_router(path="/static", directories=[HERE / "static"])]
-    for page in PAGES:
+    for page in pages:
         routes += page.routes(house)
     return Litestar(
         routes,
         openapi_config=None,
         exception_handlers={Exception: no_page, HTTPException: no_page},
         request_max_body_size=BODY_BYTES_MAX,
-        middleware=[_Sealed],
+        middleware=[_Sealed, DefineMiddleware(Ours, names=names)],
         on_shutdown=[end],
         logging_config=None,
     )

@@ -12,7 +12,9 @@ from typing import NoReturn
 import uvicorn
 
 from holdfast.clock import RealClock
-from holdfast.console.app import console_app
+from holdfast.console.app import PAGES, console_app
+from holdfast.console.hosts import names_of
+from holdfast.console.pages import first_run
 from holdfast.language import LANGUAGES
 
 VIEWERS_MAX = 256  # connections
@@ -24,7 +26,9 @@ PLAIN_REFUSED = (
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="holdfast-console", description=__doc__)
-    parser.add_argument("--gate", type=Path, required=True, help="the people's socket")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--gate", type=Path, help="the people's socket")
+    asked.add_argument("--first-run", type=Path, help="the socket of a run that has no site file yet: the pages to make one, and no others")
     parser.add_argument("--listen", default="127.0.0.1:0", help="HOST:PORT; port 0 takes a free one")
     parser.add_argument("--tls-certificate", type=Path)
     parser.add_argument("--tls-key", type=Path)
@@ -38,7 +42,14 @@ def main(argv: list[str] | None = None) -> None:
         bound = _bind(host.strip("[]"), int(port))
     except (OSError, ValueError) as error:
         _end(f"--listen {given.listen}: {error}. Give HOST:PORT of an address of this machine with a free port.")
-    app = console_app(given.gate, RealClock(), os.urandom(32), language=given.language, secure=secure)
+    try:
+        names = names_of(host.strip("[]"), given.tls_certificate)
+    except (OSError, ValueError) as error:
+        _end(f"--tls-certificate {given.tls_certificate}: {error}. Give a certificate in PEM.")
+    first: Path | None = given.first_run
+    asks: Path = given.gate if first is None else first
+    pages = PAGES if first is None else (first_run,)
+    app = console_app(asks, RealClock(), os.urandom(32), language=given.language, secure=secure, pages=pages, names=names)
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from holdfast.gate.identity.setup import code_in
 from holdfast.gate.ledger.store import StateError
+from holdfast.run.first import FILE, FirstRun, site_file
 from holdfast.run.isolate import available
 from holdfast.run.newsreel import tell
 from holdfast.run.supervise import Child, Home, StartError, enrol, keep_agent, start_agent, start_console, start_gate
@@ -22,15 +23,30 @@ class Pages(Word):
     listen: str
     tls: tuple[Path, Path] | None = None
 
+    def at(self, address: str) -> "Pages":
+        """The same with the port of `address`, where any free one was asked for: a browser is there already."""
+        host, _, port = self.listen.rpartition(":")
+        return Pages(listen=f"{host}:{address.rpartition(':')[2]}", tls=self.tls) if port == "0" else self
+
 
 async def run_site(site: Path, home: Path, said: Callable[[str], None], pages: Pages | None = None) -> int:
-    """`pages`: None for no console. Exit code: 0 when ended by a signal, 1 when the gate ended by itself, 2 when it can't be started."""
+    """`pages`: None for no console. Exit code: 0 when ended by a signal, 1 when the gate ended by itself, 2 when it can't be started.
+
+    Where there is no site file yet, and nothing in force, the pages make one first (`first.py`).
+    """
     # Before anything is started: a signal that comes meanwhile must not leave a gate that nobody minds.
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
     where = Home(path=home.absolute())
+    first: FirstRun | None = None
     try:
+        if pages is not None and (file := site_file(site, where)) is not None:
+            first = FirstRun(file, where, os.urandom)
+            if (address := await _made(first, pages, end, said)) is None:
+                return 0
+            pages = pages.at(address)
+        site = site / FILE if site.is_dir() else site
         loaded = load(site)
         enrol(where, [agent.name for agent in loaded.site.agents])
         gate = await start_gate(where, site.absolute(), env=os.environ)
@@ -40,6 +56,10 @@ async def run_site(site: Path, home: Path, said: Callable[[str], None], pages: P
     except OSError as error:
         said(f"{where.path}: {error.strerror or error}. Give a folder that is yours to write with --home.")
         return 2
+    finally:
+        # The page that wrote the file is served until the gate runs: it says what comes, and then finds the console there.
+        if first is not None:
+            await first.close()
     console: Child | None = None
     try:
         _greet(loaded, where, home, said)
@@ -51,6 +71,20 @@ async def run_site(site: Path, home: Path, said: Callable[[str], None], pages: P
             await console.end()
         await gate.end()
         said("ended")
+
+
+async def _made(first: FirstRun, pages: Pages, end: asyncio.Event, said: Callable[[str], None]) -> str | None:
+    """The address of the pages that a site file was made with, or None where this was ended first. Raises StartError, OSError."""
+    address = await first.open(pages.listen)
+    said(f"there is no site file at {first.file} yet")
+    said(f"make one in the browser: {address}    with the code: {first.shown_code()}    end: Ctrl-C")
+    written, ended = asyncio.create_task(first.written.wait()), asyncio.create_task(end.wait())
+    await asyncio.wait([written, ended], return_when=asyncio.FIRST_COMPLETED)
+    for task in (written, ended):
+        task.cancel()
+    await asyncio.gather(written, ended, return_exceptions=True)
+    said("ended" if end.is_set() else f"{first.file} is written")
+    return None if end.is_set() else address
 
 
 async def _open_pages(where: Home, loaded: Loaded, pages: Pages, said: Callable[[str], None]) -> Child | None:

@@ -13,15 +13,18 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "none"))
 
 
-def site_text(name: str, connection: str, options: Sequence[tuple[str, str]], tags: Sequence[Tag]) -> str:
+def site_text(
+    name: str, connection: str, options: Sequence[tuple[str, str]], tags: Sequence[Tag], *, language: str = "", timezone: str = ""
+) -> str:
     """A site file with every tag read-only. Raises ValueError if there is none to write down."""
     if not tags:
         raise ValueError("there is no tag: the server shows no variable that this account may read")
     where = ", ".join(f"{key}: {_quoted(value)}" for key, value in options)
+    more = "".join(f", {key}: {_quoted(value)}" for key, value in (("language", language), ("timezone", timezone)) if value)
     lines = [
         "# A first site file: everything is read, nothing is written. Sort the tags into your equipment, give roles and alarm limits.",
         "holdfast: 1",
-        f"site: {{name: {_quoted(name)}}}",
+        f"site: {{name: {_quoted(name)}{more}}}",
         "connections:",
         f"  {connection}: {{{where}}}",
         "equipment:",
@@ -52,12 +55,17 @@ def from_list(name: str, file: str) -> str:
     )
 
 
+def read_as(name: str, address: str) -> str:
+    """What a person reads of a browsed tag: its name below the connection, without an OPC UA address's namespace."""
+    path = name.partition("/")[2] or address
+    return path.rpartition(";s=")[2] if ";s=" in path else path
+
+
 def _grouped(tags: Sequence[Tag]) -> dict[str, list[tuple[Tag, str]]]:
     """By the first part of a dotted address, which is mostly the equipment."""
     groups: dict[str, list[tuple[Tag, str]]] = {}
     for tag in tags:
-        path = tag.name.partition("/")[2] or tag.address
-        path = path.rpartition(";s=")[2] if ";s=" in path else path
+        path = read_as(tag.name, tag.address)
         first, dot, rest = path.partition(".")
         equipment = _fit(first) if dot and rest else "plant"
         groups.setdefault(equipment, []).append((tag, _fit(rest if dot and rest else path, dots=True)))
