@@ -93,6 +93,8 @@ class Gate:
         told: dict[str, str] | None = None,
     ) -> bytes:
         """`told` takes the answer's headers."""
+        if {".", ".."} & set(path.split("/")):  # the client would fold them, and ask another route than the one that is named
+            raise GateError(404, "no such path")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         limit = aiohttp.ClientTimeout(total=timeout_s)
         try:
@@ -116,13 +118,19 @@ class Gate:
 
 
 def _json(content: bytes) -> Any:
-    return json.loads(content) if content else None
+    """Raises GateError for what no gate says: another program listens at the socket."""
+    try:
+        return json.loads(content) if content else None
+    except ValueError as error:
+        raise GateError(503, "what answers at the gate's socket is no gate", "console.away") from error
 
 
 def _refused(status: int, content: bytes) -> GateError:
     try:
         said = json.loads(content)
     except ValueError:
+        said = None
+    if not isinstance(said, dict):
         return GateError(status, f"the gate answered {status}")
     told = str(said.get("error") or said.get("message") or f"the gate answered {status}")
     facts = {str(name): str(value) for name, value in said.items() if isinstance(value, str | int | float)}

@@ -87,7 +87,7 @@ def routes(house: House) -> list[Any]:
         alarm, act = str(request.path_params["alarm"]), request.url.path.rpartition("/")[2]
         body: dict[str, Any] = {}
         if act == "shelve":
-            minutes = form.get("minutes", "")
+            minutes = form.get("minutes", "")[:6]
             body = {"for_s": 60.0 * float(minutes if minutes.isascii() and minutes.isdigit() else 0), "reason": form.get("reason", "")}
             if not body["reason"].strip():
                 return await _shelving(house, visit, request, house.shown(visit, None).t("alarms.reason_wanted"), 400)

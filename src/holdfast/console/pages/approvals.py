@@ -86,7 +86,7 @@ def routes(house: House) -> list[Any]:
             "password": form.get("password", ""),
             "yes": yes,
             "reason": form.get("reason", ""),
-            "shown": form.get("binds", ""),
+            "shown": form.get("binds") or "nothing",  # "" would sign whatever there is now
         }
         if not yes and not vote["reason"]:
             return await _again(house, visit, request, proposal, form, house.shown(visit, None).t("approvals.reason_wanted"), 400)
