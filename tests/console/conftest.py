@@ -21,8 +21,9 @@ expect.set_options(timeout=PATIENCE_MS)
 DESK, PHONE = (1280, 800), (390, 844)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for the whole run: while its driver is open it has an event loop running in this thread, where other tests want their own."""
     if not CHROMIUM:
         pytest.skip("no chromium on this machine: `make browser` installs Debian's")
     with sync_playwright() as playwright:
