@@ -7,7 +7,6 @@ from typing import Any
 
 from litestar import Litestar, Response, get
 from litestar.exceptions import HTTPException
-from litestar.middleware import DefineMiddleware
 from litestar.response import Redirect
 from litestar.response import Stream as Streamed
 from litestar.static_files import create_static_files_router
@@ -77,15 +76,17 @@ def console_app(
     routes: list[Any] = [live, health, create_static_files_router(path="/static", directories=[HERE / "static"])]
     for page in pages:
         routes += page.routes(house)
-    return Litestar(
+    app = Litestar(
         routes,
         openapi_config=None,
         exception_handlers={Exception: no_page, HTTPException: no_page},
         request_max_body_size=BODY_BYTES_MAX,
-        middleware=[_Sealed, DefineMiddleware(Ours, names=names)],
         on_shutdown=[end],
         logging_config=None,
     )
+    # Around all of it: a middleware of Litestar's own is not asked about an address that has no route.
+    app.asgi_handler = _Sealed(Ours(app.asgi_handler, names))
+    return app
 
 
 def _problem(house: House, request: Req, error: Exception) -> Response[Any]:
