@@ -334,13 +334,13 @@ def test_an_approval_of_another_proposal_than_the_one_that_is_there_signs_nothin
 
 # ---- who may ---------------------------------------------------------------------------------------------------------
 
-NEW = {"name": "eve", "administrator": "on", "new": "long enough words", "again": "long enough words"}
+NEW = {"name": "eve", "role.administrator": "on", "new": "long enough words", "again": "long enough words"}
 RUNG = {"loop": "stand-4/tension", "rung": "wiring", "evidence": "0" * 64}
 BEYOND: Mapping[str, tuple[str, Mapping[str, str], str]] = {
     "adding a person": ("/people/add", NEW, "POST /v1/people"),
-    "becoming an administrator": ("/people/of/li.wei/roles", {"administrator": "on"}, "POST /v1/people/{name}/roles"),
-    "letting another in no more": ("/people/of/chen.jie/disable", {}, "POST /v1/people/{name}/disable"),
-    "removing another": ("/people/of/chen.jie/remove", {}, "POST /v1/people/{name}/remove"),
+    "becoming an administrator": ("/people/of/li.wei/roles", {"role.administrator": "on"}, "POST /v1/people/{name}/roles"),
+    "letting another in no more": ("/people/of/wu.hao/disable", {}, "POST /v1/people/{name}/disable"),
+    "removing another": ("/people/of/wu.hao/remove", {}, "POST /v1/people/{name}/remove"),
     "an agent's token": ("/people/agents/add", {"name": "spy"}, "POST /v1/agents"),
     "ending an agent": (f"/people/agents/of/{AGENT}/revoke", {}, "POST /v1/agents/{name}/revoke"),
     "going back": ("/policy/rollback", {}, "POST /v1/configurations/rollback"),
