@@ -22,10 +22,10 @@ demo: setup
 	$(BIN)/holdfast demo $(ARGS)
 
 browser:  ## Debian's Chromium and a CJK font, for the tests that look at pages; without them those tests say that they skip
-	@command -v chromium >/dev/null && fc-list :lang=zh | grep -q . && exit 0; \
+	@command -v chromium-headless-shell >/dev/null && fc-list :lang=zh | grep -q . && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fontconfig fonts-noto-cjk >/dev/null; \
-	else echo "no Chromium or no CJK font here, and no right to install them: apt install chromium fonts-noto-cjk"; fi
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell fontconfig fonts-noto-cjk >/dev/null; \
+	else echo "no Chromium or no CJK font here, and no right to install them: apt install chromium-headless-shell fonts-noto-cjk"; fi
 
 screenshots: setup browser  ## the pictures in docs/
 	HOLDFAST_PICTURES=docs/pictures $(BIN)/python -m pytest tests/console/test_console_pictures.py

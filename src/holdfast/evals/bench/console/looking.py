@@ -75,7 +75,7 @@ def no_browser() -> str:
 
 
 def chromium() -> str:
-    return shutil.which("chromium") or shutil.which("chromium-browser") or ""
+    return next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), "")
 
 
 class Browser:
