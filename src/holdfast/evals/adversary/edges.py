@@ -196,6 +196,13 @@ async def whole(world: World, rng: Random) -> str:
     return await _sent(world, "alpha", (SPEED, 26.0), (COUNT, 11.0), (FORCE, 71.0))
 
 
+@_edge("a stop elsewhere")
+async def elsewhere(world: World, rng: Random) -> str:
+    await _rested(world, SPEED, 25.0)
+    world.stop("oven")
+    return await _sent(world, "alpha", (SPEED, 26.0))
+
+
 @_edge("beside what shadow would have done")
 async def shadow(world: World, rng: Random) -> str:
     """Would-be moves of an agent in shadow use up nothing real."""

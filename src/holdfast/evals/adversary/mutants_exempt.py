@@ -9,6 +9,8 @@ TEXT = "chooses or bounds a text; whether a write is sent does not depend on it:
 LAYER = "a second layer refuses the same: "
 NO_WRITE = "is about what puts nothing on the wire: "
 READS = "says how often or how long is read or waited, and nothing is sent for it: "
+_EXACTLY = "no value is off by exactly the tolerance"
+_FOLLOWS = "the external setpoint follows a move that is somebody's, so the loop yields already"
 
 EXEMPT: dict[str, str] = {
     "guard/conditions.py ": NO_WRITE + "it reads the policy's text when that is loaded; `eval fuzz` attacks it",
@@ -152,7 +154,13 @@ EXEMPT: dict[str, str] = {
     "actuation/hands.py ACT_NS_MAX": TEXT + "how often an act that goes on is told",
     "actuation/hands.py OperatorWatch._acted: ": TEXT + "how often an act that goes on is told",
     "actuation/hands.py OperatorWatch._rested: ": TEXT + "when an act of others is told as ended",
-    "actuation/hands.py OperatorWatch._foreign: abs(value - before) <= within as <": EQUAL + "no ramp is off by exactly the tolerance",
+    "actuation/hands.py OperatorWatch._foreign: abs(value - before) <= within as <": EQUAL + _EXACTLY,
+    "actuation/hands.py OperatorWatch._foreign: low - within <= value as <": EQUAL + _EXACTLY,
+    "actuation/hands.py OperatorWatch._foreign: value <= high + within as <": EQUAL + _EXACTLY,
+    "actuation/hands.py OperatorWatch._foreign: abs(value - target.wanted) <= abs(before - target.wanted) + within as <": EQUAL + _EXACTLY,
+    "actuation/hands.py OperatorWatch._foreign: span[0] - within": EQUAL + _FOLLOWS,
+    "actuation/hands.py OperatorWatch._foreign: value <= span[1]": EQUAL + _FOLLOWS,
+    "actuation/hands.py OperatorWatch.saved: ": EQUAL + "what was kept is kept again",
     # ---- watchdog, stop, inbox
     "actuation/watchdog.py BEAT_TIMEOUT_S": READS + "a heartbeat's answer",
     "actuation/watchdog.py BEAT_S half": EQUAL + "the suite's seconds are whole, and a beat is made at most at each",

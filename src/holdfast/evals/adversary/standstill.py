@@ -1,7 +1,8 @@
-"""Attacks on what brings things to a standstill: a wired stop that can't be read, a lost answer in a group, a heartbeat's counter."""
+"""Attacks on what must bring things to a standstill: an unreadable stop, lost answers, moves half done, other hands, a counter's end."""
 
 from random import Random
 
+from holdfast.evals.adversary.bounds import ACTIVE, KN_A_COUNT
 from holdfast.evals.adversary.catalogue import attack
 from holdfast.evals.adversary.legal import near
 from holdfast.evals.adversary.world import World
@@ -36,6 +37,48 @@ async def lost_in_group(world: World, rng: Random) -> None:
     tags = rng.sample(("press/speed.sp", "press/force.sp", "oven/count_sp"), rng.choice((2, 3)))
     await world.push("alpha", *((tag, near(world, tag, rng)) for tag in tags))
     await world.run(rng.choice((1, 12)))
+
+
+@attack("a move that stops half-way")
+async def half_way(world: World, rng: Random) -> None:
+    """The active setpoint goes half of the way and stays there: nobody else's hand, and no end either; the tag is frozen."""
+    tag = rng.choice(("press/speed.sp", "press/force.sp"))
+    before = world.present(tag)
+    wanted = before + rng.choice((-2.0, 2.0))
+
+    def written(judged: Judgement) -> None:
+        if judged.arrival.tag == tag and ACTIVE[tag] not in world.plant.lies:
+            world.plant.lies[ACTIVE[tag]] = (before + wanted) / 2
+
+    world.plant.on_write = written
+    await world.push("alpha", (tag, wanted))
+    await world.run(rng.choice((14, 40)))
+    for author in ("beta", "alpha"):
+        await world.push(author, (tag, near(world, tag, rng)))
+        await world.run(1)
+
+
+@attack("another master's setpoint")
+async def another_master(world: World, rng: Random) -> None:
+    """Somebody else writes the external setpoint, which the loop doesn't follow yet: a hand on it all the same."""
+    tag = rng.choice(("press/speed.sp", "press/force.sp", "oven/count_sp"))
+    world.plant.deaf.add(tag)
+    world.plant.values[tag] = world.present(tag) + rng.choice((-3.0, 3.0))
+    world.oracle.hand(tag)
+    await world.run(rng.choice((1, 40)))
+    world.plant.deaf.discard(tag)
+    await world.push("alpha", (tag, near(world, tag, rng)))
+
+
+@attack("a nudge")
+async def nudge(world: World, rng: Random) -> None:
+    """The operator moves a loop that is theirs by one raw count, less than a read-back's tolerance: a hand all the same."""
+    tag = "press/force.sp"
+    await world.operator(tag, world.present(tag) + rng.choice((-3.0, 3.0)))
+    await world.wait(world.oracle.ground.bounds[tag].yield_s + 5)
+    await world.operator(tag, world.present(tag) + KN_A_COUNT)
+    await world.run(rng.choice((1, 30)))
+    await world.push("alpha", (tag, near(world, tag, rng)))
 
 
 @attack("a heartbeat's counter at its end", "inside")
