@@ -278,3 +278,18 @@ async def test_an_administrator_gives_an_agent_a_token_and_ends_it(served: Serve
 async def test_the_agents_door_knows_nothing_of_people(served: Served) -> None:
     for path in ("/v1/session", "/v1/setup", "/v1/people", "/v1/agents"):
         assert (await served.ask("POST", path, {}, token=served.agent_token, door=served.link)).status == 404
+
+
+async def test_whose_only_role_is_to_look_changes_nothing_whatever_the_password(served: Served) -> None:
+    served.gate.people.add("wu", ["auditor"], PASSWORD)
+    served.gate.acts.press_stop("*", "a test")
+    who = {"person": "wu", "password": PASSWORD}
+    for path, body in (
+        ("/v1/autonomy", {**who, "scope": "*", "level": "act"}),
+        ("/v1/resume", {**who, "scope": "*"}),
+        ("/v1/resolve", {**who, "proposal": "p", "result": "verified"}),
+    ):
+        answer = await served.ask("POST", path, body)
+        assert (answer.status, answer.body["code"]) == (403, "identity.reader"), path
+    assert served.gate.stop.stopped() == ("*",)
+    assert (await served.ask("POST", "/v1/resume", {**who, "person": "ann", "scope": "*"})).status == 204

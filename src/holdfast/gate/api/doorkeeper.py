@@ -27,6 +27,7 @@ from holdfast.gate.identity.sessions import NotSignedIn, Sessions
 from holdfast.gate.identity.setup import Setup, WrongCode
 
 UNLOCKS_AT_ONCE = 2  # each takes tens of MB and a core for a moment
+READERS = frozenset({"auditor"})  # roles that only look
 T = TypeVar("T")
 
 # Whose request this is, as far as it is known: one request is one task.
@@ -85,6 +86,15 @@ class Doorkeeper:
                 return self._gate.people.finish(attempt, key)
         except IdentityError as error:
             raise Refusal(403, error) from None
+
+    async def acting(self, person: str, password: str) -> Ed25519PrivateKey:
+        """The key of somebody who may change something: whose only role is to look may not. Raises Refusal 403."""
+        key = await self.unlock(person, password)
+        if READERS.issuperset(self._gate.people.roles(person)):
+            raise Refusal(
+                403, IdentityError("identity.reader", f"{self._gate.inbox.named(person)} may look at everything and change nothing.")
+            )
+        return key
 
     async def administrator(self, request: Req, *, person: str, password: str, code: str) -> str:
         """The name of the administrator who acts: of the session or of `person`, with that one's password again.

@@ -84,7 +84,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
     """`agents`: those whose tokens people may give out and revoke at this door."""
     door = Doorkeeper(gate, agents)
     desk = RecordDesk(gate.log.state.folder)
-    unlock = door.unlock
+    unlock = door.acting
 
     @get("/health")
     async def health() -> Response[bytes]:
