@@ -7,6 +7,7 @@ from holdfast.evals.adversary import (
     doors,
     egress,
     faults,
+    forged,
     hands,
     moments,
     names,
@@ -15,6 +16,24 @@ from holdfast.evals.adversary import (
     returns,
     servers,
     standstill,
+    windows,
 )
 
-FILES = (numbers, names, budgets, data, approvals, hands, moments, returns, reopened, servers, faults, standstill, doors, egress)
+FILES = (
+    numbers,
+    names,
+    budgets,
+    data,
+    approvals,
+    hands,
+    moments,
+    returns,
+    reopened,
+    servers,
+    faults,
+    standstill,
+    forged,
+    windows,
+    doors,
+    egress,
+)

@@ -181,6 +181,23 @@ EXEMPT: dict[str, str] = {
     "approval/inbox.py Inbox.open: 0 < valid_s as <=": LAYER + "`well_formed`",
     "approval/inbox.py Inbox.open: valid_s <= VALID_S_MAX as <": LAYER + "`well_formed` takes as much; the edge is the same",
     "approval/inbox.py Inbox.open: raise ValueError": LAYER + "`well_formed`, and the gate opens questions for asks alone",
+    "approval/inbox.py Inbox.open: known.binds == decision.binds as !=": LAYER + "the gate decides on an id once",
+    "approval/inbox.py Inbox.open: raise ApprovalError('approval.changed'": LAYER + "the gate decides on an id once",
+    "approval/inbox.py Inbox.record: raise": LAYER + "consuming checks each signature anew; both out: 'a forged yes counts'",
+    "approval/inbox.py Inbox.consume: raise ApprovalError('approval.unknown'": LAYER + "what was never asked has no row to go on with",
+    "approval/inbox.py Inbox.consume: raise ApprovalError('approval.missing' if": LAYER + "a job is approved with its question, voided with"
+    " it, and asked for its expiry by the saga",
+    "approval/inbox.py Inbox.consume: stands == 'waiting' as !=": TEXT + "which code an error has",
+    "approval/inbox.py Inbox.consume: raise ApprovalError('approval.changed'": LAYER + "the second look binds too; both out: 'a yes binds"
+    " nothing'",
+    "approval/inbox.py Inbox.consume: raise ApprovalError('approval.missing', proposal)": LAYER + "the second look asks for each role",
+    "approval/inbox.py Inbox._refuse: raise ApprovalError('approval.unknown'": LAYER + "what was never asked has no row to go on with",
+    "approval/standing.py objection: f'approval.{stands}'": LAYER + "what is closed is not used, whoever signs it afterwards",
+    "approval/standing.py objection: 'approval.changed'": LAYER + "the second look and consuming bind; all out: 'a yes binds nothing'",
+    "approval/standing.py objection: 'approval.role'": LAYER + "consuming asks for roles anew; both out: 'any role may sign'",
+    "approval/standing.py objection: 'approval.not_asked'": EQUAL + "a role that nobody asked for is not counted",
+    "approval/standing.py objection: 'approval.twice'": LAYER + "the table takes a person once; both out: 'one person may sign twice'",
+    "approval/standing.py objection: 'approval.signed'": LAYER + "the table takes a role once, and the second answer adds nothing",
     "approval/standing.py standing: now.monotonic_ns >= ask.deadline_ns as >": EQUAL + "the very nanosecond at which a question expires",
 }
 
@@ -201,6 +218,7 @@ UNATTACKED: dict[str, str] = {
     " at once",
     "guard/rules.py _combine: len(held) == 1 as !=": _GROUP,
     "a forbid must hold always": _GROUP,
+    "no step sees the ones before": _GROUP,
     "a permit may hold once": _GROUP,
     "guard/rules.py FACT_AGE_S_MAX": "context as old as that, with all tags fresh, needs a second connection",
     "guard/rules.py _fact: -SKEW_S_MAX <= age_s as <": "context from ten seconds ahead needs a second clock",

@@ -57,8 +57,6 @@ BOUNDS: dict[str, tuple[_Change, ...]] = {
             "            return name\n    return watch.tag.states[0][1]",
         ),
     ),
-    "a raw number's step is ten": (_swap(_COMPILE, "_resolution", "/ 2", "* 5"),),
-    "periods do not age": (_swap(_COMPILE, "_watch", "PERIODS_MAX * tag.period_s", "float('inf')"),),
 }
 RULES: dict[str, tuple[_Change, ...]] = {
     "policy permits all": (_first(_RULES, "rule_on", 'return Ruling("permit", (), ())'),),
@@ -102,9 +100,14 @@ PEOPLE: dict[str, tuple[_Change, ...]] = {
         _swap(_STANDING, "objection", "any(approval.person == person for approval in signed)", "False"),
         _Change(file=_INBOX, within="", old="TABLES", new='TABLES.replace("UNIQUE (proposal, person)", "CHECK (true)")'),
     ),
+    "a forged yes counts": (
+        _swap(_INBOX, "Inbox.record", "not genuine(approval, person.public)", "False"),
+        _swap(_INBOX, "Inbox.consume", "not genuine(approval, person.public)", "False"),
+    ),
     "a no is no no": (
         _swap(_INBOX, "Inbox.record", "if not approval.yes:", "if False:"),
         _swap(_STANDING, "standing", "any(not approval.yes for approval in signed)", "False"),
+        _swap("actuation/eyes.py", "FreshEyes.decide_again", "if approval.yes", ""),
     ),
 }
 STRUCTURE: dict[str, tuple[_Change, ...]] = {
@@ -158,9 +161,6 @@ STRUCTURE: dict[str, tuple[_Change, ...]] = {
         _swap(_WIRE, "Wire.send", 'if answer == "unknown":', "if False:"),
     ),
     "heartbeat without an agent": (_first("actuation/watchdog.py", "Watchdog._is_heard", "return True"),),
-    "an intent is sent again after a restart": (
-        _swap("actuation/saga.py", "Saga._step", 'self._reconcile(job, "saga.interrupted")', "pass"),
-    ),
 }
 LISTS = (BOUNDS, RULES, PEOPLE, STRUCTURE)
 
