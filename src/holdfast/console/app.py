@@ -95,6 +95,9 @@ def _problem(house: House, request: Req, error: Exception) -> Response[Any]:
         if request.headers.get("hx-request"):
             return Response("", status_code=200, headers={"hx-redirect": f"/sign-in?to={error.to}"})
         return Redirect(f"/sign-in?to={error.to}", status_code=303)
+    if request.headers.get("hx-request"):
+        # A part of a page: what is there stays, under the word STALE, instead of a page within a page.
+        return Response("", status_code=204)
     visit = Visit(language=house.visits.language(request), csrf=house.visits.csrf(""))
     match error:
         case GateError():
