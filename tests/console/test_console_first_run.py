@@ -80,6 +80,7 @@ def visit(browser: Browser, run: Run) -> Iterator[Look]:
         page = context.new_page()
         page.goto("/")
         if code:
+            expect(page.locator("input[name=code]")).to_be_focused()  # there is nothing else to do here
             page.keyboard.type(code)
             page.keyboard.press("Enter")
             page.wait_for_selector("input[name=url]")
