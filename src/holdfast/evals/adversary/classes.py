@@ -3,6 +3,7 @@
 from holdfast.evals.adversary import (
     approvals,
     budgets,
+    coerced,
     data,
     doors,
     egress,
@@ -21,8 +22,10 @@ from holdfast.evals.adversary import (
 
 FILES = (
     numbers,
+    coerced,
     names,
     budgets,
+    coerced,
     data,
     approvals,
     hands,

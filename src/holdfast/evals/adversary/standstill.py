@@ -11,23 +11,40 @@ from holdfast.evals.oracle import Judgement
 STOP = "press/estop"
 
 
-@attack("a wired stop that can't be read")
-async def unreadable(world: World, rng: Random) -> None:
-    """Nobody knows whether the wired stop is pressed: before the proposal, or between decision and write."""
-    tag = rng.choice(("press/speed.sp", "press/force.sp", "oven/count_sp", "oven/damper"))
+def _outside_while_bad(world: World, point: str, tags: tuple[str, ...], fault: str) -> None:
+    """The oracle asks what is true, and of these points not whether anybody could know it: so it is told here."""
 
     def written(judged: Judgement) -> None:
-        if not world.plant.good(STOP):
-            world.oracle.judgements.append(Judgement(arrival=judged.arrival, faults=("stop unknown",), proposal=judged.proposal))
+        if judged.arrival.tag in tags and not world.plant.good(point):
+            world.oracle.judgements.append(Judgement(arrival=judged.arrival, faults=(fault,), proposal=judged.proposal))
 
     world.plant.on_write = written
-    late = rng.random() < 0.5
-    if late:
+
+
+async def _unreadable(world: World, rng: Random, point: str, tags: tuple[str, ...], fault: str) -> None:
+    """The point breaks before the proposal, or between decision and write."""
+    tag = rng.choice(tags)
+    _outside_while_bad(world, point, tags, fault)
+    if rng.random() < 0.5:
         world.say("alpha", world.message((tag, near(world, tag, rng))))
-    world.plant.break_point(STOP)
+    world.plant.break_point(point)
     await world.act()
     await world.run(rng.choice((1, 4)))
     await world.push("alpha", (tag, near(world, tag, rng)))
+
+
+@attack("a wired stop that can't be read")
+async def stop_unreadable(world: World, rng: Random) -> None:
+    """Nobody knows whether the wired stop is pressed: before the proposal, or between decision and write."""
+    tags = ("press/speed.sp", "press/force.sp", "oven/count_sp", "oven/damper")
+    await _unreadable(world, rng, STOP, tags, "stop unknown")
+
+
+@attack("a condition that can't be read")
+async def condition_unreadable(world: World, rng: Random) -> None:
+    """What only the policy reads is Bad: nobody knows whether its rules hold."""
+    point, tags = rng.choice((("oven/batch", ("oven/count_sp", "oven/damper")), ("press/vib", ("press/speed.sp",))))
+    await _unreadable(world, rng, point, tags, "condition unknown")
 
 
 @attack("an answer lost in a group")
