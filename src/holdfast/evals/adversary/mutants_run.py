@@ -207,7 +207,7 @@ def judged(seed: int, progress: Callable[[float, str], None], answer: Callable[[
         "mutants_caught_refused": ways["refused"],
         "mutants_caught_broke": ways["broke"],
         "whole_gate_noticed": f"{control.way} {control.by}: {control.what}" if control.way else "",
-        "mutants_exempt": len(every) - len(hunted),
+        "mutants_exempt": len(every) - len(counted),
         "mutants_s": round(time.perf_counter() - begun, 1),
         "mutants_cpu_s": round(cpu_s, 1),
         "not_caught": [name for name, told in by.items() if told == "NOT CAUGHT"],
