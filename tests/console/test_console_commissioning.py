@@ -44,7 +44,7 @@ def test_wiring_is_checked_with_a_step_that_a_person_makes_and_signed_by_keyboar
     expect(page.locator("#rung-wiring")).to_contain_text("a person moved the setpoint; Holdfast wrote nothing")
     assert page.locator("#rung-wiring input[name=evidence]").input_value() == standing(scene)["evidence_digest"]
     # Someone without a role that is asked for, and then an operator.
-    for person, said in (("wu.hao", "This person has none of the roles"), ("li.wei", "")):
+    for person, said in (("wu.hao", "This person may look at everything"), ("li.wei", "")):
         page.fill("#sign input[name=person]", person)
         page.locator("#sign input[name=password]").focus()
         page.keyboard.type(PASSWORD)

@@ -107,11 +107,11 @@ def test_a_change_is_shown_exactly_tried_on_what_happened_and_in_force_with_the_
     seq = int(record.rpartition("/")[2])
     told = next(r for r in scene.desk(lambda desk: desk.records(seq - 1)) if r["seq"] == seq)
     assert (told["kind"], told["body"]["proposal"]["action"]["sets"]) == ("decision", [["stand-4/tension.sp", LOW]])
-    # Two roles sign; an auditor's signature is not asked for, and the gate says so.
+    # Two roles sign; an auditor only looks, and the gate says so.
     page.fill("form.sign input[name=person]", "wu.hao")
     page.fill("form.sign input[name=password]", PASSWORD)
     page.get_by_role("button", name="Sign only").click()
-    expect(page.get_by_role("alert")).to_contain_text("This signature is not asked for")
+    expect(page.get_by_role("alert")).to_contain_text("This person may look at everything")
     page.fill("form.sign input[name=person]", "li.wei")
     page.locator("form.sign input[name=password]").focus()
     page.keyboard.type(PASSWORD)
