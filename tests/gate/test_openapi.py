@@ -47,7 +47,7 @@ ENDLESS = {"/v1/events"}  # goes on for ever by design
 SLOW = {"/v1/export", "/v1/verify"}  # a process of its own each
 READS_NOTHING = {"/v1/alarms/{alarm}/acknowledge", "/v1/alarms/{alarm}/unshelve"}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-KNOWN_BODY = {"person": "root", "password": PASSWORD, "proposal": "p1", "loop": T, "scope": "stand", "new_password": "other words here"}
+KNOWN_BODY = {"person": "rosa", "password": PASSWORD, "proposal": "p1", "loop": T, "scope": "stand", "new_password": "other words here"}
 
 
 class Unix(HTTPAdapter):
@@ -89,7 +89,7 @@ class Door:
     async def _open(self, folder: Path) -> None:
         self.world = Served(folder, site(rules=ASKING))
         gate = self.world.gate
-        gate.people.add("root", ["administrator"], PASSWORD)
+        gate.people.add("rosa", ["administrator"], PASSWORD)
         gate.people.add("ann", ["operator"], PASSWORD)
         self.world.open_doors()
         await self.world.run(3)
@@ -116,8 +116,8 @@ class Door:
         return self.do(self._token())
 
     async def _token(self) -> str:
-        self.world.clock.advance(600.0)  # whatever was said as root meanwhile: the lock ends
-        return await self.world.sign_in("root")
+        self.world.clock.advance(600.0)  # whatever was said as rosa meanwhile: the lock ends
+        return await self.world.sign_in("rosa")
 
     def written(self) -> list[tuple[str, float]]:
         return [*self.world.plc.written, *self.do(self._intents())]

@@ -29,11 +29,11 @@ async def served() -> AsyncIterator[Served]:
 
 
 async def set_up(served: Served) -> str:
-    """An administrator `root` made with the code; returns a token of root's."""
-    wanted = {"code": code_in(served.folder), "person": "root", "password": PASSWORD, "roles": ["engineer"]}
+    """An administrator `rosa` made with the code; returns a token of hers."""
+    wanted = {"code": code_in(served.folder), "person": "rosa", "password": PASSWORD, "roles": ["engineer"]}
     answer = await served.ask("POST", "/v1/setup", wanted)
-    assert (answer.status, answer.body) == (200, {"person": "root", "roles": ["administrator", "engineer"]})
-    return await served.sign_in("root")
+    assert (answer.status, answer.body) == (200, {"person": "rosa", "roles": ["administrator", "engineer"]})
+    return await served.sign_in("rosa")
 
 
 # ---- sessions --------------------------------------------------------------------------------------------------------
@@ -157,9 +157,9 @@ async def test_an_administrator_adds_a_person_who_can_sign_in(served: Served) ->
     assert (answer.status, answer.body) == (200, {"name": "李伟", "roles": ["operator"], "disabled": False, "locked_until_ns": 0})
     await served.sign_in("李伟", OTHER)
     record = served.records("person")[-1]
-    assert (record["change"], record["name"], record["by"]) == ("added", "李伟", "root")
+    assert (record["change"], record["name"], record["by"]) == ("added", "李伟", "rosa")
     listed = await served.ask("GET", "/v1/people", token=token)
-    assert [p["name"] for p in listed.body] == ["ann", "root", "李伟"]
+    assert [p["name"] for p in listed.body] == ["ann", "rosa", "李伟"]
 
 
 @pytest.mark.parametrize(
@@ -167,30 +167,30 @@ async def test_an_administrator_adds_a_person_who_can_sign_in(served: Served) ->
     [
         ("/v1/people", {"name": "eve", "roles": ["administrator"], "new_password": OTHER}),
         ("/v1/people/ann/roles", {"roles": ["administrator"]}),
-        ("/v1/people/root/disable", {}),
-        ("/v1/people/root/remove", {}),
-        ("/v1/people/root/password", {"new_password": OTHER}),
+        ("/v1/people/rosa/disable", {}),
+        ("/v1/people/rosa/remove", {}),
+        ("/v1/people/rosa/password", {"new_password": OTHER}),
         ("/v1/agents", {"name": "spy"}),
         ("/v1/agents/ann-agent/revoke", {}),
     ],
 )
 async def test_nobody_else_may_and_each_attempt_is_on_record(served: Served, path: str, more: dict[str, object]) -> None:
-    root = await set_up(served)
+    rosa = await set_up(served)
     ann = await served.sign_in("ann")
     before = [r.kind for r in served.gate.log.read()].count("person")
     refused = {
         "no name at all": await served.ask("POST", path, more),
         "an operator": await served.ask("POST", path, {**more, "password": PASSWORD}, token=ann),
         "an operator by name": await served.ask("POST", path, {**more, "person": "ann", "password": PASSWORD}),
-        "an operator as another": await served.ask("POST", path, {**more, "person": "root", "password": PASSWORD}, token=ann),
-        "without the password": await served.ask("POST", path, more, token=root),
-        "a wrong password": await served.ask("POST", path, {**more, "password": WRONG}, token=root),
+        "an operator as another": await served.ask("POST", path, {**more, "person": "rosa", "password": PASSWORD}, token=ann),
+        "without the password": await served.ask("POST", path, more, token=rosa),
+        "a wrong password": await served.ask("POST", path, {**more, "password": WRONG}, token=rosa),
         "a wrong code": await served.ask("POST", path, {**more, "code": "AAAA"}),
         "an ended session": await served.ask("POST", path, {**more, "password": PASSWORD}, token="gone"),
     }
     assert {who: answer.status for who, answer in refused.items()} == {**dict.fromkeys(refused, 403), "an ended session": 401}
     assert [r.kind for r in served.gate.log.read()].count("person") == before
-    assert {r["person"] for r in served.records("refused.act")} == {"", "ann", "root"}
+    assert {r["person"] for r in served.records("refused.act")} == {"", "ann", "rosa"}
     assert served.agents.list() == ("ann-agent",)
 
 
@@ -204,13 +204,13 @@ async def test_who_is_no_administrator_sees_neither_people_nor_agents(served: Se
 
 
 async def test_a_disabled_person_is_signed_out_and_comes_back_only_when_enabled(served: Served) -> None:
-    root = await set_up(served)
+    rosa = await set_up(served)
     ann = await served.sign_in("ann")
     act = {"password": PASSWORD}
-    assert (await served.ask("POST", "/v1/people/ann/disable", act, token=root)).body["disabled"] is True
+    assert (await served.ask("POST", "/v1/people/ann/disable", act, token=rosa)).body["disabled"] is True
     assert (await served.ask("GET", "/v1/session", token=ann)).status == 401
     assert (await served.ask("POST", "/v1/session", {"person": "ann", "password": PASSWORD})).status == 403
-    assert (await served.ask("POST", "/v1/people/ann/enable", act, token=root)).body["disabled"] is False
+    assert (await served.ask("POST", "/v1/people/ann/enable", act, token=rosa)).body["disabled"] is False
     await served.sign_in("ann")
 
 
@@ -232,10 +232,10 @@ async def test_one_changes_ones_own_password_with_the_old_one_and_stays_signed_i
 
 
 async def test_an_administrator_gives_a_forgotten_password_anew_with_another_key(served: Served) -> None:
-    root = await set_up(served)
+    rosa = await set_up(served)
     ann = await served.sign_in("ann")
     before = served.gate.people.get("ann")
-    done = await served.ask("POST", "/v1/people/ann/password", {"new_password": OTHER, "password": PASSWORD}, token=root)
+    done = await served.ask("POST", "/v1/people/ann/password", {"new_password": OTHER, "password": PASSWORD}, token=rosa)
     assert done.status == 200
     after = served.gate.people.get("ann")
     assert before
@@ -243,14 +243,14 @@ async def test_an_administrator_gives_a_forgotten_password_anew_with_another_key
     assert before.public != after.public
     assert (await served.ask("GET", "/v1/session", token=ann)).status == 401
     record = served.records("person")[-1]
-    assert (record["change"], record["by"]) == ("password", "root")
+    assert (record["change"], record["by"]) == ("password", "rosa")
 
 
 @pytest.mark.parametrize(
     ("path", "more", "code"),
     [
-        ("/v1/people/root/roles", {"roles": ["operator"]}, "identity.last"),
-        ("/v1/people/root/disable", {}, "identity.last"),
+        ("/v1/people/rosa/roles", {"roles": ["operator"]}, "identity.last"),
+        ("/v1/people/rosa/disable", {}, "identity.last"),
         ("/v1/people/nobody/disable", {}, "identity.unknown"),
         ("/v1/people", {"name": "ANN", "roles": ["operator"], "new_password": OTHER}, "identity.taken"),
         ("/v1/people", {"name": "bob", "roles": [], "new_password": OTHER}, "identity.role"),
@@ -259,20 +259,20 @@ async def test_an_administrator_gives_a_forgotten_password_anew_with_another_key
     ],
 )
 async def test_what_can_not_be_is_refused_with_its_code(served: Served, path: str, more: dict[str, object], code: str) -> None:
-    root = await set_up(served)
-    answer = await served.ask("POST", path, {**more, "password": PASSWORD}, token=root)
+    rosa = await set_up(served)
+    answer = await served.ask("POST", path, {**more, "password": PASSWORD}, token=rosa)
     assert answer.body["code"] == code
     assert answer.status in (400, 409)
 
 
 async def test_an_administrator_gives_an_agent_a_token_and_ends_it(served: Served) -> None:
-    root = await set_up(served)
-    answer = await served.ask("POST", "/v1/agents", {"name": "other", "password": PASSWORD}, token=root)
+    rosa = await set_up(served)
+    answer = await served.ask("POST", "/v1/agents", {"name": "other", "password": PASSWORD}, token=rosa)
     assert (await served.ask("GET", "/v1/alarms", token=answer.body["token"], door=served.link)).status == 200
-    assert (await served.ask("POST", "/v1/agents/other/revoke", {"password": PASSWORD}, token=root)).status == 204
+    assert (await served.ask("POST", "/v1/agents/other/revoke", {"password": PASSWORD}, token=rosa)).status == 204
     assert (await served.ask("GET", "/v1/alarms", token=answer.body["token"], door=served.link)).status == 401
     record = served.records("agent")[-1]
-    assert (record["change"], record["name"], record["by"]) == ("revoked", "other", "root")
+    assert (record["change"], record["name"], record["by"]) == ("revoked", "other", "rosa")
 
 
 async def test_the_agents_door_knows_nothing_of_people(served: Served) -> None:

@@ -150,8 +150,8 @@ async def test_incidents_are_listed_and_told_whole(served: Served) -> None:
 
 
 async def test_agents_are_told_with_those_whose_token_ended(served: Served) -> None:
-    served.gate.people.add("root", ["administrator"], PASSWORD)
-    token = await served.sign_in("root")
+    served.gate.people.add("rosa", ["administrator"], PASSWORD)
+    token = await served.sign_in("rosa")
     served.agents.add("old")
     served.agents.revoke("old")
     told = (await served.ask("GET", "/v1/agents", token=token)).body

@@ -47,22 +47,22 @@ async def test_the_machines_owner_adds_people_until_there_is_an_administrator_wh
     assert (code, "ann can answer as operator" in said) == (0, True), said
     code, said = await holdfast("status", *home)
     assert (code, code_in(served.folder) in said) == (0, True)
-    assert (await holdfast("people", "add", "root", "--role", "administrator", *home, stdin=f"{PASSWORD}\n"))[0] == 0
+    assert (await holdfast("people", "add", "rosa", "--role", "administrator", *home, stdin=f"{PASSWORD}\n"))[0] == 0
     assert code_in(served.folder) == "" or not await asks(served, "/v1/setup")
 
     code, said = await holdfast("people", "add", "bob", "--role", "operator", *home, stdin=f"{OTHER}\n")
     assert (code, "--as NAME" in said) == (2, True), said
     code, said = await holdfast("people", "add", "bob", "--role", "operator", "--as", "ann", *home, stdin=f"{OTHER}\n{PASSWORD}\n")
     assert (code, "Only a person with the role administrator" in said) == (1, True), said
-    assert names(served) == ["ann", "root"]
-    code, said = await holdfast("people", "add", "bob", "--role", "operator", "--as", "root", *home, stdin=f"{OTHER}\n{PASSWORD}\n")
-    assert (code, names(served)) == (0, ["ann", "bob", "root"]), said
-    assert [r["by"] for r in served.records("person")] == ["", "", "root"]
+    assert names(served) == ["ann", "rosa"]
+    code, said = await holdfast("people", "add", "bob", "--role", "operator", "--as", "rosa", *home, stdin=f"{OTHER}\n{PASSWORD}\n")
+    assert (code, names(served)) == (0, ["ann", "bob", "rosa"]), said
+    assert [r["by"] for r in served.records("person")] == ["", "", "rosa"]
 
     for command, more in (("roles", ("--role", "engineer")), ("disable", ()), ("enable", ()), ("remove", ())):
-        code, said = await holdfast("people", command, "bob", *more, "--as", "root", *home, stdin=f"{PASSWORD}\n")
+        code, said = await holdfast("people", command, "bob", *more, "--as", "rosa", *home, stdin=f"{PASSWORD}\n")
         assert code == 0, said
-    assert names(served) == ["ann", "root"]
+    assert names(served) == ["ann", "rosa"]
 
 
 async def asks(served: Served, path: str) -> bool:

@@ -225,18 +225,18 @@ def test_guesses_over_many_names_are_bounded_and_a_right_one_costs_nothing(gate:
 
 
 def test_the_last_administrator_stays(gate: Gate):
-    gate.people.add("root", ["administrator"], GOOD)
-    assert gate.people.administrators() == ("root",)
+    gate.people.add("rosa", ["administrator"], GOOD)
+    assert gate.people.administrators() == ("rosa",)
     for act in (
-        lambda: gate.people.remove("root"),
-        lambda: gate.people.set_roles("root", ["operator"]),
-        lambda: gate.people.set_disabled("root", disabled=True),
+        lambda: gate.people.remove("rosa"),
+        lambda: gate.people.set_roles("rosa", ["operator"]),
+        lambda: gate.people.set_disabled("rosa", disabled=True),
     ):
         with pytest.raises(IdentityError) as caught:
             act()
         assert caught.value.code == "identity.last"
     gate.people.add("second", ["administrator"], GOOD)
-    gate.people.set_disabled("root", disabled=True)
+    gate.people.set_disabled("rosa", disabled=True)
     assert gate.people.administrators() == ("second",)
 
 

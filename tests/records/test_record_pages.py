@@ -186,7 +186,7 @@ def test_a_record_that_somebody_made_unreadable_stops_no_page(ledger: Ledger) ->
 
 def test_who_is_named_anywhere_in_a_record_is_found(ledger: Ledger) -> None:
     log = ledger.log
-    log.append("person", {"change": "added", "name": "ann", "by": "root"})
+    log.append("person", {"change": "added", "name": "ann", "by": "rosa"})
     log.append("resume", {"scope": "*", "by": "ann"})
     log.append("outcome", {"proposal": "p", "author": "mill-agent"})
     log.append(
@@ -194,7 +194,7 @@ def test_who_is_named_anywhere_in_a_record_is_found(ledger: Ledger) -> None:
     )
     log.append("taken", {"tag": "t"})
     assert ledger.found(Query(person="ann")) == [1, 2]
-    assert ledger.found(Query(person="root")) == [1]
+    assert ledger.found(Query(person="rosa")) == [1]
     assert ledger.found(Query(proposal="p")) == [3, 4]
     assert ledger.found(Query(agent="mill-agent", kinds=("outcome",))) == [3]
     assert ledger.found(Query(tag="t")) == [4, 5]
