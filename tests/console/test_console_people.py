@@ -27,7 +27,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 @pytest.fixture(scope="module")
 def administered(scene: Scene) -> Scene:
     """With people, made over the same door that the pages use."""
-    code = scene.home.setup_code
+    code = scene.home.path / "gate" / "setup.code"
     if code.exists():
         first = {"code": code.read_text(), "person": ADMINISTRATOR, "password": PASSWORD, "roles": ()}
         scene.desk(lambda desk: desk._ask("POST", "/v1/setup", first))
@@ -61,7 +61,7 @@ def test_the_first_administrator_is_made_with_the_code_of_the_gates_folder_by_ke
     expect(page.get_by_role("button", name="Make and sign in")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("This is not the set-up code")
-    page.fill("input[name=code]", scene.home.setup_code.read_text().strip())
+    page.fill("input[name=code]", (scene.home.path / "gate" / "setup.code").read_text().strip())
     page.fill("input[name=new]", PASSWORD)
     page.fill("input[name=again]", PASSWORD)
     page.keyboard.press("Enter")
@@ -72,7 +72,7 @@ def test_the_first_administrator_is_made_with_the_code_of_the_gates_folder_by_ke
     page.goto("/set-up")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert page.get_by_role("link", name="Make the first administrator").count() == 0
-    assert not scene.home.setup_code.exists()
+    assert not (scene.home.path / "gate" / "setup.code").exists()
 
 
 def test_a_person_is_added_with_roles_and_can_sign_in(administered: Scene, look: Open) -> None:

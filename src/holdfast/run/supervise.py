@@ -47,10 +47,6 @@ class Home(Word):
     def people(self) -> Path:
         return self.path / "gate" / "people.sock"
 
-    @property
-    def setup_code(self) -> Path:
-        return self.path / "gate" / "setup.code"
-
     def agent(self, name: str) -> Path:
         return self.path / "agents" / name
 

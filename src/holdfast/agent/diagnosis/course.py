@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from holdfast.agent.diagnosis.bind import Bound, equipment_of, loop_of_role, tag_of_role
-from holdfast.agent.diagnosis.propose import STANDS_OFF, WAITS, Held, ValueOf, expectation, keeps, room
+from holdfast.agent.diagnosis.propose import STANDS_OFF, Held, ValueOf, expectation, keeps, room
 from holdfast.agent.diagnosis.rank import Match, Ranking
 from holdfast.agent.diagnosis.wording import quote
 from holdfast.agent.knowledge.modes import Advice, Trim
@@ -350,7 +350,3 @@ class Course:
     def _back_off(self, now_ns: int) -> None:
         wait_s = min(BACK_OFF_S * 2.0 ** max(self.refusals + self._unanswered - 1, 0), BACK_OFF_S_MAX)
         self._not_before_ns = now_ns + round(wait_s * SECOND_NS)
-
-
-def passes_by_itself(code: Hold) -> bool:
-    return code in WAITS or code in ("waiting", "backing_off")

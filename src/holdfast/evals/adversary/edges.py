@@ -3,7 +3,7 @@
 Each edge returns "" or what was refused though it is legitimate. The limits are the attacked site's (bounds.py).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 from holdfast.evals.adversary.bounds import ACTIVE, PROCESS
@@ -22,6 +22,7 @@ ENDS = (
     (COUNT, 18.0, 20.0),
     (COUNT, 2.0, 0.0),
 )  # (setpoint, from inside the range, to its end)
+NEAR_S = 40  # before a window's end from where each second is run and not jumped
 LUCK_MAX = 50  # seconds until a wandering value has moved
 
 
@@ -57,14 +58,7 @@ def _jump(world: World, seconds: float) -> None:
 
 @_edge("range at its ends")
 async def ends(world: World, rng: Random) -> str:
-    for tag, inside, end in (
-        (SPEED, 44.0, 45.0),
-        (SPEED, 11.0, 10.0),
-        (TEMP, 645.0, 650.0),
-        (TEMP, 405.0, 400.0),
-        (COUNT, 18.0, 20.0),
-        (COUNT, 2.0, 0.0),
-    ):
+    for tag, inside, end in ENDS:
         await _rested(world, tag, inside)
         if refused := await _sent(world, "alpha", (tag, end)):
             return refused
@@ -84,33 +78,29 @@ async def told(world: World, rng: Random) -> str:
     return ""
 
 
-@_edge("step, travel and its window to the last")
-async def travel(world: World, rng: Random) -> str:
-    """Four steps of 2.5 are the 10 that 15 min allow; 15 min after the first there is room for it again."""
+async def _after_its_window(world: World, values: Sequence[float], window_s: int, then: float) -> str:
+    """Moves that use all of a window up; a window after the first of them there is room again."""
     await _rested(world, SPEED, 25.0)
     begun_ns = 0
-    for value in (27.5, 25.0, 27.5, 25.0):
+    for value in values:
         begun_ns = begun_ns or world.clock.monotonic
         if refused := await _sent(world, "alpha", (SPEED, value)):
             return refused
         await world.run(3)
-    await world.wait(880)
-    await world.run(900 - (world.clock.monotonic - begun_ns) // SECOND_NS)
-    return await _sent(world, "beta", (SPEED, 27.5))
+    await world.wait(window_s - NEAR_S)
+    await world.run(window_s - (world.clock.monotonic - begun_ns) // SECOND_NS)
+    return await _sent(world, "beta", (SPEED, then))
+
+
+@_edge("step, travel and its window to the last")
+async def travel(world: World, rng: Random) -> str:
+    """Four steps of 2.5 are the 10 that 15 min allow."""
+    return await _after_its_window(world, (27.5, 25.0, 27.5, 25.0), 900, 27.5)
 
 
 @_edge("number of writes and its window to the last")
 async def count(world: World, rng: Random) -> str:
-    await _rested(world, SPEED, 25.0)
-    begun_ns = 0
-    for value in (25.5, 25.0) * 4:
-        begun_ns = begun_ns or world.clock.monotonic
-        if refused := await _sent(world, "alpha", (SPEED, value)):
-            return refused
-        await world.run(3)
-    await world.wait(1760)
-    await world.run(1800 - (world.clock.monotonic - begun_ns) // SECOND_NS)
-    return await _sent(world, "beta", (SPEED, 25.5))
+    return await _after_its_window(world, (25.5, 25.0) * 4, 1800, 25.5)
 
 
 @_edge("dwell to the nanosecond")

@@ -8,12 +8,13 @@ from litestar import Response, get
 from litestar.exceptions import HTTPException
 
 from holdfast.gate.actuation.proposed import collected
+from holdfast.gate.api.configurations import site_of
 from holdfast.gate.api.messages import Req, json
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.guard.cases import beside
 from holdfast.gate.guard.difference import difference
 from holdfast.site.load import load
-from holdfast.site.model import Site, SiteError
+from holdfast.site.model import SiteError
 
 PROBLEMS_MAX = 50
 
@@ -22,19 +23,10 @@ def beside_handlers(gate: Gatekeeper) -> list[Any]:
     """Routes for `people_app`; reading needs no name."""
     turn = asyncio.Semaphore(1)  # each takes a core for a moment
 
-    def known(digest: str) -> Site:
-        laid = gate.activation.proposed.get(digest)
-        if laid is not None:
-            return laid.site
-        kept = gate.activation.configurations.kept(digest)
-        if kept is None:
-            raise HTTPException(status_code=404, detail=f"no configuration {digest[:16]!r} is kept; `GET /v1/configurations` lists them")
-        return kept.site
-
     @get("/v1/configurations/{digest:str}/against/{old:str}")
     async def against(request: Req) -> Response[bytes]:
         """What changes from `old` to `digest`, both kept here."""
-        old, new = known(str(request.path_params["old"])), known(str(request.path_params["digest"]))
+        old, new = site_of(gate, str(request.path_params["old"])), site_of(gate, str(request.path_params["digest"]))
         async with turn:
             found = await asyncio.to_thread(difference, old, new)
         facts = {"old": old.policy.revision, "new": new.policy.revision}

@@ -98,7 +98,7 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
     async def one(request: Req) -> Response[bytes]:
         """A configuration's files, where the gate still has them."""
         digest = str(request.path_params["digest"])
-        laid, site = of.proposed.get(digest), _known(gate, digest)
+        laid, site = of.proposed.get(digest), site_of(gate, digest)
         files = dict(laid.files) if laid else {}
         facts = {"digest": digest, "revision": site.policy.revision, "main": laid.main if laid else "", "files": files}
         return json({**facts, "active": digest == gate.compiled.digest})
@@ -110,7 +110,7 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
         if wanted.files is None:
             laid = of.proposed.get(wanted.digest)
             if laid is None:
-                site = _known(gate, wanted.digest)
+                site = site_of(gate, wanted.digest)
                 return json(await beside_the_gate(lambda: {**_changes(gate.site, site), "problems": review(site, "policy"), "cases": []}))
             wanted = Reviewed(main=laid.main, files=dict(laid.files))
         main, files = wanted.main, _demand_plain(wanted.main, wanted.files or {})
@@ -119,7 +119,7 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
     @get("/v1/configurations/{digest:str}/replay", query=(whole("days", "How far back.", 1, DAYS_MAX),))
     async def replay(request: Req) -> Response[bytes]:
         """What it would have decided otherwise, of the last days' decisions."""
-        site = _known(gate, str(request.path_params["digest"]))
+        site = site_of(gate, str(request.path_params["digest"]))
         days = number(request, "days", 1)
         if not 1 <= days <= DAYS_MAX:
             raise HTTPException(status_code=400, detail=f"days: {days}; from 1 to {DAYS_MAX}")
@@ -192,7 +192,8 @@ def _demand_plain(main: str, files: Mapping[str, str]) -> Mapping[str, str]:
     return files
 
 
-def _known(gate: Gatekeeper, digest: str) -> Site:
+def site_of(gate: Gatekeeper, digest: str) -> Site:
+    """A configuration that is proposed or was in force. Raises HTTPException 404."""
     laid = gate.activation.proposed.get(digest)
     if laid is not None:
         return laid.site
