@@ -39,6 +39,7 @@ def installed(group: str) -> tuple[str, ...]:
     return tuple(sorted({point.name for point in importlib.metadata.entry_points(group=group)}))
 
 
+@functools.cache
 def find(group: str, name: str) -> type[Any]:
     """The class that a name stands for. Raises PluginError."""
     points = [point for point in importlib.metadata.entry_points(group=group) if point.name == name]

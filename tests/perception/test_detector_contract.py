@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from holdfast.agent.perception.auto import Auto
 from holdfast.agent.perception.dynamic import Dynamic
 from holdfast.agent.perception.limits import Limits
 from holdfast.testing import check_detector
 
 
-@pytest.mark.parametrize("make", [Dynamic, Limits, lambda: Limits(rule="minmax", k=1.2), lambda: Dynamic(lags=4, memories=(0.3,))])
+@pytest.mark.parametrize("make", [Auto, Dynamic, Limits, lambda: Limits(rule="minmax", k=1.2), lambda: Dynamic(lags=4, memories=(0.3,))])
 def test_a_built_in_detector_keeps_the_contract(make) -> None:
     check_detector(make)
 

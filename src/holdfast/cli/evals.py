@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
 def eval_(
     name: Annotated[str, typer.Argument(help="Which suite; a wrong name lists them.")],
     data: Annotated[Path | None, typer.Option(help="Where the suite's data lies.")] = None,
+    fit: Annotated[Path | None, typer.Option(help="Where the data to learn from lies, if it is another place.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random in it.")] = SEED,
     n: Annotated[int | None, typer.Option("--n", "--kills", help=N_HELP, min=1)] = None,
     classes: Annotated[str, typer.Option(help="Only these classes of cases, by commas; a wrong name lists them.")] = "",
@@ -34,7 +35,7 @@ def eval_(
     """Run a suite and print its figures; exit 1 if it fell short."""
     only = tuple(of.strip() for of in classes.split(",") if of.strip())
     with _answers(out, json=json) as answer:
-        found = _run("eval", name, json=json, seed=seed, n=n, data=data, classes=only, mutants=mutants, answer=answer)
+        found = _run("eval", name, json=json, seed=seed, n=n, data=data, fit=fit, classes=only, mutants=mutants, answer=answer)
     render(shown(found), json=json)
 
 

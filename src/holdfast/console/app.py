@@ -1,5 +1,6 @@
 """The console as one web application: its pages, what they share, and the headers that keep the browser at home."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,7 @@ def console_app(
     `names`: what a Host may say (hosts.py)."""
     gate = Gate(socket)
     stream = Stream(gate, clock)
+    tasks: list[asyncio.Task[None]] = []  # kept: the loop itself only knows them weakly
     house = House(gate, Visits(gate, key, language=language, secure=secure), stream)
 
     @get("/live")
@@ -65,6 +67,9 @@ def console_app(
     @get("/health", include_in_schema=False)
     async def health() -> dict[str, bool]:
         return {"ok": True}
+
+    async def begin() -> None:
+        tasks.append(asyncio.create_task(asyncio.to_thread(house.warm)))
 
     async def end() -> None:
         await stream.close()
@@ -81,6 +86,7 @@ def console_app(
         openapi_config=None,
         exception_handlers={Exception: no_page, HTTPException: no_page},
         request_max_body_size=BODY_BYTES_MAX,
+        on_startup=[begin],
         on_shutdown=[end],
         logging_config=None,
     )

@@ -38,6 +38,7 @@ class Options(Word):
     seed: int = 1
     n: int | None = None  # how many cases or rounds; None: the suite's own number, which its published figure is made with
     data: Path | None = None
+    fit: Path | None = None  # what is learned from and limits are set on, where a suite tells that from `data`; None: the same
     classes: tuple[str, ...] = ()  # of cases, where a suite has several; (): all
     mutants: bool = False  # also break what is tested, piece by piece, to see the suite fail
     progress: Callable[[float, str], None] = _say_nothing  # (share done 0..1, what is being done)

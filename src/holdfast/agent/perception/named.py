@@ -2,21 +2,27 @@
 
 import dataclasses
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from holdfast.ports import Detector
 
 GROUP = "holdfast.detectors"
+# The package's own: found also where the installed metadata is older than the code, as in a checkout.
+OWN = {
+    "auto": "holdfast.agent.perception.auto:Auto",
+    "dynamic": "holdfast.agent.perception.dynamic:Dynamic",
+    "limits": "holdfast.agent.perception.limits:Limits",
+}
 
 
 def names() -> tuple[str, ...]:
     """Installed detectors, by name."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    return tuple(sorted({*OWN, *(point.name for point in entry_points(group=GROUP))}))
 
 
 def detector_named(name: str, options: Sequence[tuple[str, str | float | bool]] = ()) -> Detector:
     """A new detector. Raises ValueError for an unknown name or option, naming those there are."""
-    point = next(iter(entry_points(group=GROUP, name=name)), None)
+    point = EntryPoint(name, OWN[name], GROUP) if name in OWN else next(iter(entry_points(group=GROUP, name=name)), None)
     if point is None:
         raise ValueError(f"no detector {name!r} is installed: there are {', '.join(names())}")
     made = point.load()

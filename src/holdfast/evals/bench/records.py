@@ -1,7 +1,7 @@
 """`bench records`: a generated year of a plant's ledger, and how long each kind of page of it takes.
 
-The year is made by a seeded generator, not by a gate: leaves as a gate writes them, their hashes, no tree over them, for the
-pages read neither. Every time is of one page on an open index, the slowest of PAGES places in the record.
+The year is made by a seeded generator, not by a gate: leaves as a gate writes them, and the tree over them. Every time is
+of one page on an open index, the slowest of PAGES places in the record.
 """
 
 import random
@@ -16,7 +16,7 @@ from holdfast.evals.suites import Figures, Options
 from holdfast.gate.ledger.incidents import LISTED_MAX, chain, known, listed
 from holdfast.gate.ledger.index import RecordIndex
 from holdfast.gate.ledger.log import Log
-from holdfast.gate.ledger.merkle import leaf_hash
+from holdfast.gate.ledger.merkle import TILE, Frontier, leaf_hash
 from holdfast.gate.ledger.query import Query, page
 from holdfast.gate.ledger.store import State
 from holdfast.terms import SECOND_NS, canonical
@@ -24,12 +24,16 @@ from holdfast.terms import SECOND_NS, canonical
 RECORDS = 2_000_000
 YEAR_S = 365 * 86_400
 START_NS = 1_735_689_600 * SECOND_NS  # 2025-01-01
-TOGETHER = 10_000
+TOGETHER = 40 * TILE
 PAGES = 5
 PAGE_MS_MAX = 50.0
 TAGS = tuple(
     f"stand-{stand}/{tag}" for stand in range(1, 6) for tag in ("tension.sp", "tension.pv", "vibration", "speed", "current", "force")
 )
+CHECKS = (
+    "well_formed", "addressed", "wire", "stop", "autonomy", "enable", "maintenance", "requires", "policy.ask", "fresh", "yield", "busy",
+    "unchanged", "envelope.step", "envelope.rate", "envelope.writes", "envelope.dwell", "envelope.range.above",
+)  # fmt: skip
 AGENTS, PEOPLE = ("mill-agent", "furnace-agent", "night-agent"), ("ann", "bob", "li.wei", "wang.fang")
 
 
@@ -40,13 +44,13 @@ def run(options: Options) -> Figures:
     return Figures(name="records", seed=options.seed, figures=figures, pass_=figures["slowest_ms"] <= PAGE_MS_MAX)
 
 
-def year(records: int, seed: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
+def year(records: int, seed: int, from_ns: int = START_NS) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """(at_ns, kind, body) of each record: mostly alarms, then incidents with all that follows, some people's acts."""
     rng = random.Random(seed)
     made = 0
     number = 0
     while made < records:
-        at_ns = START_NS + int(made / records * YEAR_S) * SECOND_NS
+        at_ns = from_ns + int(made / records * YEAR_S) * SECOND_NS
         what = rng.random()
         if what < 0.80:
             found = [("alarm", _alarm(rng, at_ns))]
@@ -75,43 +79,76 @@ def _alarm(rng: random.Random, at_ns: int) -> dict[str, Any]:
 
 def _incident(rng: random.Random, number: int, at_ns: int) -> list[tuple[str, dict[str, Any]]]:
     agent, tag, name, proposal = rng.choice(AGENTS), rng.choice(TAGS), f"incident-{number}", f"p-{number}"
+    of, verdict = {"kind": "finding", "ref": f"f-{number}", "quote": ""}, rng.choice(("ask", "refuse", "permit"))
     finding = {
         "id": f"f-{number}", "incident": name, "detector": "dynamic@0", "onset_ns": at_ns, "found_ns": at_ns, "confidence": 0.9,
         "score": 1.2, "shares": [[tag, 0.7], [rng.choice(TAGS), 0.3]],
     }  # fmt: skip
-    verdict = rng.choice(("ask", "refuse", "permit"))
-    wanted = {"id": proposal, "incident": name, "action": {"kind": "write", "sets": [[tag, 100.0]]}, "reason": "x" * 200}
-    decided = {"proposal": proposal, "author": agent, "verdict": verdict, "would": False, "reasons": [{"code": "c", "passed": True}] * 20}
+    causes = [
+        {"mode": "chatter", "probability": 0.8, "supporting": [of], "opposing": []},
+        {"mode": "none of these", "probability": 0.2, "supporting": [], "opposing": [of]},
+    ]
     found: list[tuple[str, dict[str, Any]]] = [
         ("finding", {"author": agent, "finding": finding}),
-        ("diagnosis", {"author": agent, "diagnosis": {"id": f"d-{number}", "incident": name, "at_ns": at_ns, "causes": []}}),
-        ("decision", {"proposal": wanted, "decision": decided, "snapshot": "0" * 64}),
+        ("diagnosis", {"author": agent, "diagnosis": {"id": f"d-{number}", "incident": name, "at_ns": at_ns, "causes": causes}}),
+        ("decision", _decision(agent, tag, name, proposal, verdict)),
     ]
     if verdict == "ask":
-        found.append(("approval", {"proposal": proposal, "person": rng.choice(PEOPLE), "role": "operator", "yes": True}))
+        person = rng.choice(PEOPLE)
+        found.append(("approval", {"proposal": proposal, "person": person, "role": "operator", "yes": True, "reason": ""}))
     if verdict != "refuse":
+        outcome = {"result": "verified", "effect": None, "code": "", "readback": []}
         steps = [{"tag": tag, "former": 99.0, "wanted": 100.0}]
         found.append(("intent", {"proposal": proposal, "author": agent, "steps": steps}))
-        found.append(("outcome", {"proposal": proposal, "author": agent, "outcome": {"result": "verified", "effect": None}}))
-        found.append(("effect", {"proposal": proposal, "author": agent, "outcome": {"result": "verified", "effect": "expected"}}))
+        found.append(("outcome", {"proposal": proposal, "author": agent, "outcome": outcome}))
+        found.append(("effect", {"proposal": proposal, "author": agent, "outcome": {**outcome, "effect": "expected"}}))
     return found
 
 
-def write_year(state: State, records: int, seed: int) -> None:
-    """Leaves and their hashes, in as few commits as is quick."""
+def _decision(agent: str, tag: str, incident: str, proposal: str, verdict: str) -> dict[str, Any]:
+    """With a reason for each check, as the guard gives them; a refusal's last one failed."""
+    facts = (
+        ["low", "90"], ["high", "115"], ["unit", "kN"], ["value", "100"], ["before", "99"], ["after", "100"], ["max", "6"], ["count", "1"],
+        ["window_s", "3600"], ["age_s", "0.2"], ["level", "ask"], ["by", "site"], ["rules", "trim"], ["of", "permit"],
+    )  # fmt: skip
+    reasons = [{"code": code, "passed": True, "tag": tag, "facts": facts} for code in CHECKS]
+    if verdict == "refuse":
+        reasons[-1] = {**reasons[-1], "passed": False}
+    sets = {"kind": "write", "sets": [[tag, 100.0]], "unit": ""}
+    wanted = {
+        "id": proposal,
+        "incident": incident,
+        "action": sets,
+        "reason": "x" * 200,
+        "expect": "it falls",
+        "evidence": [],
+        "valid_s": 300.0,
+    }
+    decided = {"proposal": proposal, "author": agent, "verdict": verdict, "would": False, "roles": ["operator"], "reasons": reasons}
+    return {"proposal": wanted, "decision": decided, "snapshot": "0" * 64}
+
+
+def write_year(state: State, records: int, seed: int, from_ns: int = START_NS) -> None:
+    """Leaves and their tree, as a log would have grown them, in as few commits as is quick."""
     rows: list[tuple[int, bytes, bytes]] = []
-    for seq, (at_ns, kind, body) in enumerate(year(records, seed), start=1):
+    grown = Frontier()
+    for seq, (at_ns, kind, body) in enumerate(year(records, seed, from_ns), start=1):
         leaf = canonical({"seq": seq, "at_ns": at_ns, "kind": kind, "label": "site", "body": body})
         rows.append((seq, leaf, leaf_hash(leaf)))
         if len(rows) == TOGETHER:
-            _insert(state, rows)
+            _insert(state, rows, grown)
             rows = []
-    _insert(state, rows)
+    _insert(state, rows, grown)
 
 
-def _insert(state: State, rows: list[tuple[int, bytes, bytes]]) -> None:
+def _insert(state: State, rows: list[tuple[int, bytes, bytes]], grown: Frontier) -> None:
     with state.transaction():
         state.db.executemany("INSERT INTO leaf VALUES (?, ?, ?)", rows)
+        for begin in range(0, len(rows), TILE):
+            hashes = [hashed for _, _, hashed in rows[begin : begin + TILE]]
+            whole = len(hashes) == TILE
+            nodes = grown.append_tile(hashes) if whole else [node for hashed in hashes for node in grown.append(hashed)]
+            state.db.executemany("INSERT INTO node VALUES (?, ?, ?)", nodes)
 
 
 def queries(seqs: int) -> dict[str, list[Query]]:
