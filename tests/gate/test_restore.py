@@ -38,6 +38,14 @@ async def test_a_wrong_effect_is_taken_back_once_and_read_back(tmp_path: Path) -
     assert world.records("taken") == []  # nobody's hand but ours
 
 
+async def test_what_settled_in_time_is_not_judged_by_what_was_before_it(tmp_path: Path) -> None:
+    world = await advanced(tmp_path, restoring(), seconds=2)
+    world.plc.pv[T] = 103.0  # it has followed, three seconds before it is looked at
+    await world.run(13)
+    assert (world.state(), world.plc.written) == ("done", [(SP, 103.0)])
+    assert world.records("effect")[0]["outcome"]["code"] == "effect.settled"
+
+
 async def test_a_wrong_effect_that_nobody_decided_to_take_back_is_told_and_left(tmp_path: Path) -> None:
     world = await advanced(tmp_path, site(tension=WRONG), seconds=15)
     assert world.plc.written == [(SP, 103.0)]

@@ -5,6 +5,8 @@ from typing import Literal
 from holdfast.site.model import Envelope
 
 Effect = Literal["expected", "none", "wrong"]
+MEAN_S_MAX = 30.0  # what a mean before a write looks back over, and at most what one after it does
+MEAN_SHARE = 0.25  # of the time that the process was given: earlier values show the way there, or what was before the write
 
 
 def due_s(envelope: Envelope) -> float:
@@ -13,6 +15,11 @@ def due_s(envelope: Envelope) -> float:
         envelope.settles.after_s if envelope.settles else 0.0,
         envelope.expect.within_s if envelope.expect else 0.0,
     )
+
+
+def mean_s(given_s: float) -> float:
+    """How far back the mean after a write looks, where the process was given so long to answer."""
+    return min(MEAN_S_MAX, MEAN_SHARE * given_s)
 
 
 def judge(

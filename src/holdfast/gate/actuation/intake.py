@@ -10,7 +10,7 @@ from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.context.live import Live
 from holdfast.gate.history.ring import Ring
 from holdfast.gate.history.store import History, HistoryError
-from holdfast.terms import Frame, TagTable
+from holdfast.terms import SECOND_NS, Frame, TagTable
 
 HISTORY_ROWS_MAX = 86_400
 
@@ -80,13 +80,14 @@ class Intake:
         return self.store.read(table, from_ns, to_ns, min(max(rows_max, 1), HISTORY_ROWS_MAX), len(self.tables[table].tags))
 
     def mean(self, tag: str, seconds: float) -> float | None:
-        """Of the Good values of the last seconds."""
+        """Of the Good values of the last seconds; None where there is none: what an outage left is no news of the process."""
         table, column = self._place[tag]
-        rows = max(1, round(seconds / self.tables[table].period_s))
-        frame = self.rings[table].last(rows)
+        period_s = self.tables[table].period_s
+        frame = self.rings[table].last(max(1, round(seconds / period_s)))
         if frame is None:
             return None
-        good = frame.status[:, column] == 0
+        since_ns = self._debts.now_ns() - round((max(seconds, period_s) + period_s) * SECOND_NS)  # a row may be a period old
+        good = (frame.status[:, column] == 0) & (frame.received_ns >= since_ns)
         return float(frame.values[good, column].mean()) if good.any() else None
 
     def _frames_to_keep(self) -> list[Frame]:

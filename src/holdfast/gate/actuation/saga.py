@@ -28,7 +28,6 @@ READBACK_TRIES = 10  # reads, never writes
 READBACK_AGAIN_S = 1.0
 UNREADABLE_TRIES = 180  # of a device that is away: a quarter of an hour, then a person is asked
 UNREADABLE_AGAIN_S = 5.0
-EFFECT_MEAN_S = 30.0
 ROUNDS_MAX = 8  # of one advance: a job needs intent, send, read-back and effect
 
 _ON_THEIR_WAY = ("intent", "sent", "verified", "retreat", "retreating", "escalated", "indeterminate")
@@ -176,7 +175,7 @@ class Saga:
         present = dict(second.present)
         steps = tuple(Step(tag=tag, former=present[tag], wanted=wanted) for tag, wanted in second.wanted)
         expect = next((e.expect for s in steps if (e := self._envelopes[s.tag]).expect), None)
-        before = self._eyes.mean(expect.tag, EFFECT_MEAN_S) if expect else None
+        before = self._eyes.mean(expect.tag, effect.MEAN_S_MAX) if expect else None
         with committing(self._log.state, "intent"):
             job = self._jobs.put(job.on("stands", steps=steps, before=before, due_ns=self._clock.monotonic_ns()))
             self._eyes.consume_approval(job, second)
@@ -255,8 +254,9 @@ class Saga:
         verdict, code = None, "effect.not_stated"
         for step in job.steps:
             envelope = self._envelopes[step.tag]
-            pv = self._eyes.mean(envelope.settles.tag, EFFECT_MEAN_S) if envelope.settles else None
-            after = self._eyes.mean(envelope.expect.tag, EFFECT_MEAN_S) if envelope.expect else None
+            settles, expect = envelope.settles, envelope.expect
+            pv = self._eyes.mean(settles.tag, effect.mean_s(settles.after_s)) if settles else None
+            after = self._eyes.mean(expect.tag, effect.mean_s(expect.within_s)) if expect else None
             verdict, code = effect.judge(envelope, step.wanted, pv, job.before, after)
             if verdict == "wrong":
                 break
