@@ -231,14 +231,14 @@ def test_over_its_cap_the_oldest_go_and_the_file_shrinks(tmp_path: Path) -> None
     assert found.rows == 3000 - dropped
     assert found.values[-1, 0] == 2999.0
     assert found.values[0, 0] == float(dropped)
-    assert history._size() <= 200_000
+    assert history._room.used_bytes() <= 200_000
     history.close()
     assert path.stat().st_size <= 300_000
 
 
 async def test_what_history_dropped_is_on_record(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.gate._history._bytes_max = 60_000
+    world.gate._history._room.bytes_max = 60_000
     for _ in range(4):
         await world.run(60)
     assert world.records("history")

@@ -1,0 +1,61 @@
+"""Frames as they came, many at once: packed frames of one table and length have one shape and are taken apart together."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.gate.history.file import raw, whole
+from holdfast.terms import unpack
+
+HEAD_BYTES = 20  # of a packed frame, before the table's name (terms.pack)
+FRAMES_AT_ONCE = 2_000
+BYTES_AT_ONCE = 64_000_000
+
+
+class Block(NamedTuple):
+    """Rows of one table in the order of their numbers."""
+
+    received_ns: NDArray[np.int64]  # (rows,)
+    seqs: NDArray[np.int64]  # (rows,)
+    source_ns: NDArray[np.int64]  # (rows, columns)
+    values: NDArray[np.float64]  # (rows, columns)
+    status: NDArray[np.uint32]  # (rows, columns)
+
+    def taken(self, rows: NDArray[np.intp]) -> "Block":
+        return Block(self.received_ns[rows], self.seqs[rows], self.source_ns[rows], self.values[rows], self.status[rows])
+
+
+def blocks(rows: Iterable[tuple[object, ...]], *, same: Sequence[int] = ()) -> Iterator[Block]:
+    """Of (seq, frame) rows. Frames of another length, or beyond a row number in `same`, begin a block of their own."""
+    seqs: list[int] = []
+    blobs: list[bytes] = []
+    edges = sorted(same)
+    for number, blob in rows:
+        seq, frame = whole(number), raw(blob)
+        new = bool(blobs) and (len(frame) != len(blobs[0]) or len(blobs) >= max(1, min(FRAMES_AT_ONCE, BYTES_AT_ONCE // len(frame))))
+        if new or (blobs and any(seqs[-1] < edge <= seq for edge in edges)):
+            yield together(seqs, blobs)
+            seqs, blobs = [], []
+        seqs.append(seq)
+        blobs.append(frame)
+    if blobs:
+        yield together(seqs, blobs)
+
+
+def together(seqs: Sequence[int], blobs: Sequence[bytes]) -> Block:
+    """Frames of one shape. Raises ValueError where they are none."""
+    first = unpack(blobs[0])
+    rows, width = first.values.shape
+    packed = np.frombuffer(b"".join(blobs), np.uint8).reshape(len(blobs), -1)
+    at = HEAD_BYTES + len(first.table.encode())
+    received = packed[:, at : at + 8 * rows].copy().view("<i8").reshape(-1)
+    at += 8 * rows
+    source = packed[:, at : at + 8 * rows * width].copy().view("<i8").reshape(-1, width)
+    at += 8 * rows * width
+    values = packed[:, at : at + 8 * rows * width].copy().view("<f8").reshape(-1, width)
+    at += 8 * rows * width
+    status = packed[:, at:].copy().view("<u4").reshape(-1, width)
+    numbers = (np.array(seqs, np.int64)[:, None] + np.arange(rows)).reshape(-1)
+    return Block(received, numbers, source, values, status)

@@ -1,0 +1,120 @@
+"""A sealed stretch: rows of one layout within one hour, a chunk a column, and what is told of its five minutes."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.gate.history import codec
+from holdfast.gate.history.file import COLUMNS_MAX, HOUR_NS, HistoryError, raw, whole
+from holdfast.gate.history.hot import Block
+from holdfast.gate.history.layout import Layout
+from holdfast.gate.history.rollup import rolled_up
+
+
+class Encoded(NamedTuple):
+    """A segment before it is in the file."""
+
+    hour_ns: int
+    rows: int
+    from_ns: int
+    to_ns: int
+    spine: bytes
+    chunks: list[bytes]
+    rolls: list[bytes]
+
+
+def by_hour(block: Block) -> list[tuple[int, Block]]:
+    """(hour, its rows in the order of their time; of equal times in the order of their numbers)."""
+    order = np.lexsort((block.seqs, block.received_ns))
+    hours = block.received_ns[order] // HOUR_NS
+    cuts = np.flatnonzero(hours[1:] != hours[:-1]) + 1
+    return [(int(block.received_ns[part[0]] // HOUR_NS * HOUR_NS), block.taken(part)) for part in np.split(order, cuts)]
+
+
+def encoded(hour_ns: int, block: Block, breathe: Callable[[], None]) -> Encoded:
+    """`block` as `by_hour` gives it. `breathe` is called between columns, for who has others to let run."""
+    received = block.received_ns
+    lead = np.ascontiguousarray(block.source_ns[:, 0])
+    values, status = np.ascontiguousarray(block.values.T), np.ascontiguousarray(block.status.T)
+    source = np.ascontiguousarray(block.source_ns.T)
+    chunks: list[bytes] = []
+    for column in range(len(values)):
+        chunks.append(codec.encode_column(values[column], status[column], source[column], received, lead))
+        breathe()
+    return Encoded(
+        hour_ns=hour_ns,
+        rows=len(received),
+        from_ns=int(received[0]),
+        to_ns=int(received[-1]),
+        spine=codec.encode_spine(received, block.seqs, lead),
+        chunks=chunks,
+        rolls=rolled_up(received, values, status, hour_ns),
+    )
+
+
+def put(db: apsw.Connection, layout: Layout, segment: Encoded) -> None:
+    """Inside the caller's transaction."""
+    query = "INSERT INTO segment(layout, hour_ns, rows, from_ns, to_ns, spine) VALUES(?,?,?,?,?,?) RETURNING id"
+    values = (layout.id, segment.hour_ns, segment.rows, segment.from_ns, segment.to_ns, segment.spine)
+    id = whole(db.execute(query, values).fetchall()[0][0])
+    db.executemany("INSERT INTO chunk VALUES(?,?)", [(id * COLUMNS_MAX + column, data) for column, data in enumerate(segment.chunks)])
+    rolls = [(tag, segment.hour_ns, id, data) for tag, data in zip(layout.ids, segment.rolls, strict=True)]
+    db.executemany("INSERT INTO roll VALUES(?,?,?,?)", rolls)
+
+
+def drop(db: apsw.Connection, id: int, hour_ns: int, tags: Sequence[int]) -> None:
+    """Inside the caller's transaction."""
+    db.execute("DELETE FROM chunk WHERE id>=? AND id<?", (id * COLUMNS_MAX, (id + 1) * COLUMNS_MAX))
+    db.executemany("DELETE FROM roll WHERE tag=? AND hour_ns=? AND segment=?", [(tag, hour_ns, id) for tag in tags])
+    db.execute("DELETE FROM segment WHERE id=?", (id,))
+
+
+def spine(data: object) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(received_ns, seqs, lead_ns), each (rows,). Raises HistoryError."""
+    try:
+        return codec.decode_spine(raw(data))
+    except codec.ChunkError as error:
+        raise HistoryError(f"history: {error}; what it holds of that hour is lost. Check the disk") from error
+
+
+def column(
+    db: apsw.Connection, id: int, at: int, received_ns: NDArray[np.int64], lead_ns: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.uint32], NDArray[np.int64]]:
+    """(values, status, source_ns), each (rows,). Raises HistoryError."""
+    try:
+        return codec.decode_column(_chunk(db, id, at), received_ns, lead_ns)
+    except codec.ChunkError as error:
+        raise HistoryError(f"history: {error}; what it holds of that tag and hour is lost. Check the disk") from error
+
+
+def values(db: apsw.Connection, id: int, at: int) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
+    """(values, status) alone, each (rows,). Raises HistoryError."""
+    try:
+        return codec.decode_values(_chunk(db, id, at))
+    except codec.ChunkError as error:
+        raise HistoryError(f"history: {error}; what it holds of that tag and hour is lost. Check the disk") from error
+
+
+def block(db: apsw.Connection, id: int, width: int, spine_data: object) -> Block:
+    """All of a segment."""
+    received, seqs, lead = spine(spine_data)
+    found = Block(
+        received,
+        seqs,
+        np.empty((len(received), width), np.int64),
+        np.empty((len(received), width)),
+        np.empty((len(received), width), np.uint32),
+    )
+    for at in range(width):
+        found.values[:, at], found.status[:, at], found.source_ns[:, at] = column(db, id, at, received, lead)
+    return found
+
+
+def _chunk(db: apsw.Connection, id: int, at: int) -> bytes:
+    found = db.execute("SELECT data FROM chunk WHERE id=?", (id * COLUMNS_MAX + at,)).fetchall()
+    if not found:
+        raise HistoryError("history: a segment lacks one of its columns; restore the file from a backup, or move it aside")
+    return raw(found[0][0])
