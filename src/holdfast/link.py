@@ -157,6 +157,9 @@ class DirectLink:
 
 T = TypeVar("T")
 REQUEST_TIMEOUT_S = 10.0
+CONFIGURATION = "x-configuration"  # a header of every answer: the digest of what is in force
+# How an agent's process ends when another configuration came into force than the one it knows: it is to be started anew.
+ANOTHER_CONFIGURATION = 3
 _SITE = TypeAdapter(Site)
 _ALARMS = TypeAdapter(tuple[Alarm, ...])
 _MOVES = TypeAdapter(tuple[Move, ...])
@@ -170,6 +173,7 @@ class HttpLink:
 
     def __init__(self, address: str, token: str) -> None:
         self.address = address
+        self.configuration = ""  # in force when the gate answered last; "" before that
         self._base = "http://gate" if address.startswith("unix:") else address
         self._headers = {"authorization": f"Bearer {token}"}
         self._session: aiohttp.ClientSession | None = None
@@ -235,6 +239,7 @@ class HttpLink:
         try:
             async with self._http().request(method, self._base + path, params=query, data=data, timeout=limit) as answer:
                 content = await answer.read()
+                self.configuration = answer.headers.get(CONFIGURATION, self.configuration)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise LinkError(f"no answer from the gate at {self.address} ({type(error).__name__}); is `holdfast run` up?") from error
         if answer.status == 404 and missing_ok:

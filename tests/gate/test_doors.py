@@ -2,63 +2,19 @@
 
 import asyncio
 import contextlib
-import json
 import stat
-import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import pytest_asyncio
-from small_plant import ASKING, PASSWORD, T, World, proposal, site
+from people_door import Served, serving
+from small_plant import PASSWORD, T, proposal
 
-from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.messages import BODY_BYTES_MAX
-from holdfast.gate.api.people import people_app
-from holdfast.gate.process import Doors
 from holdfast.link import HttpLink, LinkError
 from holdfast.terms import Diagnosis, Finding, canonical, plain
 
 SP = f"{T}.sp"
-
-
-class Served(World):
-    """A world whose gate answers at two sockets."""
-
-    def open_doors(self, burst: float = 60.0) -> None:
-        self.link = self.folder / "link.sock"
-        self.people = self.folder / "people.sock"
-        self.token = self.agents.add("ann-agent")
-        self.doors = Doors({self.link: agents_app(self.gate, self.agents, burst=burst), self.people: people_app(self.gate)})
-        self.serving = asyncio.create_task(self.doors.serve())
-
-    async def close_doors(self) -> None:
-        self.doors.close()
-        await self.serving
-
-    def client(self, door: Path) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(door)), base_url="http://gate", timeout=10.0)
-
-    async def post(self, path: str, body: Any, *, door: str = "link", token: bytes | None = None) -> tuple[int, str]:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {b"authorization": b"Bearer " + (self.token.encode() if token is None else token)}
-        async with self.client(self.link if door == "link" else self.people) as http:
-            answer = await http.post(path, content=content, headers=headers)
-        return answer.status_code, str(answer.json().get("error", "")) if answer.content else ""
-
-
-@pytest_asyncio.fixture
-async def served() -> AsyncIterator[Served]:
-    with tempfile.TemporaryDirectory(prefix="hf") as folder:  # a socket's path is short
-        world = Served(Path(folder), site(rules=ASKING))
-        world.gate.people.add("ann", ["operator"], PASSWORD)
-        world.open_doors()
-        await world.run(3)
-        yield world
-        await world.close_doors()
-        world.gate.close()
 
 
 def message(**changes: Any) -> dict[str, Any]:
@@ -66,7 +22,7 @@ def message(**changes: Any) -> dict[str, Any]:
 
 
 async def test_the_link_carries_every_call(served: Served) -> None:
-    link = HttpLink(f"unix:{served.link}", served.token)
+    link = HttpLink(f"unix:{served.link}", served.agent_token)
     found = await link.site()
     assert (found.name, found.connections) == ("small", ())
     (table,) = served.gate.tables
@@ -89,7 +45,7 @@ async def test_the_link_carries_every_call(served: Served) -> None:
 
 
 async def test_a_frame_is_waited_for_and_told_at_once(served: Served) -> None:
-    link = HttpLink(f"unix:{served.link}", served.token)
+    link = HttpLink(f"unix:{served.link}", served.agent_token)
     (table,) = served.gate.tables
     waiting = asyncio.create_task(link.frames(table, 2, wait_s=10.0))
     await link.alarms()  # by now the gate has the other question too
@@ -175,11 +131,8 @@ async def test_a_finding_with_huge_texts_is_refused(served: Served) -> None:
 
 
 async def test_a_flood_ends_before_the_record_and_hurts_only_its_author() -> None:
-    with tempfile.TemporaryDirectory(prefix="hf") as folder:
-        world = Served(Path(folder), site(rules=ASKING))
-        world.open_doors(burst=5.0)
+    async with serving(burst=5.0) as world:
         other = world.agents.add("other")
-        await world.run(3)
         before = world.gate.log.size
         good = plain(Finding(id="f", incident="i", detector="d", onset_ns=0, found_ns=1, confidence=1.0, score=1.0, shares=()))
         answers = [(await world.post("/v1/findings", good))[0] for _ in range(8)]
@@ -189,7 +142,6 @@ async def test_a_flood_ends_before_the_record_and_hurts_only_its_author() -> Non
         assert (await world.post("/v1/stop", {}))[0] == 204  # stop is never too much
         world.clock.advance(1.0)
         assert (await world.post("/v1/findings", good))[0] == 204
-        await world.close_doors()
 
 
 async def test_any_agent_may_stop_and_none_may_resume(served: Served) -> None:

@@ -1,31 +1,15 @@
 """Signing in, the first administrator, and who may say who there is: over the real socket, each act and each refusal on record."""
 
 import stat
-import tempfile
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from people_door import Served
-from small_plant import ASKING, PASSWORD, site
+from small_plant import PASSWORD
 
 from holdfast.gate.identity.setup import code_in
 
 OTHER = "four other words here"
 WRONG = "wrong wrong wrong"
-
-
-@pytest_asyncio.fixture
-async def served() -> AsyncIterator[Served]:
-    with tempfile.TemporaryDirectory(prefix="hf") as folder:  # a socket's path is short
-        world = Served(Path(folder), site(rules=ASKING))
-        world.gate.people.add("ann", ["operator"], PASSWORD)
-        world.open_doors()
-        await world.run(3)
-        yield world
-        await world.close_doors()
-        world.gate.close()
 
 
 async def set_up(served: Served) -> str:

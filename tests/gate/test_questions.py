@@ -1,14 +1,11 @@
 """A person asks about a proposal, its author answers: bounded, on record, and shown as the agent's claim."""
 
-import tempfile
-from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 
 import apsw
-import pytest_asyncio
+import pytest
 from people_door import Answer, Served
-from small_plant import ASKING, PASSWORD, F, site
+from small_plant import F
 
 from holdfast.gate.approval import questions as room
 from holdfast.gate.ledger.agree import agreement
@@ -16,17 +13,9 @@ from holdfast.gate.ledger.store import FILE
 from holdfast.gate.ledger.verify import opened
 
 
-@pytest_asyncio.fixture
-async def served() -> AsyncIterator[Served]:
-    with tempfile.TemporaryDirectory(prefix="hf") as folder:  # a socket's path is short
-        world = Served(Path(folder), site(rules=ASKING))
-        world.gate.people.add("ann", ["operator"], PASSWORD)
-        world.open_doors()
-        await world.run(3)
-        world.propose(103.0)
-        yield world
-        await world.close_doors()
-        world.gate.close()
+@pytest.fixture(autouse=True)
+def _proposed(served: Served) -> None:
+    served.propose(103.0)
 
 
 async def asked(served: Served, text: str = "why so much?", proposal: str = "p1") -> Answer:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.run.supervise import RESTART_S_MAX, STEADY_S, Child, StartError, keep_agent, start
+from holdfast.run.supervise import RENEWED_S, RESTART_S_MAX, STEADY_S, Child, StartError, keep_agent, start
 from holdfast.terms import SECOND_NS
 
 
@@ -66,6 +66,13 @@ async def test_who_lived_for_a_while_is_started_again_soon(tmp_path: Path) -> No
     clock = Patience(4)
     await kept(tmp_path, clock, lives_s=(0.0, 0.0, STEADY_S + 1.0, 0.0))
     assert clock.waits == [1.0, 2.0, 1.0, 2.0]
+
+
+async def test_who_ends_because_the_configuration_is_another_one_is_started_again_soon_unless_it_does_so_at_once(tmp_path: Path) -> None:
+    clock = Patience(5)
+    said = await kept(tmp_path, clock, lives_s=(0.0, 0.0, RENEWED_S + 1.0, RENEWED_S + 1.0, 0.0))
+    assert clock.waits == [1.0, 2.0, 1.0, 1.0, 2.0]
+    assert said[2] == "agent ann ended, for another configuration is in force; started again in 1 s"
 
 
 async def test_what_a_process_said_before_it_died_is_told(tmp_path: Path) -> None:

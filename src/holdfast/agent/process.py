@@ -27,7 +27,7 @@ from holdfast.agent.knowledge.modes import modes_of
 from holdfast.agent.perception.confirm import Event, finding_of
 from holdfast.agent.perception.join import Join, Rows
 from holdfast.clock import Clock, RealClock, ScaledClock
-from holdfast.link import HttpLink, Link, LinkError
+from holdfast.link import ANOTHER_CONFIGURATION, HttpLink, Link, LinkError
 from holdfast.plugins import PluginError
 from holdfast.site.model import Site, SiteError
 from holdfast.site.tables import tables
@@ -330,14 +330,19 @@ def _keep(folder: Path | None, agent: Agent) -> None:
             fresh.replace(path)
 
 
-async def serve(link: HttpLink, clock: Clock, *, name: str, folder: Path | None, random: Random, stop: asyncio.Event) -> None:
-    """On duty until `stop`. A gate that is away is waited for with jittered backoff of at most RETRY_S_MAX."""
+async def serve(link: HttpLink, clock: Clock, *, name: str, folder: Path | None, random: Random, stop: asyncio.Event) -> int:
+    """On duty until `stop`, or until another configuration is in force; how the process is to end.
+
+    What an agent knows of the site it knows from its start: under another configuration it ends, and is started anew with that.
+    A gate that is away is waited for with jittered backoff of at most RETRY_S_MAX.
+    """
     agent: Agent | None = None
-    failures = 0
+    failures, known = 0, ""
     while not stop.is_set():
         try:
             if agent is None:
                 site = await link.site()
+                known = link.configuration
                 made = Agent(link, site, clock, name=name, learned=_kept(folder, site))
                 await made.start()
                 agent = made
@@ -348,28 +353,33 @@ async def serve(link: HttpLink, clock: Clock, *, name: str, folder: Path | None,
                 _keep(folder, agent)
                 print(json.dumps({"agent": name, "learning": []}), flush=True)  # noqa: T201
             failures = 0
+            if link.configuration != known:
+                why = {"agent": name, "ends": "another configuration is in force", "was": known[:16], "is": link.configuration[:16]}
+                print(json.dumps(why), file=sys.stderr, flush=True)  # noqa: T201
+                return ANOTHER_CONFIGURATION
         except LinkError as error:
             failures += 1
             pause_s = min(RETRY_S * 2.0 ** min(failures - 1, 10), RETRY_S_MAX) * (0.5 + random.random())
             print(json.dumps({"agent": name, "link": str(error), "retry_s": round(pause_s, 1)}), file=sys.stderr, flush=True)  # noqa: T201
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause_s)
+    return 0
 
 
-async def _run(given: argparse.Namespace, token: str) -> None:
+async def _run(given: argparse.Namespace, token: str) -> int:
     clock: Clock = RealClock() if given.epoch_ns is None else ScaledClock(given.epoch_ns, given.factor)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     link = HttpLink(given.link, token)
     try:
-        await serve(link, clock, name=given.name, folder=given.keep, random=SystemRandom(), stop=stop)
+        return await serve(link, clock, name=given.name, folder=given.keep, random=SystemRandom(), stop=stop)
     finally:
         await link.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`python -m holdfast.agent.process --link unix:/path --token-file FILE --name NAME`. 2 for wrong use."""
+    """`python -m holdfast.agent.process --link unix:/path --token-file FILE --name NAME`. 2: wrong use, 3: another configuration."""
     parser = argparse.ArgumentParser(prog="holdfast.agent.process", description="The agent on duty.")
     parser.add_argument("--link", required=True, help="unix:/path or https://host:port of the gate")
     parser.add_argument("--name", required=True, help="as in the site file's `agents`")
@@ -384,14 +394,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         secret = _token(given)
         if given.keep is not None:
             given.keep.mkdir(parents=True, exist_ok=True)
-        asyncio.run(_run(given, secret))
+        return asyncio.run(_run(given, secret))
     except OSError as error:
         print(f"{error.filename or given.token_fd}: {error.strerror}; the agent needs its token and a folder to write to", file=sys.stderr)  # noqa: T201
         return 2
     except (ValueError, PluginError, SiteError) as error:
         print(str(error), file=sys.stderr)  # noqa: T201
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from holdfast.clock import Clock, RealClock
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
+from holdfast.link import ANOTHER_CONFIGURATION
 from holdfast.run.isolate import Cell, available, runtime
 from holdfast.site.load import Loaded
 from holdfast.site.secrets import is_reference, path_of
@@ -23,6 +24,7 @@ READY_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 5.0
 RESTART_S_MIN, RESTART_S_MAX = 1.0, 60.0
 STEADY_S = 300.0  # who lived so long did not die of how it starts
+RENEWED_S = 10.0  # an agent that lived so long and says that the configuration is another one is believed
 LINE_BYTES_MAX = 1 << 16
 
 
@@ -199,9 +201,12 @@ async def keep_agent(make: Callable[[], Any], said: Callable[[str], None], *, cl
                 child = await make()
                 assert child is not None  # noqa: S101
                 code = await child.process.wait()
-                if clock.monotonic_ns() - since_ns > STEADY_S * SECOND_NS:
+                lived_s = (clock.monotonic_ns() - since_ns) / SECOND_NS
+                renewed = code == ANOTHER_CONFIGURATION and lived_s > RENEWED_S
+                if renewed or lived_s > STEADY_S:
                     wait_s = RESTART_S_MIN
-                said(f"{child.name} ended with {code}; started again in {wait_s:.0f} s")
+                why = "ended, for another configuration is in force" if renewed else f"ended with {code}"
+                said(f"{child.name} {why}; started again in {wait_s:.0f} s")
             except StartError as error:
                 said(str(error))
             await clock.sleep(wait_s)

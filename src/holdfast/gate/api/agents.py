@@ -14,6 +14,7 @@ from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_pro
 from holdfast.gate.api.questions import answer_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
+from holdfast.link import CONFIGURATION
 from holdfast.terms import Diagnosis, Finding, Frame, Proposal, Word, pack
 
 WAIT_MS_MAX = 30_000
@@ -53,6 +54,11 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         if not bucket.take(name):
             raise HTTPException(status_code=429, detail=f"more than {per_s:g} messages a second; slow down")
         return name
+
+    def signed(answer: Response[Any]) -> Response[Any]:
+        """After each request: under which configuration it was answered, so that no agent goes on under another one unawares."""
+        answer.headers[CONFIGURATION] = gate.compiled.digest
+        return answer
 
     def table_of(request: Req) -> str:
         table = request.query_params.get("table", "")
@@ -163,6 +169,7 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         openapi_config=None,
         exception_handlers={Exception: on_problem},
         before_request=first,
+        after_request=signed,
         request_max_body_size=BODY_BYTES_MAX,
         logging_config=None,
     )
