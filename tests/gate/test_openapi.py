@@ -220,7 +220,7 @@ async def test_a_parameter_that_is_not_understood_is_refused_and_never_passed_ov
         served = Served(Path(folder), site())
         served.open_doors()
         answer = await served.ask("GET", f"/v1/records?{query}")
-        assert (answer.status, set(answer.body)) == (400, {"error", "code", "message", "retry_after_s"})
+        assert (answer.status, set(answer.body)) == (400, {"error", "code", "message", "facts", "retry_after_s"})
         assert (await served.ask("GET", "/v1/records?limit=1")).status == 200
         await served.close_doors()
         served.gate.close()

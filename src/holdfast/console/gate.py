@@ -133,5 +133,7 @@ def _refused(status: int, content: bytes) -> GateError:
     if not isinstance(said, dict):
         return GateError(status, f"the gate answered {status}")
     told = str(said.get("error") or said.get("message") or f"the gate answered {status}")
-    facts = {str(name): str(value) for name, value in said.items() if isinstance(value, str | int | float)}
+    named = said.get("facts")
+    given = {**said, **(named if isinstance(named, dict) else {})}
+    facts = {str(name): str(value) for name, value in given.items() if isinstance(value, str | int | float)}
     return GateError(status, told, str(said.get("code", "")), facts)

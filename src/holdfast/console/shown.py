@@ -37,11 +37,16 @@ class Shown:
         return ", ".join(self.role(role) for role in roles)
 
     def refusal(self, error: GateError) -> str:
-        """Why the gate said no: in this language where its code has words, else as it said it."""
-        if not error.code:
-            return str(error)
-        said = say(error.code, error.facts, self.language)
-        return str(error) if said.startswith(error.code) else said
+        """Why the gate said no: in this language where its code has words, else as it said it, and marked as that."""
+        facts = error.facts
+        if "roles" in facts:
+            facts = {**facts, "roles": self.roles(facts["roles"].split(", "))}
+        said = say(error.code, facts, self.language) if error.code else ""
+        return self.original(str(error)) if not said or said.startswith(error.code) else said
+
+    def original(self, text: str) -> str:
+        """What a program said in English, marked as its own words where the page is in another language."""
+        return text if self.language == "en" or not text.strip() else self.t("original", text=text)
 
     def reason(self, reason: Mapping[str, Any]) -> str:
         """A decision's reason as a sentence."""

@@ -70,9 +70,11 @@ class Told(Word):
 class Teller:
     """For one visitor's language and one configuration's names."""
 
-    def __init__(self, shown: Shown, names: Names) -> None:
+    def __init__(self, shown: Shown, names: Names, *, brief: bool = False) -> None:
+        """`brief`: for a list, which shows no check that passed: putting them into words is most of the work."""
         self.shown = shown
         self.names = names
+        self.brief = brief
 
     def tell(self, record: Mapping[str, Any]) -> Told:
         """Never raises for what a body holds: a record that can't be put into words is still shown, with its fields."""
@@ -179,7 +181,8 @@ class Teller:
     # ---- pieces that several kinds share --------------------------------------------------------------------------------
 
     def checks(self, reasons: Sequence[Body]) -> tuple[Check, ...]:
-        return tuple(Check(passed=bool(r["passed"]), text=self.shown.reason(r)) for r in reasons)
+        wanted = [r for r in reasons if not (self.brief and r["passed"])]
+        return tuple(Check(passed=bool(r["passed"]), text=self.shown.reason(r)) for r in wanted)
 
     def steps(self, steps: Sequence[Body]) -> tuple[str, ...]:
         """Setpoints from their former to the wanted value."""
@@ -267,7 +270,7 @@ def _mode(teller: Teller, mode: str) -> str:
 def _decision(teller: Teller, body: Body) -> dict[str, Any]:
     decision, proposal = body["decision"], body["proposal"]
     would = "would." if decision["would"] else ""
-    failed = tuple(c for c in teller.checks(decision["reasons"]) if not c.passed)
+    checks = teller.checks(decision["reasons"])
     author = str(decision["author"])
     claims = [Claim(who=author, text=proposal["reason"])]
     if proposal["expect"]:
@@ -275,8 +278,8 @@ def _decision(teller: Teller, body: Body) -> dict[str, Any]:
     return {
         "title": teller.shown.t(f"said.decision.{would}{decision['verdict']}", roles=teller.shown.roles(decision["roles"])),
         "tone": {"refuse": "wrong", "ask": "waits"}.get(decision["verdict"], ""),
-        "lines": (*teller.wants(proposal["action"]), *(c.text for c in failed)),
-        "checks": teller.checks(decision["reasons"]),
+        "lines": (*teller.wants(proposal["action"]), *(c.text for c in checks if not c.passed)),
+        "checks": checks,
         "claims": tuple(claims),
         "incident": str(proposal["incident"]),
     }

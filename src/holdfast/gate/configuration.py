@@ -43,11 +43,12 @@ CREATE TABLE IF NOT EXISTS configuration_peak (one INTEGER PRIMARY KEY CHECK (on
 
 
 class ConfigurationError(Exception):
-    """The configuration can't be adopted as it was asked; the text says what to do. `code` is for programs."""
+    """The configuration can't be adopted as it was asked; the text says what to do. `code`, with `facts`, has words of its own."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, **facts: str) -> None:
         super().__init__(message)
         self.code = code
+        self.facts = facts
 
 
 class Active(Word):
@@ -125,12 +126,17 @@ class Configurations:
         """Whether this could be activated at all. Raises ConfigurationError, SiteError."""
         now = self._demand_active()
         if digest(site) == now.digest:
-            raise ConfigurationError("configuration.same", f"{now.digest[:16]} is in force already (revision {now.revision}).")
+            raise ConfigurationError(
+                "configuration.same", f"{now.digest[:16]} is in force already (revision {now.revision}).", revision=str(now.revision)
+            )
         peak = self._peak()
         if site.policy.revision <= peak:
             raise ConfigurationError(
                 "configuration.revision",
                 f"Its policy is revision {site.policy.revision}, and revision {peak} was in force here. Write revision: {peak + 1}.",
+                revision=str(site.policy.revision),
+                peak=str(peak),
+                next=str(peak + 1),
             )
         compile_site(site)
 
@@ -205,7 +211,9 @@ class Configurations:
         chosen = role or (free[0] if free else "")
         if chosen not in free:
             asked = ", ".join(r for r in wanted if r not in signed)
-            raise ConfigurationError("configuration.role", f"{person} can't sign for this: it asks for one person each as {asked}.")
+            raise ConfigurationError(
+                "configuration.role", f"{person} can't sign for this: it asks for one person each as {asked}.", person=person, roles=asked
+            )
         act = self._act(how, site, of, now, person, chosen)
         signature = signer(canonical(act))
         with self._state.transaction():

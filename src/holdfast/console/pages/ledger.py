@@ -17,6 +17,7 @@ from holdfast.console.gate import GateError
 from holdfast.console.house import House
 from holdfast.console.names import names_of
 from holdfast.console.proof import proof_of
+from holdfast.console.shown import Shown
 from holdfast.console.telling import Teller, Told
 from holdfast.console.visit import Req, Visit
 from holdfast.terms import LABELS, SECOND_NS, Word
@@ -62,7 +63,7 @@ def routes(house: House) -> list[Any]:
         status = await house.status()
         asked = _filter(request, str((status or {}).get("timezone") or "UTC"))
         names = await names_of(house, visit.token)
-        teller = Teller(house.shown(visit, status), names)
+        teller = Teller(house.shown(visit, status), names, brief=True)
         found = Found(told=(), newer=0, older=0) if asked.wrong else await _found(house, visit, request, asked, teller)
         kinds = tuple(sorted(((kind, teller.kind(kind)) for kind in KINDS), key=lambda k: k[1]))
         return await house.page(
@@ -183,7 +184,7 @@ async def _passed_on(house: House, visit: Visit) -> AsyncIterator[bytes]:
                 said = shown.t("ledger.verify.running", done=told["done"], of=told["of"])
                 told = {"done": told["done"], "of": told["of"], "said": said}
             else:
-                told = {"ok": _ok(told), "lines": _sentences(told, shown.t)}
+                told = {"ok": _ok(told), "lines": _sentences(told, shown)}
             yield f"event: {event}\ndata: {json.dumps(told, ensure_ascii=False)}\n\n".encode()
     except GateError as error:
         told = {"ok": False, "lines": [shown.t("ledger.verify.stopped", why=shown.refusal(error))]}
@@ -195,7 +196,7 @@ async def _verified(house: House, visit: Visit) -> Mapping[str, Any]:
     async for event, data in _events(house, visit):
         if event == "result":
             told = json.loads(data)
-            return {"ok": _ok(told), "lines": _sentences(told, shown.t)}
+            return {"ok": _ok(told), "lines": _sentences(told, shown)}
     return {"ok": False, "lines": [shown.t("ledger.verify.stopped", why="–")]}
 
 
@@ -203,10 +204,12 @@ def _ok(told: Mapping[str, Any]) -> bool:
     return bool(told["verdict"]["ok"]) and (told["state"] is None or bool(told["state"]["agrees"]))
 
 
-def _sentences(told: Mapping[str, Any], t: Any) -> list[str]:
-    verdict, state = told["verdict"], told["state"]
+def _sentences(told: Mapping[str, Any], shown: Shown) -> list[str]:
+    verdict, state, t = told["verdict"], told["state"], shown.t
     if not verdict["ok"]:
-        lines = [t("ledger.verify.bad", why=verdict["detail"])]
+        code = str(verdict["code"])
+        said = shown.word(code)
+        lines = [t("ledger.verify.bad", why=said), *(() if said == code else (shown.original(str(verdict["detail"])),))]
         if verdict["first_bad"] is not None:
             lines.append(t("ledger.verify.first_bad", seq=verdict["first_bad"]))
         if verdict["between"] is not None:
@@ -215,5 +218,5 @@ def _sentences(told: Mapping[str, Any], t: Any) -> list[str]:
     lines = [t("ledger.verify.ok", records=verdict["records"], signed=verdict["signed"]), f"{t('ledger.verify.root')}: {verdict['root']}"]
     if state is not None:
         lines.append(t("ledger.verify.agrees" if state["agrees"] else "ledger.verify.differs"))
-        lines += [f"{one['table']} {one['row']}: {one['detail']}" for one in state["differences"]]
+        lines += [shown.original(f"{one['table']} {one['row']}: {one['detail']}") for one in state["differences"]]
     return lines

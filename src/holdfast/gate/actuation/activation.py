@@ -84,6 +84,7 @@ class Activation:
                 "configuration.restart",
                 f"It changes {', '.join(parts)}, which a running gate can't, and half of it in force would be what nobody signed for."
                 " Stop the gate, run `holdfast policy activate`, and start it again.",
+                parts=", ".join(parts),
             )
         kept = {e.tag: e for e in new.envelopes}
         for job in self._parts.jobs.open():
@@ -94,6 +95,7 @@ class Activation:
                     raise ConfigurationError(
                         "configuration.in_flight",
                         f"{job.proposal.id} is on its way to {tag}, whose new envelope judges it otherwise. Try again once it is done.",
+                        tag=tag,
                     )
 
     def _signed(self, site: Site, how: How, person: str, key: Ed25519PrivateKey, role: str, *, adopt: bool) -> Standing:

@@ -46,11 +46,12 @@ RING_ROWS_MAX = 10_000
 
 
 class CommissionError(Exception):
-    """What is asked for is not possible now; the text says why and what to do. `code` is for programs, "" where it has none."""
+    """What is asked for is not possible now; the text says why and what to do. `code`, with `facts`, has words of its own."""
 
-    def __init__(self, message: str, code: str = "") -> None:
+    def __init__(self, message: str, code: str = "", **facts: str) -> None:
         super().__init__(message)
         self.code = code
+        self.facts = facts
 
 
 class Evidence(Word):
@@ -118,7 +119,7 @@ class Commissioning:
             if loop.name == name and loop.sp in self._compiled.bounds:
                 return loop, self._compiled.bounds[loop.sp]
         known = ", ".join(loop.name for loop in self._compiled.site.loops if loop.sp in self._compiled.bounds) or "none"
-        raise CommissionError(f"{name[:TEXT_MAX]!r} is no loop with an envelope; there are {known}")
+        raise CommissionError(f"{name[:TEXT_MAX]!r} is no loop with an envelope; there are {known}", "commission.loop", loops=known)
 
     def standing(self, name: str) -> Mapping[str, Any]:
         """Everything that the protocol prints; also moves a bump test on."""
@@ -195,6 +196,7 @@ class Commissioning:
             raise CommissionError(
                 f"the last signed rung is {at}, so the next is {wanted or 'none: it is complete'}; no rung can be skipped",
                 "commission.order",
+                rung=wanted or "none",
             )
 
     def _keep(self, loop: Loop, rung: Rung, checks: tuple[Reason, ...], figures: Mapping[str, str]) -> None:
@@ -213,10 +215,13 @@ class Commissioning:
         most = bound.envelope.step
         if not step or not np.isfinite(step) or (most is not None and abs(step) > most):
             raise CommissionError(
-                f"say the step of the bump test with --step: not 0, and at most {shown(most) if most else 'a small one'}", "commission.step"
+                f"say the step of the bump test with --step: not 0, and at most {shown(most) if most else 'a small one'}",
+                "commission.step" if most else "commission.small_step",
+                most=shown(most) if most else "",
             )
         if not 0 < within_s <= BUMP_S_MAX:
-            raise CommissionError(f"the bump test's time is above 0 and at most {BUMP_S_MAX:g} s")
+            told = f"the bump test's time is above 0 and at most {BUMP_S_MAX:g} s"
+            raise CommissionError(told, "commission.time", most_s=f"{BUMP_S_MAX:g}")
         checks = await wiring.check(
             bound, loop, self._tags, read=self._read, connectors=self._connectors, watchdog=self._watchdog, clock=self._clock
         )
@@ -259,7 +264,7 @@ class Commissioning:
 
     async def _check_history(self, bound: Bound, hours: float) -> tuple[tuple[Reason, ...], Mapping[str, str]]:
         if not 0 < hours <= HOURS_MAX:
-            raise CommissionError(f"give --hours above 0 and at most {HOURS_MAX:g}")
+            raise CommissionError(f"give --hours above 0 and at most {HOURS_MAX:g}", "commission.hours", most=f"{HOURS_MAX:g}")
         tag = bound.tag.name
         agents = writers_of(self._compiled)[tag]
         if not agents:
@@ -322,7 +327,8 @@ class Commissioning:
         roles = self._compiled.site.configuration_approvals or self._compiled.site.default_approvals
         role = next((r for r in roles if r in self._people.roles(person)), "")
         if not role:
-            raise CommissionError(f"{person} has none of the roles that may sign here: {', '.join(roles)}", "commission.role")
+            told = f"{person} has none of the roles that may sign here: {', '.join(roles)}"
+            raise CommissionError(told, "commission.role", person=person, roles=", ".join(roles))
         act = {
             "act": "sign",
             "loop": loop.name,

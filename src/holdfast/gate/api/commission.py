@@ -78,4 +78,4 @@ def _answer(what: Callable[[], Any]) -> Response[bytes]:
 
 
 def _refused(error: CommissionError) -> HTTPException:
-    return HTTPException(status_code=409, detail=str(error), extra={"code": error.code, "message": str(error)})
+    return HTTPException(status_code=409, detail=str(error), extra={"code": error.code, "facts": error.facts})

@@ -128,7 +128,7 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
         try:
             return json(await beside_the_gate(lambda: _replayed(site, file, since_ns)))
         except (RecordError, StateError, OSError) as error:
-            raise HTTPException(status_code=409, detail=str(error)) from None
+            raise HTTPException(status_code=409, detail=str(error), extra={"code": "record.replay"}) from None
 
     @post("/v1/configurations/propose", status_code=200, large=True, request_max_body_size=FILES_BYTES_MAX)
     async def propose(request: Req) -> Response[bytes]:
@@ -188,7 +188,7 @@ async def _large(request: Req, adapter: TypeAdapter[T]) -> T:
 
 def _demand_plain(main: str, files: Mapping[str, str]) -> Mapping[str, str]:
     if why := refusal(main, files):
-        raise HTTPException(status_code=400, detail=why)
+        raise HTTPException(status_code=400, detail=why, extra={"code": "configuration.files"})
     return files
 
 
@@ -212,7 +212,8 @@ def _answer(what: Callable[[], Standing]) -> Standing:
 
 def _wrong(error: Exception) -> HTTPException:
     code = error.code if isinstance(error, ConfigurationError) else "configuration.site" if isinstance(error, SiteError) else ""
-    return HTTPException(status_code=409 if code else 400, detail=str(error), extra={"code": code, "message": str(error)})
+    facts = error.facts if isinstance(error, ConfigurationError) else {}
+    return HTTPException(status_code=409 if code else 400, detail=str(error), extra={"code": code, "facts": facts})
 
 
 def _changes(old: Site, new: Site) -> dict[str, Any]:

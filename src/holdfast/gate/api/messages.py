@@ -1,6 +1,7 @@
 """What may come over the link and how it is read: strict, bounded, and refused with a word that says what is wrong."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from litestar import Request, Response
@@ -25,7 +26,8 @@ Req = Request[Any, Any, Any]
 
 
 class Problem(Word):
-    """A no. `message` is for people, in English; `code` has words in both languages, and is "" for what no page can come to.
+    """A no. `message` is for people, in English; `code` has words in both languages, which name `facts`, and is "" for what no
+    page can come to.
 
     `error` is `message` again, for a reader that knows no codes.
     """
@@ -33,6 +35,7 @@ class Problem(Word):
     error: str
     code: str
     message: str
+    facts: Mapping[str, str]
     retry_after_s: float | None = None
 
 
@@ -40,16 +43,17 @@ async def read(request: Req, adapter: TypeAdapter[T]) -> T:
     """The message in a request's body. Raises HTTPException 400 that names field and cause, 413 for one too large."""
     body = await request.body()
     if len(body) > BODY_BYTES_MAX:
-        raise HTTPException(status_code=413, detail=f"a message of {len(body)} bytes; at most {BODY_BYTES_MAX} are read")
+        told = f"a message of {len(body)} bytes; at most {BODY_BYTES_MAX} are read"
+        raise HTTPException(status_code=413, detail=told, extra={"code": "message.large"})
     try:
         message = adapter.validate_json(body)
         _bounded(from_json(body), "message", DEPTH_MAX)
         return message
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors()[:PROBLEMS_TOLD_MAX]]
-        raise HTTPException(status_code=400, detail="; ".join(problems)) from None
+        raise HTTPException(status_code=400, detail="; ".join(problems), extra={"code": "message.unreadable"}) from None
     except (ValueError, RecursionError) as error:
-        raise HTTPException(status_code=400, detail=f"not a message: {error}") from None
+        raise HTTPException(status_code=400, detail=f"not a message: {error}", extra={"code": "message.unreadable"}) from None
 
 
 def _bounded(value: object, where: str, depth: int) -> None:
@@ -89,14 +93,19 @@ def on_problem(_: Req, error: Exception) -> Response[bytes]:
     """Every error leaves as JSON with one word for people; what is not ours says nothing of our inside."""
     if isinstance(error, HTTPException):
         facts = error.extra if isinstance(error.extra, dict) else {}
-        return problem(error.status_code, str(error.detail), str(facts.get("code", "")), facts.get("retry_after_s"))
+        named = facts.get("facts") or {}
+        return problem(error.status_code, str(error.detail), str(facts.get("code", "")), facts.get("retry_after_s"), facts=named)
     if isinstance(error, StateError | HistoryError):
-        return problem(503, "nothing can be recorded now, so nothing is decided; a person must look after the gate's disk")
+        return problem(
+            503, "nothing can be recorded now, so nothing is decided; a person must look after the gate's disk", "gate.unrecorded"
+        )
     if isinstance(error, ApprovalError):
         return problem(409, str(error), error.code)
     logging.getLogger(__name__).error("a request could not be served", exc_info=error)
-    return problem(500, "the gate could not do this; its log says why")
+    return problem(500, "the gate could not do this; its log says why", "gate.broken")
 
 
-def problem(status: int, message: str, code: str = "", retry_after_s: float | None = None) -> Response[bytes]:
-    return json(Problem(error=message, code=code, message=message, retry_after_s=retry_after_s), status)
+def problem(
+    status: int, message: str, code: str = "", retry_after_s: float | None = None, *, facts: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    return json(Problem(error=message, code=code, message=message, retry_after_s=retry_after_s, facts=facts or {}), status)

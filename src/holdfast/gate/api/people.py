@@ -124,7 +124,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         try:
             gate.acts.press_stop(pressed.scope, door.named(request) or pressed.by)
         except ValueError as error:
-            raise HTTPException(status_code=400, detail=str(error)) from None
+            raise HTTPException(status_code=400, detail=str(error), extra={"code": "stop.scope"}) from None
 
     @post("/v1/resume", status_code=204)
     async def resume(request: Req) -> None:
@@ -132,9 +132,8 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         wanted = await read(request, RESUME)
         key = await unlock(wanted.person, wanted.password)
         if wanted.scope not in gate.stop.stopped():
-            raise HTTPException(
-                status_code=409, detail=f"{wanted.scope!r} is not stopped; stopped are: {', '.join(gate.stop.stopped()) or 'nothing'}"
-            )
+            told = f"{wanted.scope!r} is not stopped; stopped are: {', '.join(gate.stop.stopped()) or 'nothing'}"
+            raise HTTPException(status_code=409, detail=told, extra={"code": "stop.not_stopped"})
         at_ns = gate.clock.now_ns()
         act = {"act": "resume", "scope": wanted.scope, "at_ns": at_ns}
         gate.acts.resume(wanted.scope, gate.inbox.named(wanted.person), key.sign(canonical(act)), at_ns)

@@ -84,4 +84,4 @@ def answer_handlers(gate: Gatekeeper, author: Callable[[Req], str], writer: Call
 
 
 def _no(error: QuestionError) -> HTTPException:
-    return HTTPException(status_code=409, detail=str(error), extra={"code": error.code})
+    return HTTPException(status_code=409, detail=str(error), extra={"code": error.code, "facts": error.facts})

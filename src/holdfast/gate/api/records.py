@@ -78,7 +78,8 @@ class RecordDesk:
             if self._waiting:
                 self._catching_up = asyncio.create_task(self._catch_up())
         if self._waiting > STEP:
-            raise HTTPException(status_code=503, detail=f"the record is being indexed: {self._waiting} records are left; try again soon")
+            told = f"the record is being indexed: {self._waiting} records are left; try again soon"
+            raise HTTPException(status_code=503, detail=told, extra={"code": "record.indexing", "facts": {"left": str(self._waiting)}})
         return await self._on_thread(what)
 
     async def look(self, what: Callable[[RecordIndex], T]) -> T:
@@ -177,7 +178,7 @@ def record_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
         beginning = await _some(process)
         if not beginning:
             said = (await process.communicate())[1].decode(errors="replace").strip()
-            raise HTTPException(status_code=409, detail=said or "nothing could be exported")
+            raise HTTPException(status_code=409, detail=said or "nothing could be exported", extra={"code": "record.export"})
         name = f'attachment; filename="holdfast-{label}.export"'
         return Stream(_exported(process, beginning), media_type="application/octet-stream", headers={"content-disposition": name})
 
@@ -185,7 +186,9 @@ def record_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
     async def verify(request: Req) -> Stream:
         """Server-sent events: `progress` {done, of}, then `result`, as `holdfast ledger verify --state` has it."""
         if verifying.locked():
-            raise HTTPException(status_code=409, detail="the record is being verified already; wait for that")
+            raise HTTPException(
+                status_code=409, detail="the record is being verified already; wait for that", extra={"code": "record.verifying"}
+            )
         return Stream(_verified(verifying, folder), media_type="text/event-stream")
 
     return [records, record, proof, checkpoints, cosign, export, verify]

@@ -80,7 +80,9 @@ def session_handlers(gate: Gatekeeper, door: Doorkeeper) -> list[Any]:
         """The first administrator, by whoever has the code from the gate's folder."""
         wanted = await read(request, FIRST)
         if not door.setup.open:
-            raise HTTPException(status_code=409, detail="there is an administrator already, who adds the others")
+            raise HTTPException(
+                status_code=409, detail="there is an administrator already, who adds the others", extra={"code": "identity.set_up"}
+            )
         door.demand_code(wanted.code)
         seal = await door.beside(lambda: gate.people.seal(wanted.person, wanted.password))
         try:

@@ -28,9 +28,10 @@ FIELDS = "id, proposal, author, person, text, at_ns, answer, answered_by, answer
 class QuestionError(Exception):
     """A question or an answer that can't be; `code` says why."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, **facts: str) -> None:
         super().__init__(message)
         self.code = code
+        self.facts = facts
 
 
 class Question(Word):
@@ -57,10 +58,16 @@ class Questions:
         """Raises QuestionError for an empty or long text, or too many questions."""
         text = _text(text)
         if len(self.of(proposal)) >= OF_ONE_MAX:
-            raise QuestionError("question.many", f"{proposal}: {OF_ONE_MAX} questions were asked about it already; more are not taken.")
+            raise QuestionError(
+                "question.many",
+                f"{proposal}: {OF_ONE_MAX} questions were asked about it already; more are not taken.",
+                most=str(OF_ONE_MAX),
+            )
         ((waiting,),) = self._state.rows("SELECT count(*) FROM question WHERE answered_ns = 0")
         if waiting >= OPEN_MAX:
-            raise QuestionError("question.flood", f"{OPEN_MAX} questions wait for an answer already; more are not taken.")
+            raise QuestionError(
+                "question.flood", f"{OPEN_MAX} questions wait for an answer already; more are not taken.", most=str(OPEN_MAX)
+            )
         with self._state.transaction():
             seq = self._log.append("question", {"proposal": proposal, "author": author, "person": person, "text": text})
             record = self._log.get(seq)
@@ -106,5 +113,5 @@ class Questions:
 def _text(text: str) -> str:
     text = text.strip()
     if not text or len(text) > TEXT_CHARS_MAX:
-        raise QuestionError("question.text", f"A question or an answer has 1 to {TEXT_CHARS_MAX} characters.")
+        raise QuestionError("question.text", f"A question or an answer has 1 to {TEXT_CHARS_MAX} characters.", most=str(TEXT_CHARS_MAX))
     return text
