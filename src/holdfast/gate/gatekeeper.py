@@ -172,7 +172,7 @@ class Gatekeeper(Answers):
         self.moves.alive(self.clock.now_ns())
         self.jobs.trim()
         if dropped := self.intake.trim():
-            self.debts.owe("history", {"dropped": dropped, "why": "the cap on its size is reached: the oldest frames went"})
+            self.debts.owe("history", {"dropped": dropped, "why": "its cap, or the end of the disk, is reached: the oldest rows went"})
 
     def checkpoint(self) -> None:
         """Sign the head of the record, if it has grown."""

@@ -41,10 +41,12 @@ from holdfast.ports import Connector
 from holdfast.site import plugged
 from holdfast.site.model import Site, SiteError
 from holdfast.site.secrets import SecretError
+from holdfast.site.tables import tables
 from holdfast.terms import SECOND_NS
 
 PULSE_S_MAX = 0.2  # of the clock's seconds: how late a due time can be noticed
 KEEP_S = 0.1  # of the wall clock: how much of what was seen a power cut may take from history (never from the record)
+SEAL_S = 30.0  # of the wall clock: how often it is looked whether frames have waited long enough
 FOLD_S = 1.0  # of the wall clock: how long what is on the disk may wait in the write-ahead log
 FRAMES_UNKEPT_MAX = 2_000
 SOCKET_MODE = 0o660
@@ -82,7 +84,7 @@ def open_gate(
         people=people,
         inbox=Inbox(state, log, people, clock, boot=boot or boot_id()),
         connectors=connectors,
-        history=History(folder / "history.db", durable=durable),
+        history=History(folder / "history.db", durable=durable, tables=tables(site)),
         site_folder=site_folder,
     )
     gate = Gatekeeper(parts, Checkpoints.of(state, log, kept_by_gate(folder)))
@@ -182,6 +184,13 @@ async def keep_history(gate: Gatekeeper) -> None:
         await gate.intake.keep_beside()
 
 
+async def seal_history(gate: Gatekeeper) -> None:
+    """Make chunks of what was seen, every SEAL_S, in a thread that lets the gate's run first."""
+    while True:
+        await asyncio.sleep(SEAL_S)
+        await gate.intake.seal_beside(gate.clock.now_ns())
+
+
 async def fold_log(gate: Gatekeeper) -> None:
     """Keep the write-ahead log short every FOLD_S, so that no commit has to."""
     while True:
@@ -198,7 +207,11 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
     link = agents_app(gate, agents, per_s=messages_per_s, burst=BURST_S * messages_per_s)
     doors = Doors({home / "link" / "link.sock": link, home / "gate" / "people.sock": people_app(gate, agents)})
     tasks = [asyncio.create_task(doors.serve()), asyncio.create_task(pulse(gate, wake)), asyncio.create_task(keep_history(gate))]
-    tasks += [asyncio.create_task(fold_log(gate)), asyncio.create_task(gate.errands.run(gate.clock))]
+    tasks += [
+        asyncio.create_task(seal_history(gate)),
+        asyncio.create_task(fold_log(gate)),
+        asyncio.create_task(gate.errands.run(gate.clock)),
+    ]
     for connection in gate.site.connections:
         name = connection.name
         tables = [t for t in gate.tables.values() if t.connection == name]

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 
@@ -13,6 +14,8 @@ from holdfast.gate.history.store import History, HistoryError
 from holdfast.terms import SECOND_NS, Frame, TagTable
 
 HISTORY_ROWS_MAX = 86_400
+READS_AT_ONCE = 2  # each in a thread, with what it found in memory
+BREATH_S = 0.001  # between two columns that are sealed: whoever else has something to do does it first
 
 
 class Intake:
@@ -25,6 +28,8 @@ class Intake:
         self.store = history
         self.keep_every = 1  # frames: at once, unless somebody calls keep_beside
         self._debts = debts
+        self._unsealed = False
+        self._reads = asyncio.Semaphore(READS_AT_ONCE)
         self._contacts = contacts
         self._unkept: deque[Frame] = deque()  # at most keep_every, which bounds it
         self._place = {tag.name: (table.id, i) for table in tables.values() for i, tag in enumerate(table.tags)}
@@ -66,8 +71,18 @@ class Intake:
             except HistoryError as error:
                 self._unwell(error)
 
+    async def seal_beside(self, now_ns: int) -> None:
+        """Make chunks of what has waited long enough, in a thread. What can't be sealed stays as it came, and once is said why."""
+        try:
+            await asyncio.to_thread(self.store.seal, now_ns, breathe=_breathe)
+            self._unsealed = False
+        except HistoryError as error:
+            if not self._unsealed:
+                self._debts.owe("history", {"dropped": 0, "why": f"can't be sealed, and grows: {error}"})
+            self._unsealed = True
+
     def trim(self) -> int:
-        """Frames that the cap on the disk cost. A disk that refuses makes the gate unwell."""
+        """Rows that the cap on the disk, or its end, cost. A disk that refuses makes the gate unwell."""
         try:
             return self.store.trim()
         except HistoryError as error:
@@ -78,6 +93,13 @@ class Intake:
         """Stored rows, evenly thinned to `rows_max` and never more than HISTORY_ROWS_MAX."""
         self.keep()
         return self.store.read(table, from_ns, to_ns, min(max(rows_max, 1), HISTORY_ROWS_MAX), len(self.tables[table].tags))
+
+    async def history_beside(self, table: str, from_ns: int, to_ns: int, rows_max: int) -> Frame:
+        """The same in a thread: months may be asked for."""
+        await self.keep_beside()
+        width = len(self.tables[table].tags)
+        async with self._reads:
+            return await asyncio.to_thread(self.store.read, table, from_ns, to_ns, min(max(rows_max, 1), HISTORY_ROWS_MAX), width)
 
     def mean(self, tag: str, seconds: float) -> float | None:
         """Of the Good values of the last seconds; None where there is none: what an outage left is no news of the process."""
@@ -96,3 +118,7 @@ class Intake:
     def _unwell(self, error: HistoryError) -> None:
         self._debts.history_kept = False
         self._debts.ill(error)
+
+
+def _breathe() -> None:
+    time.sleep(BREATH_S)

@@ -4,6 +4,8 @@
 what is told of five minutes of a tag. A layout is the ordered tags of a table's frames from one row number on.
 """
 
+import contextlib
+from collections.abc import Generator
 from pathlib import Path
 
 import apsw
@@ -45,7 +47,7 @@ def opened(path: Path, *, durable: bool) -> apsw.Connection:
         db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-        with db:
+        with transaction(db):
             for table in TABLES:
                 db.execute(table)
     except apsw.Error as error:
@@ -58,6 +60,25 @@ def opened_to_read(path: Path) -> apsw.Connection:
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     db.set_busy_timeout(BUSY_MS)
     return db
+
+
+@contextlib.contextmanager
+def transaction(db: apsw.Connection) -> Generator[None]:
+    """All or nothing, and part of a transaction that is under way. Raises what was raised inside.
+
+    On a full disk SQLite itself may have rolled back already, and apsw's own context would then raise that instead of why.
+    """
+    if db.in_transaction:
+        yield
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def has_chunks(db: apsw.Connection) -> bool:

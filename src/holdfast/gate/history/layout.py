@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import apsw
 
-from holdfast.gate.history.file import whole
+from holdfast.gate.history.file import transaction, whole
 from holdfast.terms import TagTable
 
 
@@ -34,7 +34,7 @@ class Layouts:
         """Inside the caller's transaction, or one of its own."""
         ids: list[int] = []
         id = 0
-        with self._db:
+        with transaction(self._db):
             if from_seq is not None:  # two configurations without a row between them: only the later one counts
                 self._db.execute("UPDATE layout SET from_seq=NULL WHERE tbl=? AND from_seq=?", (table, from_seq))
             query = "INSERT INTO layout(tbl, from_seq) VALUES(?,?) RETURNING id"

@@ -1,7 +1,8 @@
 """Room for history: a cap on its bytes, a little room kept for a full disk, and the oldest go first.
 
 What is dropped leaves free pages in the file, which the next frames take: on a full disk the file need not grow. Before they can,
-what waits in the write-ahead log has to get into the file, and for that the reserve is given up.
+what waits in the write-ahead log has to get into the file, and for that the reserve is given up. From then on the file is held
+at its size until the disk has room again, so that nothing waits in the log that the file has no place for.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from holdfast.gate.history import segment
-from holdfast.gate.history.file import HOUR_NS, whole
+from holdfast.gate.history.file import HOUR_NS, transaction, whole
 from holdfast.gate.history.layout import names_of
 
 CAP_BYTES = 2_000_000_000
@@ -20,6 +21,8 @@ LOG_PAGES = 128  # of write-ahead log before it is folded into the file: less th
 SHARE_AT_ONCE = 0.05  # of what came and isn't sealed yet
 SHARE_ON_FULL = 0.1
 TRIM_ROUNDS_MAX = 10_000  # hours in a trim: more than a year
+HELPS_BYTES = 4 * RESERVE_BYTES  # of a smaller history a tenth is no help: then somebody else fills the disk, and people must know
+PAGES_MAX = 4_294_967_294  # SQLite's own limit
 FREE_TIMES = 4  # the reserve is taken again when the disk has this many of it
 
 
@@ -35,18 +38,21 @@ class Room:
         self.reserve()
 
     def reserve(self) -> None:
-        """Take the reserve, where the disk has plenty."""
+        """Where the disk has plenty: take the reserve, and let the file grow."""
         if self._reserve.exists():
             return
         with contextlib.suppress(OSError):
             there = os.statvfs(self._reserve.parent)
             if there.f_bavail * there.f_frsize < FREE_TIMES * RESERVE_BYTES:
                 return
+            self._db.execute(f"PRAGMA max_page_count={PAGES_MAX}").fetchall()
             with self._reserve.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
 
     def make(self) -> None:
-        """On a full disk: the oldest tenth goes. Raises apsw.Error where not even that can be done."""
+        """On a full disk: the oldest tenth goes. Raises apsw.Error where that can't be done, or would be no help."""
+        if self.used_bytes() < HELPS_BYTES:
+            raise apsw.FullError("the disk is full, and not by history")
         self._reserve.unlink(missing_ok=True)
         self._fold()
         wanted = self.used_bytes() * (1.0 - SHARE_ON_FULL)
@@ -54,6 +60,7 @@ class Room:
             if not self._drop_oldest(SHARE_ON_FULL) or self.used_bytes() <= wanted:
                 break
         self._fold()
+        self._db.execute(f"PRAGMA max_page_count={self._pragma('page_count')}").fetchall()
 
     def trim(self) -> None:
         """Down to the cap. Raises apsw.Error."""
@@ -87,7 +94,7 @@ class Room:
         ((count,),) = self._db.execute("SELECT count(*) FROM hot").fetchall()
         until = None if hour is None else whole(hour) + HOUR_NS
         drop = max(1, int(whole(count) * share))
-        with self._db:
+        with transaction(self._db):
             self._db.execute(
                 "DELETE FROM hot WHERE (tbl, seq) IN (SELECT tbl, seq FROM hot WHERE to_ns<coalesce(?, to_ns+1) ORDER BY to_ns LIMIT ?)",
                 (until, drop),
@@ -99,6 +106,6 @@ class Room:
         """One segment a transaction: what has to be written for it must find room in the log."""
         query = "SELECT id, layout, rows FROM segment WHERE hour_ns=?"
         for id, layout, rows in self._db.execute(query, (hour_ns,)).fetchall():
-            with self._db:
+            with transaction(self._db):
                 segment.drop(self._db, whole(id), hour_ns, names_of(self._db, whole(layout))[1])
             self.dropped += whole(rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 
 from holdfast.gate.history import rows, seal
-from holdfast.gate.history.file import HistoryError, opened, opened_to_read, raw, whole
+from holdfast.gate.history.file import HistoryError, opened, opened_to_read, raw, transaction, whole
 from holdfast.gate.history.layout import Layouts
 from holdfast.gate.history.room import CAP_BYTES, Room
 from holdfast.gate.history.seal import Sealed
@@ -117,5 +117,5 @@ class History:
                 raise HistoryError(f"history: the disk refuses ({error}); check disk and permissions") from error
 
     def _commit(self, action: Callable[[apsw.Connection], object]) -> None:
-        with self._db:
+        with transaction(self._db):
             action(self._db)
