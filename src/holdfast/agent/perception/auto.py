@@ -1,73 +1,145 @@
 """Chooses a detector by what the quiet stretch shows, and says why.
 
-The choice and its options are part of the learned state. `chosen` is the detector's name, `why` the reasons in order.
+A stretch too short for a covariance gets `limits`; any other `dynamic` on the scale of tails. Many short runs of alike units
+(engines, batches) are scored each against its own beginning, by charts no longer than such a run can speak for. The choice
+is part of the learned state; `chosen` names it and `why` has its reasons as (code, facts), in order.
 
 >>> import numpy as np
 >>> detector = Auto()
 >>> detector.fit(np.random.default_rng(1).normal(size=(300, 3)), ["a", "b", "c"])
->>> detector.chosen
-'dynamic'
+>>> detector.chosen, [code for code, _ in detector.why]
+('dynamic', ['auto.together', 'auto.steady'])
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.agent.perception import dynamic
-from holdfast.agent.perception.dynamic import Dynamic
+from holdfast.agent.perception.dynamic import ROWS_MIN, Dynamic
 from holdfast.agent.perception.limits import Limits
+from holdfast.agent.perception.own_level import OwnLevel
 from holdfast.agent.perception.packing import pack, unpack
+from holdfast.agent.perception.quiet import wandering
+from holdfast.agent.perception.runs import cut
+from holdfast.agent.perception.substitute import Substitute, check_quiet, resolution
 from holdfast.ports import Detector
 
 Matrix = NDArray[np.float64]
+Why = tuple[tuple[str, Mapping[str, str]], ...]
+UNITS_MIN = 5  # fewer runs do not tell how units differ
+RUN_ROWS_MIN = 20
+TENTH = 10  # of a run: so long may a unit's own level take, and so long a chart's memory be
 _KINDS = {"dynamic": Dynamic, "limits": Limits}
+_MEMORIES = Dynamic.memories
 
 
 @dataclasses.dataclass
 class Auto:
-    """Gaps are handled as the chosen detector handles them: the last good value stands in."""
+    """Gaps are handled as the chosen detector handles them: the last good value stands in, before any the fitted centre."""
 
     name: ClassVar[str] = "auto"
 
-    _detector: Detector | None = dataclasses.field(init=False, repr=False, default=None)
+    def __post_init__(self) -> None:
+        self._detector: Detector | None = None
+        self._level: OwnLevel | None = None
+        self._good = Substitute(np.zeros(0))
+        self.why: Why = ()
+        """Reasons of the choice, as codes with facts; empty before `fit` and after `load`."""
 
     @property
     def chosen(self) -> str:
         """Name of the detector that was chosen; empty before `fit`."""
         return "" if self._detector is None else self._detector.name
 
+    # ---- learning
+
     def fit(self, values: Matrix, tags: Sequence[str]) -> None:
-        rows = np.asarray(values).shape[0]
-        self._detector = Limits() if 2 <= rows < dynamic.ROWS_MIN else Dynamic()
-        self._detector.fit(values, tags)
+        self._level = None
+        if 2 <= np.asarray(values).shape[0] < ROWS_MIN:
+            made: Detector = Limits()
+            made.fit(values, tags)
+            self._detector, self.why = made, (("auto.short", {"rows": str(len(values)), "least": str(ROWS_MIN)}),)
+            return
+        made = Dynamic(scale="tail")
+        made.fit(values, tags)
+        self._detector, self.why = made, (("auto.together", {"tags": str(len(tags)), "rows": str(len(values))}), *_steadiness(values, tags))
+
+    def fit_runs(self, runs: Sequence[Matrix], tags: Sequence[str]) -> None:
+        """Quiet runs, each (rows, tags): units of one kind where there are enough of them."""
+        filled = check_quiet(np.concatenate(runs), tags, rows_min=2)
+        shortest = min(run.shape[0] for run in runs)
+        if len(runs) < UNITS_MIN or shortest < RUN_ROWS_MIN:
+            self.fit(filled, tags)
+            return
+        rows = shortest // TENTH
+        parts = cut(filled, np.cumsum([run.shape[0] for run in runs[:-1]]).tolist())
+        level = OwnLevel.learned(parts, rows=rows)
+        levelled: list[Matrix] = []
+        for part in parts:
+            level.reset()
+            levelled.append(level.taken_off(part))
+        memories = tuple(m for m in _MEMORIES if (2 - m) / m <= shortest / TENTH)
+        made = Dynamic(scale="tail", memories=memories)
+        made.fit(np.concatenate(levelled), tags)
+        self._detector, self._level = made, level
+        self.why = (
+            ("auto.together", {"tags": str(len(tags)), "rows": str(filled.shape[0])}),
+            ("auto.units", {"units": str(len(runs)), "rows": str(rows), "shortest": str(shortest)}),
+        )
+        self.reset()
+
+    # ---- scoring
 
     def reset(self) -> None:
         if self._detector is not None:
             self._detector.reset()
+        if self._level is not None:
+            self._level.reset()
+            self._good = Substitute(self._level.centre)
 
     def score(self, values: Matrix) -> Matrix:
-        return self._ready().score(values)
+        detector = self._ready()
+        if self._level is None:
+            return detector.score(values)
+        return detector.score(self._level.taken_off(self._good.fill(values)))
 
     def shares(self) -> Matrix:
         return self._ready().shares()
 
+    # ---- keeping
+
     def save(self) -> bytes:
         inner = np.frombuffer(self._ready().save(), dtype=np.uint8).astype(np.float64)
-        return pack(self.name, {"chosen": self.chosen}, {"state": inner})
+        level = self._level
+        centre, trust = (np.zeros(0), np.zeros((0, 0))) if level is None else (level.centre, level.trust)
+        return pack(self.name, {"chosen": self.chosen}, {"state": inner, "centre": centre, "trust": trust})
 
     def load(self, state: bytes) -> None:
-        options, arrays = unpack(self.name, state, ("state",))
+        options, arrays = unpack(self.name, state, ("state", "centre", "trust"))
         kind = _KINDS.get(str(options.get("chosen")))
         if kind is None:
             raise ValueError("the learned state of auto names no detector: it is damaged")
         made = kind()
         made.load(arrays["state"].astype(np.uint8).tobytes())
-        self._detector = made
+        trust = arrays["trust"]
+        if trust.ndim != 2 or trust.shape[1] != arrays["centre"].shape[0]:
+            raise ValueError("the learned state of auto does not fit together: it is damaged")
+        self._level = OwnLevel(centre=arrays["centre"], trust=trust, rows=trust.shape[0]) if trust.shape[0] else None
+        self._detector, self.why = made, ()
+        self.reset()
 
     def _ready(self) -> Detector:
         if self._detector is None:
             raise ValueError("this detector has learned nothing yet: fit or load it first")
         return self._detector
+
+
+def _steadiness(values: Matrix, tags: Sequence[str]) -> Why:
+    """Which tags have no level of their own in the quiet stretch."""
+    quiet = check_quiet(values, tags, rows_min=ROWS_MIN)
+    live: list[int] = np.flatnonzero(quiet.std(0) > resolution(quiet)).tolist()
+    loose = [tags[at] for at, moves in zip(live, wandering(quiet[:, live]).tolist(), strict=True) if moves]
+    return (("auto.wander", {"tags": ", ".join(loose)}),) if loose else (("auto.steady", {}),)

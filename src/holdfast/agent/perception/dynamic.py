@@ -5,7 +5,11 @@ A quiet stretch teaches the covariance of the tags (shrunk: Ledoit and Wolf 2004
 others (Hawkins, Technometrics 33 (1991) 61-75), and every tag by itself are averaged at several memories (multivariate
 EWMA: Lowry et al., Technometrics 34 (1992) 46-53), beside the energy of level and residual, which sees variance and
 correlation change without a shift. Every chart is put on one scale by cross-fitting: scores of quiet rows under a core
-learned without them. The score is the worst chart's, 0 at that chart's median, 1 at its 98 % quantile.
+learned without them. The score is the worst chart's.
+
+Two scales: `spread` has 0 at a chart's median and 1 at its 98 % quantile; `tail` reads the fifth of quiet rows furthest out as
+an exponential tail of the logarithm (Hill, Annals of Statistics 3 (1975) 1163-1174), 0 where that fifth begins and 1 more for
+every e-fold of rarity, and asks more of a chart whose long memory saw few independent windows (`tolerance`).
 
 >>> import numpy as np
 >>> rng = np.random.default_rng(1)
@@ -20,7 +24,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +33,13 @@ from holdfast.agent.perception.charts import CLIP, KINDS, PART_ROWS, Charts, Cor
 from holdfast.agent.perception.packing import pack, shares_of, unpack
 from holdfast.agent.perception.quiet import core_of, wandering
 from holdfast.agent.perception.substitute import Substitute, check_quiet, resolution
+from holdfast.agent.perception.tail import tail, tolerance
 
 Matrix = NDArray[np.float64]
 ROWS_MIN = 30
 CHARTS = 7  # of every memory: u, v, r, s, z, energy of u, energy of v
 WANDER_GAIN = 1 / 16  # a wandering tag must leave what it did in the quiet stretch by four times to count alone
+JUMP_TAIL = 3.0  # one unit of the spread scale is about three e-folds
 _TINY = 1e-12
 _ARRAYS = ("live", "centre_all", "floor", "centre", "scale", "level", "step", "residual", "gain", "median", "spread")
 
@@ -56,12 +62,16 @@ class Dynamic:
     """Pull of the prediction towards none, in rows of evidence."""
     folds: int = 5
     """Parts of the quiet stretch, each scored by what was learned without it."""
+    scale: Literal["spread", "tail"] = "spread"
+    """How charts are made comparable: by their spread, or by how rare a value is (what `auto` uses)."""
 
     def __post_init__(self) -> None:
         if not self.memories or not all(0 < m <= 1 for m in self.memories):
             raise ValueError(f"memories must be above 0 and at most 1, not {self.memories}")
         if self.lags < 1 or self.folds < 2 or not self.ridge > 0:
             raise ValueError("lags must be at least 1, folds at least 2 and ridge above 0")
+        if self.scale not in ("spread", "tail"):
+            raise ValueError(f"scale must be spread or tail, not {self.scale!r}")
         self._theory = np.array([(2 - m) / m for m in self.memories])[:, None]  # 1 over the variance of an average of white rows
         self._learned: dict[str, Matrix] | None = None
         self._last: Matrix | None = None  # (memories, 5d + 2) of the last row, for shares
@@ -93,8 +103,12 @@ class Dynamic:
         held_out = [moving[start:end] for start, end in edges]
         gain = self._gain(cores, held_out, wanders)
         charts = np.concatenate([self._charts(part, gain) for part in self._averages(cores, held_out)])
-        median = np.median(charts, axis=0)
-        spread = np.maximum(np.quantile(charts, 0.98, axis=0) - median, 1e-3) * self._doubt(moving.shape[0])
+        if self.scale == "tail":
+            median, spread = tail(charts)
+            spread = spread * np.repeat(tolerance(moving.shape[0] / self._theory[:, 0]), CHARTS)
+        else:
+            median = np.median(charts, axis=0)
+            spread = np.maximum(np.quantile(charts, 0.98, axis=0) - median, 1e-3) * self._doubt(moving.shape[0])
         core = make(moving)
         return (
             learned
@@ -170,9 +184,12 @@ class Dynamic:
                 jump = np.abs(rows[:, still] - self._learned["centre_all"][still]) / self._learned["floor"][still]
                 jump = np.minimum(jump, CLIP)
                 self._jumps = jump[-1]
-                # log(z²)/log(3): 0 at 1 per mille, 2 at 3; below, the chart of a still tag says nothing.
-                score = np.maximum(score, (np.log(np.square(jump.max(axis=1)) + _TINY) / np.log(3.0)))
+                score = np.maximum(score, self._jump_score(jump.max(axis=1)))
         return np.maximum(score, -10.0)
+
+    def _jump_score(self, jump: Matrix) -> Matrix:
+        """log(z²)/log(3): 0 at 1 per mille, 2 at 3 (6 on the scale of tails); below, the chart of a still tag says nothing."""
+        return np.log(np.square(jump) + _TINY) * ((JUMP_TAIL if self.scale == "tail" else 1.0) / np.log(3.0))
 
     def _charts(self, averages: Matrix, gain: Matrix) -> Matrix:
         """(rows, memories, 5d + 2) in, (rows, charts) out: log of every chart's statistic."""
@@ -190,7 +207,7 @@ class Dynamic:
         if self._learned is None:
             raise ValueError("this detector has learned nothing yet: fit or load it first")
         weights = np.zeros(self._live.shape[0])
-        jump = np.log(np.square(self._jumps.max(initial=0.0)) + _TINY) / np.log(3.0)
+        jump = self._jump_score(self._jumps.max(initial=0.0))
         if self._last is not None:
             charts = (self._charts(self._last[None], self._learned["gain"])[0] - self._learned["median"]) / self._learned["spread"]
             worst = int(charts.argmax())
@@ -210,7 +227,7 @@ class Dynamic:
     def save(self) -> bytes:
         if self._learned is None:
             raise ValueError("nothing to save: this detector has learned nothing yet")
-        options = {"memories": list(self.memories), "lags": self.lags, "ridge": self.ridge, "folds": self.folds}
+        options = {"memories": list(self.memories), "lags": self.lags, "ridge": self.ridge, "folds": self.folds, "scale": self.scale}
         return pack(self.name, options, self._learned)
 
     def load(self, state: bytes) -> None:
@@ -219,12 +236,14 @@ class Dynamic:
             memories = tuple(float(m) for m in options["memories"])  # type: ignore[attr-defined]
             lags, d = int(options["lags"]), arrays["centre"].shape[0]  # type: ignore[call-overload]
             ridge, folds = float(options["ridge"]), int(options["folds"])  # type: ignore[arg-type, call-overload]
+            scale = str(options.get("scale", "spread"))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the learned state of dynamic lacks its options: it is damaged ({error})") from error
         live = int((arrays["live"] > 0).sum())
         if live != d or (d and arrays["step"].shape != (lags * d, d)) or (d and arrays["gain"].shape != (len(memories), 3, d)):
             raise ValueError("the learned state of dynamic does not fit together: it is damaged")
         self.memories, self.lags, self.ridge, self.folds = memories, lags, ridge, folds
+        self.scale = "tail" if scale == "tail" else "spread"
         self.__post_init__()
         self._learned = arrays
         self.reset()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from holdfast.agent.perception.calibrate import limit_for_rate
 from holdfast.agent.perception.learned import Learned
 from holdfast.agent.perception.named import detector_named
+from holdfast.agent.perception.runs import cut, fitted
 from holdfast.ports import Detector
 
 Matrix = NDArray[np.float64]
@@ -16,17 +17,29 @@ PARTS = 4  # of the quiet stretch, each scored by what was learned from the othe
 NORMAL = 0.75  # quantile of quiet scores that counts as the normal level
 
 
-def held_out_scores(detector: Detector, quiet: Matrix, tags: Sequence[str], told: Callable[[int], None] = lambda _: None) -> list[Matrix]:
+def held_out_scores(
+    detector: Detector, quiet: Matrix, tags: Sequence[str], told: Callable[[int], None] = lambda _: None, *, starts: Sequence[int] = ()
+) -> list[Matrix]:
     """Scores (rows,) of each part of the stretch (rows, tags) by a detector that never saw it. Leaves it fitted on all.
 
-    `told` gets the rows done. Raises the detector's ValueError for a stretch that it can't learn from.
+    `starts` are the rows where another run begins: a part is then whole runs, each scored from its own start. `told` gets
+    the rows done. Raises the detector's ValueError for a stretch that it can't learn from.
     """
-    streams: list[Matrix] = []
-    for start, end in itertools.pairwise(np.linspace(0, quiet.shape[0], PARTS + 1).astype(int).tolist()):
-        detector.fit(np.concatenate([quiet[:start], quiet[end:]]), tags)
-        streams.append(detector.score(quiet[start:end]))
-        told(end)
-    detector.fit(quiet, tags)
+    runs, streams, done = cut(quiet, starts), list[Matrix](), 0
+    if len(runs) < 2 * PARTS:
+        for start, end in itertools.pairwise(np.linspace(0, quiet.shape[0], PARTS + 1).astype(int).tolist()):
+            detector.fit(np.concatenate([quiet[:start], quiet[end:]]), tags)
+            streams.append(detector.score(quiet[start:end]))
+            told(end)
+    else:
+        for start, end in itertools.pairwise(np.linspace(0, len(runs), PARTS + 1).astype(int).tolist()):
+            fitted(detector, [*runs[:start], *runs[end:]], tags)
+            for run in runs[start:end]:
+                detector.reset()
+                streams.append(detector.score(run))
+                done += run.shape[0]
+                told(done)
+    fitted(detector, runs, tags)
     return streams
 
 

@@ -28,7 +28,7 @@ class Found(Word):
 
     def plain(self) -> dict[str, Any]:
         beside = {} if self.rule_engine is None else {"rule_engine": round(self.rule_engine, 4)}
-        return {"value": round(self.value, 4), "aim": f"{'<=' if self.at_most else '>='} {self.aim:g}", "met": self.met, **beside}
+        return {"value": round(self.value, 4) + 0.0, "aim": f"{'<=' if self.at_most else '>='} {self.aim:g}", "met": self.met, **beside}
 
 
 class Judged(Word):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.agent.perception.limits import Limits
+from holdfast.agent.perception.runs import fitted
 from holdfast.evals.detection.alarms import Found, Judged, Make, first_above, in_a_row, scored
 from holdfast.evals.detection.tables import table
 from holdfast.terms import Word
@@ -46,7 +47,7 @@ def warned(
     make: Make, tags: tuple[str, ...], fit: Mapping[int, Matrix], limit_on: Mapping[int, Matrix], on: Mapping[int, Matrix]
 ) -> Warned:
     detector = make()
-    detector.fit(np.concatenate([rows[:HEALTHY] for rows in fit.values()]), tags)
+    fitted(detector, [rows[:HEALTHY] for rows in fit.values()], tags)
     healthy = np.concatenate([scored(detector, rows[:HEALTHY]) for rows in limit_on.values()])
     limit = float(np.quantile(healthy, 1 - FAR))
     left: list[int] = []
