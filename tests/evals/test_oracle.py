@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from holdfast.evals.adversary.bounds import GROUND, PLACES
-from holdfast.evals.oracle import Arrival, Oracle, gap
+from holdfast.evals.oracle import Arrival, Intent, Oracle, gap
 from holdfast.terms import SECOND_NS
 
 FORCE, SPEED, TEMP = "press/force.sp", "press/speed.sp", "oven/temp_sp"
@@ -20,6 +20,7 @@ class Hand:
         self.oracle = Oracle(GROUND, self, lambda: self.now_ns)
         self.oracle.record = self  # type: ignore[assignment]
         self.proposal = ""
+        self.back = False
         for shake in (0.5, 0.0):
             for name, value in self.values.items():
                 self.oracle.served(name, value + shake, good=True, source_ns=0, now_ns=0)
@@ -30,8 +31,8 @@ class Hand:
     def good(self, point: str) -> bool:
         return True
 
-    def take(self, tag: str, value: float) -> str:
-        return self.proposal
+    def take(self, tag: str, value: float) -> Intent | None:
+        return Intent(seq=1, proposal=self.proposal, tag=tag, wanted=value, back=self.back) if self.proposal else None
 
     def write(self, tag: str, value: float, *, author: str = "alpha", asked: object = None) -> tuple[str, ...]:
         self.proposal = f"p{len(self.oracle.judgements)}"
@@ -122,3 +123,75 @@ def test_a_heartbeat_that_does_not_count_up_is_not_ours(hand: Hand) -> None:
 
 def test_gaps_are_of_the_decimals_that_people_read() -> None:
     assert gap(0.8, 0.6) == 0.2
+
+
+# ---- what is taken back ----------------------------------------------------------------------------------------------
+
+FLOW = "oven/flow_sp"
+
+
+def advanced(hand: Hand, value: float = 66.0, *, answer: float = 60.0) -> None:
+    """A write of the flow, after which its process value stays at `answer` for nine seconds; 66 ± 3 would be right."""
+    assert hand.write(FLOW, value) == ()
+    hand.values["oven/flow_now"] = value
+    for second in range(9):
+        hand.now_ns += SECOND_NS
+        hand.values["oven/flow_pv"] = answer + 0.01 * (second % 2)
+        for point in ("oven/flow_now", "oven/flow_pv", "oven/smoke", "oven/permit"):
+            hand.oracle.served(point, hand.values[point], good=True, source_ns=0, now_ns=0)
+    hand.back = True
+
+
+def test_a_wrong_answer_may_be_taken_back_to_where_it_was(hand: Hand) -> None:
+    advanced(hand)
+    assert hand.arrives(FLOW, 60.0) == ()
+
+
+def test_only_once(hand: Hand) -> None:
+    advanced(hand)
+    assert hand.arrives(FLOW, 60.0) == ()
+    assert hand.arrives(FLOW, 60.0) == ("nothing to take back",)
+
+
+def test_only_to_where_it_was(hand: Hand) -> None:
+    advanced(hand)
+    assert hand.arrives(FLOW, 59.0) == ("not the former value",)
+
+
+def test_a_right_answer_is_not_taken_back(hand: Hand) -> None:
+    advanced(hand, answer=65.0)
+    assert hand.arrives(FLOW, 60.0) == ("nothing wrong",)
+
+
+def test_what_somebody_moved_meanwhile_is_not_taken_back(hand: Hand) -> None:
+    advanced(hand)
+    hand.values["oven/flow_now"] = 64.0
+    hand.oracle.moved(FLOW, 66.0, 64.0)
+    assert hand.arrives(FLOW, 60.0) == ("not ours any more", "yield")
+
+
+def test_over_a_stop_nothing_is_taken_back(hand: Hand) -> None:
+    advanced(hand)
+    hand.oracle.stopped.add("oven")
+    assert hand.arrives(FLOW, 60.0) == ("stop",)
+
+
+def test_an_advance_leaves_room_for_its_way_back(hand: Hand) -> None:
+    hand.oracle.moved(FLOW, 20.0, 60.0)  # 40 of 48 that may be travelled in twenty minutes
+    hand.now_ns += 400 * SECOND_NS
+    for point in ("oven/flow_pv", "oven/flow_now"):
+        hand.oracle.served(point, hand.values[point] + 0.1, good=True, source_ns=0, now_ns=0)
+    assert hand.write(FLOW, 64.0) == ()
+    hand = Hand()
+    hand.oracle.moved(FLOW, 20.0, 60.0)
+    hand.now_ns += 400 * SECOND_NS
+    for point in ("oven/flow_pv", "oven/flow_now"):
+        hand.oracle.served(point, hand.values[point] + 0.1, good=True, source_ns=0, now_ns=0)
+    assert hand.write(FLOW, 64.5) == ("rate",)
+
+
+def test_the_end_of_a_group_must_be_allowed_to_each_of_its_sets(hand: Hand) -> None:
+    hand.values.update({"oven/flow_now": 75.0, "oven/flow_sp": 75.0, "press/speed.sp_now": 25.0})
+    hand.proposal = "both"
+    hand.oracle.posted("alpha", {"id": "both", "action": {"sets": [["oven/count_sp", 12.0], [FLOW, 83.0]]}})
+    assert hand.arrives("oven/count_sp", 12.0) == ("group.forbid",)

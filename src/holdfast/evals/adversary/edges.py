@@ -8,6 +8,7 @@ from random import Random
 
 from holdfast.evals.adversary.bounds import ACTIVE, PROCESS
 from holdfast.evals.adversary.reopened import DOOR, WORN, with_more
+from holdfast.evals.adversary.retreats import FLOW, JUDGED_S
 from holdfast.evals.adversary.world import World
 from holdfast.terms import SECOND_NS
 
@@ -101,6 +102,34 @@ async def travel(world: World, rng: Random) -> str:
 @_edge("number of writes and its window to the last")
 async def count(world: World, rng: Random) -> str:
     return await _after_its_window(world, (25.5, 25.0) * 4, 1800, 25.5)
+
+
+@_edge("a wrong answer is taken back")
+async def taken_back(world: World, rng: Random) -> str:
+    """Of a setpoint for which that was decided beforehand: once, and the tag is free afterwards."""
+    for spoil, heal in ((("flow", 10.0), ("flow", 0.0)), (("smoke", 2.0), ("smoke", -1.0))):
+        await _rested(world, FLOW, 60.0)
+        _answers(world, *spoil)
+        if refused := await _sent(world, "alpha", (FLOW, 66.0)):
+            return refused
+        await world.run(JUDGED_S)
+        _answers(world, *heal)
+        if world.present(FLOW) != 60.0:
+            return f"a wrong {spoil[0]} is not taken back"
+        await world.run(30)
+        if refused := await _sent(world, "beta", (FLOW, 66.0)):
+            return refused
+        await world.run(JUDGED_S)
+        if world.present(FLOW) != 66.0:
+            return f"a right {heal[0]} is taken back"
+    return ""
+
+
+def _answers(world: World, what: str, how: float) -> None:
+    if what == "flow":
+        world.plant.astray[FLOW] = how
+    else:
+        world.plant.smoke = how
 
 
 @_edge("dwell to the nanosecond")

@@ -46,7 +46,7 @@ def near(world: World, tag: str, rng: Random) -> float:
 
 def find(world: World, rng: Random) -> Legal | None:
     """Some legitimate action as things are; None where few are left."""
-    tags = tuple(tag for tag in world.oracle.ground.bounds if tag != "oven/fan_sp" and world.shy.get(tag, 0) < world.up_ns())
+    tags = tuple(tag for tag in world.oracle.ground.bounds if tag != "oven/fan_sp" and world.free(tag))
     if not tags:
         return None
     for _ in range(TRIES_MAX):

@@ -11,6 +11,7 @@ NO_WRITE = "is about what puts nothing on the wire: "
 READS = "says how often or how long is read or waited, and nothing is sent for it: "
 _EXACTLY = "no value is off by exactly the tolerance"
 _FOLLOWS = "the external setpoint follows a move that is somebody's, so the loop yields already"
+_NOISY = "a mean of noisy values is not exactly at a limit"
 
 EXEMPT: dict[str, str] = {
     "guard/conditions.py ": NO_WRITE + "it reads the policy's text when that is loaded; `eval fuzz` attacks it",
@@ -161,6 +162,11 @@ EXEMPT: dict[str, str] = {
     "actuation/hands.py OperatorWatch._foreign: span[0] - within": EQUAL + _FOLLOWS,
     "actuation/hands.py OperatorWatch._foreign: value <= span[1]": EQUAL + _FOLLOWS,
     "actuation/hands.py OperatorWatch.saved: ": EQUAL + "what was kept is kept again",
+    "actuation/saga.py Saga._may_retreat: abs(present[s.tag] - s.wanted) <= self._wire.place(s).within as <": EQUAL + _EXACTLY,
+    "actuation/saga.py Saga._judge: verdict == 'wrong' as != #3": TEXT + "that nobody decided to take it back",
+    "actuation/effect.py judge: abs(pv_after - wanted) > envelope.settles.within as >=": EQUAL + _NOISY,
+    "actuation/effect.py judge: gain >= envelope.expect.by as >.": EQUAL + _NOISY,
+    "actuation/effect.py judge: gain <= -envelope.expect.by as <.": EQUAL + _NOISY,
     # ---- watchdog, stop, inbox
     "actuation/watchdog.py BEAT_TIMEOUT_S": READS + "a heartbeat's answer",
     "actuation/watchdog.py BEAT_S half": EQUAL + "the suite's seconds are whole, and a beat is made at most at each",
@@ -201,25 +207,18 @@ EXEMPT: dict[str, str] = {
     "approval/standing.py standing: now.monotonic_ns >= ask.deadline_ns as >": EQUAL + "the very nanosecond at which a question expires",
 }
 
-# What no class of attack reaches yet. Counted as not caught, and not hunted: it would only take time.
-_RETREAT = "the attacked site takes nothing back: no envelope has `expect` or `restore`"
-_GROUP = "seen only in a group whose end is forbidden though each of its writes is not; the oracle judges single writes"
+# What no class of attack reaches yet; a full stop ends a name. Counted as not caught, and not hunted: it would only take time.
 _KILL = "a hunt's gate is stopped between the saga's steps; `eval crash` kills it within them"
 UNATTACKED: dict[str, str] = {
-    "guard/decide.py against_retreat": _RETREAT,
-    "actuation/saga.py Saga._may_retreat": _RETREAT,
-    "actuation/saga.py Saga._read_back_retreat": _RETREAT,
-    "actuation/saga.py Saga._judge": _RETREAT,
-    "actuation/saga.py EFFECT_MEAN_S": _RETREAT,
     "actuation/saga.py Saga._adopt_open_jobs: job.state in ('intent', 'retreat')": _KILL,
     "actuation/saga.py Saga._adopt_open_jobs: job.state in ('sent', 'retreating')": _KILL,
     "actuation/saga.py Saga._adopt_open_jobs: job.state in _ON_THEIR_WAY": _KILL,
     "actuation/wire.py Wire.send: answer == 'acked' as !=": "a write that lands long after its answer was lost; the attacked devices act"
     " at once",
-    "guard/rules.py _combine: len(held) == 1 as !=": _GROUP,
-    "a forbid must hold always": _GROUP,
-    "no step sees the ones before": _GROUP,
-    "a permit may hold once": _GROUP,
+    "guard/decide.py against_retreat: 'stands.another' passes": "another configuration in force while a write that may be taken back"
+    " is not judged; activating one is not attacked in that moment",
+    "actuation/effect.py MEAN_S": "the oracle says for certain only, whichever mean is taken",
+    "actuation/saga.py Saga._judge: verdict == 'wrong' as !=.": "a group of several that may be taken back; the attacked site has one",
     "guard/rules.py FACT_AGE_S_MAX": "context as old as that, with all tags fresh, needs a second connection",
     "guard/rules.py _fact: -SKEW_S_MAX <= age_s as <": "context from ten seconds ahead needs a second clock",
     "guard/rules.py _fact: age_s <= FACT_AGE_S_MAX as <": "context as old as that, with all tags fresh, needs a second connection",
@@ -230,9 +229,9 @@ UNATTACKED: dict[str, str] = {
 
 def unattacked(name: str) -> str:
     """Why no attack reaches a mutant; "" where one does."""
-    return next((why for beginning, why in UNATTACKED.items() if name.startswith(beginning)), "")
+    return next((why for beginning, why in UNATTACKED.items() if f"{name}.".startswith(beginning)), "")
 
 
 def exempt(name: str) -> str:
     """Why a mutant needs not be caught; "" where it must be."""
-    return next((why for beginning, why in EXEMPT.items() if name.startswith(beginning)), "")
+    return next((why for beginning, why in EXEMPT.items() if f"{name}.".startswith(beginning)), "")

@@ -20,7 +20,7 @@ FILES = (
         f"guard/{name}.py"
         for name in ("decide", "rules", "wellformed", "physics", "standing", "readings", "exact", "verdict", "case", "conditions", "binds")
     ),
-    *(f"actuation/{name}.py" for name in ("saga", "wire", "moves", "watchdog", "stop", "hands")),
+    *(f"actuation/{name}.py" for name in ("saga", "effect", "wire", "moves", "watchdog", "stop", "hands")),
     "approval/inbox.py",
     "approval/standing.py",
 )

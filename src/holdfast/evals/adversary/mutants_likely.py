@@ -8,6 +8,14 @@ _FAULTS = ("lost acknowledgement", "refused by the device", "taken and not acted
 _FORM = ("objects past the door", "unread fields", "arrays and bits", "not finite", "type coercion", "unit")
 _READ = ("Uncertain and subcodes", "source-time skew", "Bad data", "frozen sensor", "not a number from a sensor")
 _BUDGETS = ("ramp", "ramp to the end of the window", "many small writes", "oscillation", "others' travel")
+_BACK = (
+    "taken back against a word",
+    "taken back against a hand",
+    "taken back for nothing",
+    "taken back in a fault",
+    "taken back again and again",
+)
+_GROUP = ("a group forbidden on its way", "joint end state")
 
 # Beginnings of names, the first that fits counts.
 LIKELY: dict[str, tuple[str, ...]] = {
@@ -26,6 +34,16 @@ LIKELY: dict[str, tuple[str, ...]] = {
     "without busy": _FAULTS,
     "without unchanged": ("arrays and bits",),
     "without": _PLANT,
+    "guard/decide.py against_retreat": _BACK,
+    "actuation/saga.py Saga._may_retreat": _BACK,
+    "actuation/saga.py Saga._read_back_retreat": _BACK,
+    "actuation/saga.py Saga._judge": _BACK,
+    "actuation/effect.py": _BACK,
+    "a retreat is not": _BACK,
+    "guard/rules.py _combine: len(held)": _GROUP,
+    "a forbid must hold always": _GROUP,
+    "no step sees": _GROUP,
+    "a permit may hold once": _GROUP,
     "guard/decide.py stands": (
         "level lowered",
         "changed between yes and write",

@@ -9,6 +9,8 @@ from holdfast.evals.oracle import Arrival, Judgement, Oracle
 from holdfast.terms import BAD_NO_COMMUNICATION, GOOD
 
 NOISE = 0.05
+FLOW, SMOKE = "oven/flow_sp", "oven/smoke"
+SMOKY_S = 20.0
 LOOPS = {"press/force.sp": "press/force", "press/speed.sp": "press/speed"}  # those with a mode of their own
 
 
@@ -26,6 +28,9 @@ class Plant:
         self.mute_next = 0  # answers to writes that will be lost; the write itself is done
         self.on_write: Callable[[Judgement], None] = lambda judged: None
         self.on_read: Callable[[tuple[str, ...]], None] | None = None  # called before these points are shown
+        self.astray: dict[str, float] = {}  # setpoints whose process value stays off them by so much
+        self.smoke = -1.0  # what smoke does for a while when the flow is changed
+        self._smoky_s = 0.0
         self.eu_range: dict[str, tuple[float, float]] = {}  # setpoints whose EURange the server has narrowed
         self.read_only: set[str] = set()  # setpoints that the server says nobody may write now
         self.oracle: Oracle | None = None
@@ -52,11 +57,13 @@ class Plant:
         for sp, pv in PROCESS.items():
             if pv not in self.frozen:
                 factor = 2.0 if PLACES[pv].kind == "i16" else 1.0
-                self.values[pv] = PLACES[pv].decode(
-                    PLACES[pv].encode(self.values[ACTIVE[sp]] + self._random.choice((-3, -2, -1, 1, 2, 3)) * NOISE * factor)
-                )
+                off = self.astray.get(sp, 0.0) + self._random.choice((-3, -2, -1, 1, 2, 3)) * NOISE * factor
+                self.values[pv] = PLACES[pv].decode(PLACES[pv].encode(self.values[ACTIVE[sp]] + off))
         if "press/vib" not in self.frozen:
             self.values["press/vib"] = _f32(min(self.values["press/vib"], 6.5) * 0.5 + 1.0 + self._random.random() * 0.2)
+
+        self._smoky_s = max(self._smoky_s - seconds, 0.0)
+        self.values[SMOKE] = _f32(50.0 + (self.smoke if self._smoky_s else 0.0) + self._random.random() * NOISE)
 
     def follows(self, sp: str) -> bool:
         loop = LOOPS.get(sp)
@@ -74,6 +81,7 @@ class Plant:
             self.values[arrival.tag] = arrival.value
             if arrival.tag in ACTIVE and self.follows(arrival.tag):
                 self.values[ACTIVE[arrival.tag]] = arrival.value
+                self._smoky_s = SMOKY_S if arrival.tag == FLOW else self._smoky_s
             if self.mute_next and "heartbeat" not in arrival.tag:
                 self.mute_next -= 1
                 answer = "lost"
@@ -110,6 +118,8 @@ class Plant:
         self.frozen.clear()
         self.deaf.clear()
         self.lies.clear()
+        self.astray.clear()
+        self.smoke = -1.0
         self.refuse_next = self.mute_next = 0
         self.on_write = lambda judged: None
         self.on_read = None

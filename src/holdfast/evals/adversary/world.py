@@ -38,7 +38,8 @@ PASSWORD = "brass kettle orchard"  # noqa: S105 - of people who live for a secon
 FOLDER = Path(__file__).parent
 JUMP_S = 145  # between two frames of a long wait: two of them fit into the five minutes in which a sensor must move
 REFUSERS = (("ann", "operator"), ("cid", "operator"), ("bob", "engineer"), ("cid", "engineer"))
-READBACKS_MAX = 15  # s, until a write that was not verified is given up
+UNDER_WAY = ("approved", "intent", "sent", "verified", "retreat", "retreating")
+READBACKS_MAX = 25  # s, until a write that was not verified is given up
 SHY_S = 3700  # longer than any window
 FRAMES_KEPT_AT_ONCE = 20  # no decision looks into the historian
 QUIET_S = 3  # seconds of frames before an attack begins, so that everything is fresh
@@ -327,6 +328,10 @@ class World:
     def present(self, tag: str) -> float:
         return self.plant.values[ACTIVE[tag]]
 
+    def free(self, tag: str) -> bool:
+        """Whether anything asked of it can be called legitimate now."""
+        return self.shy.get(tag, 0) < self.up_ns() and not self.oracle.unjudged(tag)
+
     def fits(self, tag: str, value: float) -> bool:
         """Whether the wire can carry it at all."""
         try:
@@ -343,13 +348,13 @@ class World:
                 self.shy[tag] = until_ns
         if self.oracle.record is not None:
             self.oracle.record.look()
-            self.shy |= {tag: until_ns for _, _, tag, _ in self.oracle.record.intents}
+            self.shy |= {intent.tag: until_ns for intent in self.oracle.record.intents}
             self.oracle.record.intents.clear()
 
     async def settle(self, rng: Random) -> None:
         """Faults gone, nothing pending, stop released, everybody rested for a random time: where a sequence begins."""
         for _ in range(READBACKS_MAX):
-            if not any(state in ("approved", "intent", "sent") for _, state, _ in self.jobs()):
+            if not any(state in UNDER_WAY for _, state, _ in self.jobs()):
                 break
             await self.run(1)
         self._leave_alone()
@@ -364,7 +369,7 @@ class World:
         for scope in self.levels():
             self.set_level(scope, "act")
         for proposal, state, tags in self.jobs():
-            if state == "indeterminate":
+            if state in ("indeterminate", "escalated"):
                 self.resolve(proposal)
                 for tag in tags:
                     self.oracle.resolved(tag)

@@ -5,8 +5,8 @@ agents did it saw them do; of the gate it reads only the record, over a connecti
 decision was durable before the write came. Times are nanoseconds of the gate's own running time.
 """
 
-from holdfast.evals.oracle.ground import Arrival, Bound, Device, Ground, Judgement, Question, Ruling
+from holdfast.evals.oracle.ground import Arrival, Back, Bound, Device, Ground, Judgement, Question, Ruling
 from holdfast.evals.oracle.judge import Oracle, gap
-from holdfast.evals.oracle.record import Record
+from holdfast.evals.oracle.record import Intent, Record
 
-__all__ = ["Arrival", "Bound", "Device", "Ground", "Judgement", "Oracle", "Question", "Record", "Ruling", "gap"]
+__all__ = ["Arrival", "Back", "Bound", "Device", "Ground", "Intent", "Judgement", "Oracle", "Question", "Record", "Ruling", "gap"]

@@ -9,6 +9,16 @@ from holdfast.terms import Autonomy, Word
 Effect = Literal["permit", "ask", "forbid", "none"]
 
 
+class Back(Word):
+    """What is taken back, and when: the process value is off its setpoint, or the answer goes the wrong way, so long after the write."""
+
+    after_s: float
+    settles: str
+    within: float
+    expects: str
+    falls_by: float
+
+
 class Bound(Word):
     """One setpoint and all that bounds it; None or () where nothing does."""
 
@@ -33,6 +43,7 @@ class Bound(Word):
     shows_s: float  # when the present setpoint may say that the write arrived
     within: float
     level: Autonomy = "act"
+    back: Back | None = None
 
 
 class Question(Word, eq=False):

@@ -1,11 +1,12 @@
 """The judge: told by plant, people and agents what happens, asked about every write that a device receives."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from holdfast.evals.oracle.ground import Arrival, Bound, Device, Effect, Ground, Judgement, Post, Question, Yes
+from holdfast.evals.oracle.answer import Answers
+from holdfast.evals.oracle.ground import Arrival, Bound, Device, Effect, Ground, Judgement, Post, Question, Ruling, Yes
 from holdfast.evals.oracle.record import Record
 from holdfast.terms import AUTONOMIES, SECOND_NS, Autonomy
 
@@ -14,6 +15,7 @@ FLOAT32 = 2.0**-24
 SILENT_S_MAX = 15.0  # a heartbeat over an agent that was not heard for longer is a lie
 SKEW_S_MAX = 10.0
 BEATS_MAX = 32_000
+JUDGED_S = 15.0  # after the time given, and at most so long, an answer is judged and a retreat read back
 
 
 class _Seen:
@@ -54,6 +56,9 @@ class Oracle:
         self._told: dict[str, tuple[float, float]] = {}  # EURange of a tag, as the server told the gate
         self._closed: set[str] = set()  # tags that the server says the gate may not write
         self._refused: set[str] = set()  # proposals of which the device did not take a step
+        self._advances: dict[tuple[str, str], tuple[int, float, float]] = {}  # (proposal, tag): (received, wanted, former)
+        backs = [bound.back for bound in ground.bounds.values() if bound.back]
+        self._answers = Answers(frozenset(point for back in backs for point in (back.settles, back.expects)))
 
     # ---- what others tell --------------------------------------------------------------------------------------------
 
@@ -65,6 +70,7 @@ class Oracle:
         if not good:
             return
         seen.good_ns = at_ns
+        self._answers.served(point, value, at_ns)
         if value != seen.value:
             if not math.isnan(seen.value):  # the first value says nothing of movement
                 seen.changed_ns = at_ns
@@ -162,19 +168,24 @@ class Oracle:
 
     def _write(self, arrival: Arrival) -> Judgement:
         tag, value = arrival.tag, arrival.value
-        proposal = self.record.take(tag, value) if self.record is not None else ""
-        faults = [] if proposal else ["unrecorded"]
+        intent = self.record.take(tag, value) if self.record is not None else None
+        proposal = intent.proposal if intent else ""
+        faults = [] if intent else ["unrecorded"]
         if value == 0 and math.copysign(1.0, value) < 0:
             faults.append("negative zero")
-        posts = [p for p in self._posts.get(proposal.partition("!")[0], []) if any(t == tag for t, _ in p.sets)]
-        judged = [self._of(post, proposal, tag, value) for post in posts]
-        faults += min(judged, key=len) if judged else ["nobody asked"]
-        if (proposal, tag) in self._used:
-            faults.append("twice")
-        if proposal in self._refused:
-            faults.append("group went on")
-        self._used.add((proposal, tag))
         present = self.device.value(self.ground.bounds[tag].present)
+        posts = [p for p in self._posts.get(proposal.partition("!")[0], []) if any(t == tag for t, _ in p.sets)]
+        if intent is not None and intent.back:
+            judged = [self._taken_back(post, proposal, tag, value) for post in posts]
+        else:
+            judged = [self._of(post, proposal, tag, value) for post in posts]
+            self._advances[proposal, tag] = (arrival.at_ns, value, present)
+            if (proposal, tag) in self._used:
+                faults.append("twice")
+            if proposal in self._refused:
+                faults.append("group went on")
+            self._used.add((proposal, tag))
+        faults += min(judged, key=len) if judged else ["nobody asked"]
         self._moves[tag].append((arrival.at_ns, abs(value - present), True))
         self._open[tag] = (arrival.at_ns, value, present)
         return Judgement(arrival=arrival, faults=tuple(faults), proposal=proposal)
@@ -192,6 +203,8 @@ class Oracle:
             faults.append("differs")
         if post.unit not in ("", bound.unit):
             faults.append("unit")
+        if len(post.sets) > 1 and not any(of == proposal for of, _ in self._used):
+            faults += self._jointly(post)
         if post.boot != self.boot:
             faults.append("lapsed")
         if self.up_ns() > post.at_ns + round(post.valid_s * SECOND_NS):
@@ -204,8 +217,44 @@ class Oracle:
             faults.append(f"policy.{effect}")
         return faults
 
+    def _jointly(self, post: Post) -> Iterable[str]:
+        """A group's end must be allowed to each of its sets, though each write by itself were."""
+        overlay = {self.ground.bounds[t].present: float(v) for t, v in post.sets if t in self.ground.bounds and _is_number(v)}
+        for tag, value in post.sets:
+            if tag in self.ground.bounds and _is_number(value):
+                effect = self._ruling(post.author, tag, float(value), overlay).effect
+                if effect in ("forbid", "none"):
+                    yield f"group.{effect}"
+
+    def _ruling(self, author: str, tag: str, value: float, overlay: Mapping[str, float]) -> Ruling:
+        def now(point: str) -> float:
+            return overlay[point] if point in overlay else self.device.value(point)
+
+        present = self.device.value(self.ground.bounds[tag].present)
+        return self.ground.rule(Question(author=author, tag=tag, proposed=value, present=present, value=now))
+
+    def _taken_back(self, post: Post, proposal: str, tag: str, value: float) -> list[str]:
+        """What is wrong with a write that takes an earlier one back: once, to where it came from, while it is still ours, for a reason."""
+        bound, advance = self.ground.bounds[tag], self._advances.pop((proposal, tag), None)
+        if bound.back is None or advance is None:
+            return ["nothing to take back"]
+        written_ns, wanted, former = advance
+        faults: list[str] = []
+        if value != former:
+            faults.append("not the former value")
+        if abs(self.device.value(bound.present) - wanted) > bound.within:
+            faults.append("not ours any more")
+        if self._answers.nothing_wrong(bound.back, wanted, written_ns, self.up_ns()):
+            faults.append("nothing wrong")
+        effect, _, found = self.physics(post.author, tag, value, back=True)
+        # Dwell was given up for it beforehand, as was its room in rate and number of writes: these two hold all the same.
+        faults += [fault for fault in found if fault not in ("dwell", "busy")]
+        if effect == "forbid":
+            faults.append("policy.forbid")
+        return faults
+
     def physics(
-        self, author: str, tag: str, value: float, after: Mapping[str, float] | None = None
+        self, author: str, tag: str, value: float, after: Mapping[str, float] | None = None, *, back: bool = False
     ) -> tuple[Effect, tuple[str, ...], list[str]]:
         """(effect, roles, faults) of setting `tag` now. `after`: points that earlier steps of the same group have set."""
         bound = self.ground.bounds[tag]
@@ -215,7 +264,7 @@ class Oracle:
             return overlay[point] if point in overlay else self.device.value(point)
 
         present = now(bound.present)
-        faults = [*self._standing(bound, now), *self._fresh(bound), *self._numbers(bound, value, present, now)]
+        faults = [*self._standing(bound, now), *self._fresh(bound), *self._numbers(bound, value, present, now, back=back)]
         level = self._level(author, bound)
         if level in ("observe", "shadow"):
             faults.append(f"level.{level}")
@@ -249,7 +298,7 @@ class Oracle:
             if seen is not None and abs(seen.skew_s) > SKEW_S_MAX:
                 yield f"skew.{point}"
 
-    def _numbers(self, bound: Bound, value: float, present: float, now: Callable[[str], float]) -> Iterable[str]:
+    def _numbers(self, bound: Bound, value: float, present: float, now: Callable[[str], float], *, back: bool) -> Iterable[str]:
         at_ns, wide = self.up_ns(), gap(value, present)
         rows = [limits for of, limits in bound.rows if not bound.by or of == now(bound.by)]
         if len(rows) != 1 or not rows[0][0] - EPSILON <= value <= rows[0][1] + EPSILON:
@@ -268,13 +317,14 @@ class Oracle:
         if wide == 0:
             yield "same"
         moves = self._moves[bound.tag]
+        ways = 2 if bound.back and not back else 1  # there, and the way back that may be needed
         if bound.travel is not None:
             most, per_s = bound.travel
-            if wide + sum(d for t, d, _ in moves if t > at_ns - round(per_s * SECOND_NS)) > most + EPSILON * 100:
+            if ways * wide + sum(d for t, d, _ in moves if t > at_ns - round(per_s * SECOND_NS)) > most + EPSILON * 100:
                 yield "rate"
         if bound.writes is not None:
             count, per_s = bound.writes
-            if 1 + sum(1 for t, _, ours in moves if ours and t > at_ns - round(per_s * SECOND_NS)) > count:
+            if ways + sum(1 for t, _, ours in moves if ours and t > at_ns - round(per_s * SECOND_NS)) > count:
                 yield "writes"
         if moves and at_ns - max(t for t, _, _ in moves) < round(bound.dwell_s * SECOND_NS):
             yield "dwell"
@@ -322,9 +372,17 @@ class Oracle:
                 found[point] = self.device.value(point)
         return found
 
+    def unjudged(self, tag: str) -> bool:
+        """Whether a write of ours to it may still wait for what the process answers."""
+        back = self.ground.bounds[tag].back
+        if back is None:
+            return False
+        since_ns = self.up_ns() - round((back.after_s + JUDGED_S) * SECOND_NS)
+        return any(ours and at_ns > since_ns for at_ns, _, ours in self._moves[tag])
+
     # ---- what would be legitimate ------------------------------------------------------------------------------------
 
-    def outlook(self, author: str, sets: Iterable[tuple[str, float]]) -> tuple[Effect, tuple[str, ...]]:
+    def outlook(self, author: str, sets: Sequence[tuple[str, float]]) -> tuple[Effect, tuple[str, ...]]:
         """What the design says of these sets, in order, were they asked for now and nothing else pending."""
         after: dict[str, float] = {}
         effects: list[Effect] = []
@@ -336,14 +394,25 @@ class Oracle:
             effects.append(effect)
             roles.update(dict.fromkeys(wanted))
             after[self.ground.bounds[tag].present] = value
+        for tag, value in sets if len(sets) > 1 else ():
+            ruling = self._ruling(author, tag, value, after)
+            if ruling.effect in ("forbid", "none"):
+                return "forbid", ()
+            effects.append(ruling.effect)
+            roles.update(dict.fromkeys(ruling.roles))
         return ("ask", tuple(roles)) if "ask" in effects else ("permit", ())
 
     def forget(self, before_ns: int) -> None:
         """Drop what no window can reach any more."""
         for tag, moves in self._moves.items():
             self._moves[tag] = [m for m in moves if m[0] > before_ns]
+        self._advances = {k: v for k, v in self._advances.items() if v[0] > before_ns}
         self._posts = {k: v for k, v in self._posts.items() if v[-1].at_ns > before_ns}
         self._yeses = {k: v for k, v in self._yeses.items() if v[-1].at_ns > before_ns}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def gap(a: float, b: float) -> float:

@@ -6,7 +6,19 @@ from typing import Any
 
 import apsw
 
+from holdfast.terms import Word
+
 EPSILON = 1e-9  # of a value: the record holds the very number that is sent
+
+
+class Intent(Word):
+    """One write that is on record before it is sent; `back` where it takes an earlier one back."""
+
+    seq: int
+    proposal: str
+    tag: str
+    wanted: float
+    back: bool
 
 
 class Record:
@@ -19,34 +31,37 @@ class Record:
         if rewound:
             self._read = min(self._read, next(iter(self._db.execute("SELECT coalesce(max(seq), 0) FROM leaf")))[0])
         self.decisions: dict[str, tuple[int, str, bool]] = before.decisions if before else {}  # (seq, verdict, would)
-        self.intents: list[tuple[int, str, str, float]] = before.intents if before else []  # (seq, proposal, tag, wanted), not yet used
+        self.intents: list[Intent] = before.intents if before else []  # not yet used
 
     def look(self) -> None:
         rows: list[Any] = self._db.execute("SELECT seq, bytes FROM leaf WHERE seq > ? ORDER BY seq", (self._read,)).fetchall()
         for seq, leaf in rows:
             self._read = seq
-            if b'"kind":"decision"' not in leaf and b'"kind":"intent"' not in leaf:
+            if not any(kind in leaf for kind in (b'"kind":"decision"', b'"kind":"intent"', b'"kind":"retreat"')):
                 continue
             record = json.loads(leaf)
             body = record["body"]
             if record["kind"] == "decision":
                 made = body["decision"]
                 self.decisions[made["proposal"]] = (seq, made["verdict"], made["would"])
-            elif record["kind"] == "intent":
-                self.intents += [(seq, body["proposal"], step["tag"], step["wanted"]) for step in body["steps"]]
+            elif record["kind"] in ("intent", "retreat"):
+                back = record["kind"] == "retreat"
+                self.intents += [
+                    Intent(seq=seq, proposal=body["proposal"], tag=step["tag"], wanted=step["wanted"], back=back) for step in body["steps"]
+                ]
 
-    def take(self, tag: str, value: float) -> str:
-        """The proposal whose committed intent this write is; "" where there is none. An intent serves one write."""
+    def take(self, tag: str, value: float) -> Intent | None:
+        """The committed intent that this write is; None where there is none. An intent serves one write."""
         self.look()
         for index in range(len(self.intents) - 1, -1, -1):  # the latest: of an older one the step may never have been sent
-            seq, proposal, of, wanted = self.intents[index]
-            made = self.decisions.get(proposal)
-            if of == tag and abs(wanted - value) <= EPSILON * max(1.0, abs(value)) and made is not None:
+            intent = self.intents[index]
+            made = self.decisions.get(intent.proposal)
+            if intent.tag == tag and abs(intent.wanted - value) <= EPSILON * max(1.0, abs(value)) and made is not None:
                 decided, verdict, would = made
-                if decided < seq and verdict in ("permit", "ask") and not would:
+                if decided < intent.seq and verdict in ("permit", "ask") and not would:
                     del self.intents[index]
-                    return proposal
-        return ""
+                    return intent
+        return None
 
     def close(self) -> None:
         self._db.close()
