@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from holdfast.clock import RealClock
 from holdfast.gate.history.store import History
 from holdfast.gate.identity.people import People
+from holdfast.gate.identity.seal import Cost
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.link import HttpLink
@@ -26,6 +27,7 @@ AGENT = "mill-agent"
 PEOPLE = {"li.wei": ("operator",), "zhang.min": ("operator", "process-engineer"), "chen.jie": ("administrator",), "wu.hao": ("auditor",)}
 PASSWORD = "cold-rolled-4-strips"
 READY_S = 30.0
+CHEAP = Cost(passes=1, memory_kib=8, lanes=1)  # of a password: what it costs in earnest is not these tests' business
 T = TypeVar("T")
 
 
@@ -56,7 +58,7 @@ class Scene:
         enrol(self.home, [AGENT])
         state = State(self.home.gate)
         with contextlib.closing(state):
-            known = People(state, Log(state, RealClock()), RealClock(), os.urandom)
+            known = People(state, Log(state, RealClock()), RealClock(), os.urandom, cost=CHEAP)
             for name, roles in people.items():
                 known.add(name, list(roles), PASSWORD)
         if with_past:
@@ -67,20 +69,31 @@ class Scene:
         self._environ = dict(os.environ)
 
     def start(self) -> "Scene":
+        """All three; the console, which needs neither, comes up beside the others."""
+        self._launch_console()
         plant = self._spawn("plant", "holdfast.sim.serve", "--scenario", self._scenario, "--home", self.site, stdin=subprocess.PIPE)
         self._environ |= {"HOLDFAST_MILL_URL": str(plant["mill_url"]), "HOLDFAST_COOLING_PORT": str(plant["cooling_port"])}
         self.start_gate()
-        self.start_console()
+        self.address = str(self._ready("console")["address"])
+        return self
+
+    def start_asking(self) -> "Scene":
+        """Everything, with the tension's loop in the hands of who writes to it, and a person asked about each write."""
+        self.start()
+        self.plant("mode tension external")
+        self.desk(lambda desk: desk.autonomy("*", "ask", "li.wei", PASSWORD))
+        ready(self)
         return self
 
     def start_gate(self) -> None:
         self._spawn("gate", "holdfast.gate.process", "--site", self.site / "site.yaml", "--home", self.home.path)
 
     def start_console(self, listen: str = "127.0.0.1:0") -> None:
-        first = self._spawn(
-            "console", "holdfast.console.process", "--gate", self.home.people, "--listen", listen, "--language", self.language
-        )
-        self.address = str(first["address"])
+        self._launch_console(listen)
+        self.address = str(self._ready("console")["address"])
+
+    def _launch_console(self, listen: str = "127.0.0.1:0") -> None:
+        self._launch("console", "holdfast.console.process", "--gate", self.home.people, "--listen", listen, "--language", self.language)
 
     def end(self, name: str = "") -> None:
         """One process, or all of them, in the order that a plant would lose them last."""
@@ -143,6 +156,11 @@ class Scene:
         return (self.home.path / "logs" / f"{name}.log").read_text(errors="replace")
 
     def _spawn(self, name: str, module: str, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> Mapping[str, Any]:
+        """A process and the line that it prints when it is ready."""
+        self._launch(name, module, *arguments, stdin=stdin)
+        return self._ready(name)
+
+    def _launch(self, name: str, module: str, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> None:
         log = self.home.path / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
@@ -150,6 +168,9 @@ class Scene:
                 python(module, *arguments), env=self._environ, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, text=True
             )
         self._processes[name] = process
+
+    def _ready(self, name: str) -> Mapping[str, Any]:
+        process = self._processes[name]
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, f"{name} did not start: {self.log(name)}"

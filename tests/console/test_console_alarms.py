@@ -54,6 +54,8 @@ def test_an_alarm_is_acknowledged_by_the_keyboard_alone(look: Open) -> None:
 
 def test_an_alarm_is_shelved_with_a_time_and_a_reason_and_comes_back(look: Open) -> None:
     page = look("/alarms", lang="zh", size=PHONE)
+    rings = page.locator("[data-count=alarms]")
+    expect(rings).to_have_text("3")
     page.get_by_role("link", name="搁置 stand-4/lube_temp，限值 高").press("Enter")
     page.get_by_label("30 分钟").check()
     page.get_by_label("原因（下一班会看到）").fill("<b>探头</b>更换")
@@ -61,6 +63,7 @@ def test_an_alarm_is_shelved_with_a_time_and_a_reason_and_comes_back(look: Open)
     shelved = page.locator(".alarm.shelved")
     expect(shelved).to_contain_text("<b>探头</b>更换")
     expect(shelved).to_contain_text("li.wei")
+    expect(rings).to_have_text("2")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     page.get_by_role("button", name="取消搁置 stand-4/lube_temp，限值 高").press("Enter")
     expect(shelved).to_have_count(0)

@@ -29,10 +29,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         people={**PEOPLE, "sun.li": ("operator", "process-engineer")},
     )
     try:
-        made.start()
-        made.plant("mode tension external")
-        made.desk(lambda desk: desk.autonomy("*", "ask", "li.wei", PASSWORD))
-        ready(made)
+        made.start_asking()
         yield made
     finally:
         made.end()

@@ -33,7 +33,7 @@ def test_wiring_is_checked_with_a_step_that_a_person_makes_and_signed_by_keyboar
     page = look(LADDER)
     page.fill("input[name=step]", "-50")
     page.get_by_role("button", name="Check now").click()
-    expect(page.get_by_role("alert")).to_contain_text("Say a step that is not 0 and not larger than the envelope's.")
+    expect(page.get_by_role("alert")).to_contain_text("Say the step of the bump test: not 0, and at most 2.")
     page.locator("input[name=step]").focus()
     page.keyboard.type("1")
     page.keyboard.press("Enter")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import DESK, PHONE
-from console_scene import PASSWORD, Scene, fresh_id, ready
+from console_scene import Scene, fresh_id
 from playwright.sync_api import Page, expect
 
 from holdfast.terms import Cause, Diagnosis, Evidence, Finding, Proposal, Write
@@ -26,10 +26,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Something was found, explained and asked for; something else was refused."""
     made = Scene(tmp_path_factory.mktemp("scene"), with_past=True)
     try:
-        made.start()
-        made.plant("mode tension external")
-        made.desk(lambda desk: desk.autonomy("*", "ask", "li.wei", PASSWORD))
-        ready(made)
+        made.start_asking()
         happen(made)
         yield made
     finally:

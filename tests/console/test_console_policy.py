@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import PHONE
-from console_scene import PASSWORD, PEOPLE, Scene, fresh_id, ready
+from console_scene import PASSWORD, PEOPLE, Scene, fresh_id
 from playwright.sync_api import Page, expect
 
 from holdfast.run.desk import Vote
@@ -29,10 +29,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     made = Scene(tmp_path_factory.mktemp("scene"), site_edit=lambda site: two_sign(site.replace("step: 2.0", "step: 6.0")), people=PEOPLE)
     (made.site / "policy.cases.yaml").write_text(site_file().with_name("policy.cases.yaml").read_text())
     try:
-        made.start()
-        made.plant("mode tension external")
-        made.desk(lambda desk: desk.autonomy("*", "ask", "li.wei", PASSWORD))
-        ready(made)
+        made.start_asking()
         for tension in (101.0, LOW):
             decided(made, tension)
         yield made

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from conftest import sign_in
-from console_scene import AGENT, PASSWORD, PEOPLE, Scene, fresh_id, ready
+from console_scene import AGENT, PASSWORD, PEOPLE, Scene, fresh_id
 from console_visitor import Elsewhere, Visitor, certificate_for, foreign, http_answer, raw
 from litestar.routes import HTTPRoute
 from playwright.sync_api import Browser, Page, expect
@@ -46,10 +46,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
     made = Scene(tmp_path_factory.mktemp("scene"), site_edit=hostile, policy_edit=two_roles, people=PEOPLE)
     try:
-        made.start()
-        made.plant("mode tension external")
-        made.desk(lambda desk: desk.autonomy("*", "ask", "li.wei", PASSWORD))
-        ready(made)
+        made.start_asking()
         yield made
     finally:
         made.end()

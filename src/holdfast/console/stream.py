@@ -97,7 +97,7 @@ class Stream:
             self._news.clear()
             try:
                 status, alarms, loops = [await self._gate.get(path) for path in ("/v1/status", "/v1/alarms", "/v1/loops")]
-                self._send("state", _state(status), keep="state")
+                self._send("state", _state(status, alarms), keep="state")
                 self._send("overview", overview_of(status, alarms, loops), keep="overview", changed_only=True)
             except GateError:
                 self._send("away", {}, keep="state")
@@ -178,15 +178,16 @@ def overview_of(status: Mapping[str, Any], alarms: Mapping[str, Any], loops: lis
     }
 
 
-def _state(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    alarms = [alarm for alarm in status["alarms"] if alarm["active"] or not alarm["acknowledged"]]
+def _state(status: Mapping[str, Any], alarms: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What stands on every page. `alarms`: those that ask for somebody, so none that somebody has shelved."""
+    ringing = [alarm for alarm in alarms["alarms"] if alarm["state"] != "shelved"]
     return {
         "t": status["at_ns"] // 1_000_000,
         "stopped": status["stopped"],
         "fault": bool(status["fault"]),
         "agent_lost": bool(status["agent_lost"]),
         "asked": sum(job["state"] == "asked" for job in status["jobs"]),
-        "alarms": len(alarms),
+        "alarms": len(ringing),
         "records": status["records"],
     }
 

@@ -90,9 +90,8 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
     async def history(request: Req) -> Response[bytes]:
         """Kept rows of a table, evenly thinned."""
         author(request)
-        return _frame(
-            gate.history(table_of(request), number(request, "from_ns"), number(request, "to_ns"), number(request, "rows_max", 3600))
-        )
+        from_ns, to_ns, rows_max = number(request, "from_ns"), number(request, "to_ns"), number(request, "rows_max", 3600)
+        return _frame(await gate.intake.history_beside(table_of(request), from_ns, to_ns, rows_max))
 
     @get("/v1/alarms")
     async def alarms(request: Req) -> Response[bytes]:

@@ -1,4 +1,4 @@
-"""Alarms at the people's door: the list, acknowledge, shelve and unshelve, by whoever is signed in."""
+"""Alarms at the people's door: the list, and what people do about them; shelving takes a role that answers for the plant."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -26,13 +26,22 @@ SHELVE = TypeAdapter(Shelve)
 class SignedIn(Protocol):
     """gate/api/doorkeeper.py."""
 
-    def who(self, request: Req) -> Person:
-        """The person of the request's session. Raises HTTPException 401."""
+    def doing(self, request: Req) -> Person:
+        """The person of the request's session, who may change something. Raises HTTPException 401, 403."""
         ...
 
 
 def alarm_handlers(gate: Gatekeeper, door: SignedIn) -> list[Any]:
-    """Routes for `people_app`. Any person who is signed in may act; who it was is on record."""
+    """Routes for `people_app`. Who is signed in and not only looks may acknowledge, and see again what was shelved; who it was
+    is on record. To take an alarm out of sight needs one of the roles that the site asks by default."""
+
+    def shelver(request: Req) -> str:
+        person = door.doing(request)
+        wanted = gate.site.default_approvals
+        if wanted and not set(wanted) & set(gate.people.roles(person.name)):
+            told = {"code": "alarm.role", "facts": {"roles": ", ".join(wanted)}}
+            raise HTTPException(status_code=403, detail=f"shelving needs one of these roles: {', '.join(wanted)}", extra=told)
+        return person.name
 
     @get("/v1/alarms", query=(text("all", "1: those that are normal too.", "0", "1"),))
     async def alarms(request: Req) -> Response[bytes]:
@@ -49,20 +58,20 @@ def alarm_handlers(gate: Gatekeeper, door: SignedIn) -> list[Any]:
     @post("/v1/alarms/{alarm:str}/acknowledge", status_code=204)
     async def acknowledge(request: Req) -> None:
         """Seen by the person who is signed in. Reads no body."""
-        person = door.who(request).name
+        person = door.doing(request).name
         _act(lambda: gate.attend.acknowledge(_id(request), person))
 
     @post("/v1/alarms/{alarm:str}/shelve", status_code=204)
     async def shelve(request: Req) -> None:
         """Out of sight for a time, at most 8 h, with a reason; it comes back by itself."""
-        person = door.who(request).name
+        person = shelver(request)
         wanted = await read(request, SHELVE)
         _act(lambda: gate.attend.shelve(_id(request), person, wanted.for_s, wanted.reason))
 
     @post("/v1/alarms/{alarm:str}/unshelve", status_code=204)
     async def unshelve(request: Req) -> None:
         """Back in sight. Reads no body."""
-        person = door.who(request).name
+        person = door.doing(request).name
         _act(lambda: gate.attend.unshelve(_id(request), person))
 
     return [alarms, acknowledge, shelve, unshelve]

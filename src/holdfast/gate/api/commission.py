@@ -1,7 +1,7 @@
 """Commissioning at the people's door: look how far a loop is, begin a rung's check, sign what was found."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Response, get, post
@@ -11,8 +11,10 @@ from pydantic import TypeAdapter
 from holdfast.gate.actuation.commissioning import CommissionError
 from holdfast.gate.actuation.rungs import Rung
 from holdfast.gate.api.described import text
+from holdfast.gate.api.doorkeeper import token_of
 from holdfast.gate.api.messages import Req, json, read
 from holdfast.gate.gatekeeper import Gatekeeper
+from holdfast.gate.identity.people import Person
 from holdfast.terms import Word
 
 
@@ -34,11 +36,22 @@ class RungSigned(Word):
 
 
 CHECKED, SIGNED = TypeAdapter(Checked), TypeAdapter(RungSigned)
-Unlock = Callable[[str, str], Awaitable[Ed25519PrivateKey]]
 
 
-def commission_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
-    """Routes for `people_app`; `unlock` opens a person's key with the password or answers 403."""
+class Door(Protocol):
+    """gate/api/doorkeeper.py."""
+
+    def doing(self, request: Req) -> Person:
+        """The person of the request's session, who may change something. Raises HTTPException 401, 403."""
+        ...
+
+    async def acting(self, person: str, password: str) -> Ed25519PrivateKey:
+        """The key of a person who may change something. Raises HTTPException 403."""
+        ...
+
+
+def commission_handlers(gate: Gatekeeper, door: Door) -> list[Any]:
+    """Routes for `people_app`."""
 
     @get("/v1/commission", query=(text("loop", "One loop; all without it."),))
     async def standing(request: Req) -> Response[bytes]:
@@ -47,8 +60,15 @@ def commission_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
 
     @post("/v1/commission/check", status_code=200)
     async def check(request: Req) -> Response[bytes]:
-        """Begin a rung's check. The answer is how the loop stands then."""
+        """Begin a rung's check. The answer is how the loop stands then.
+
+        With a session it is that person's, who may not be one that only looks; without one it is the command line's, whose
+        user can open this socket. It needs no password: it writes nothing to the plant and nothing into the record, and what it
+        finds counts for nothing until a named person signs the digest of it.
+        """
         wanted = await read(request, CHECKED)
+        if token_of(request):
+            door.doing(request)
         try:
             await gate.commissioning.check(wanted.loop, wanted.rung, step=wanted.step, within_s=wanted.within_s, hours=wanted.hours)
         except CommissionError as error:
@@ -59,7 +79,7 @@ def commission_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
     async def sign(request: Req) -> Response[bytes]:
         """Sign what a check found, with the person's password."""
         wanted = await read(request, SIGNED)
-        key = await unlock(wanted.person, wanted.password)
+        key = await door.acting(wanted.person, wanted.password)
 
         def signed() -> Any:
             gate.commissioning.sign(wanted.loop, wanted.rung, wanted.evidence, wanted.person, key, reason=wanted.reason)

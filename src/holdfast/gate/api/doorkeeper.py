@@ -64,6 +64,12 @@ class Doorkeeper:
         _acting.set(person.name)
         return person
 
+    def doing(self, request: Req) -> Person:
+        """The session's person, who changes something: whose only role is to look may not. Raises Refusal 401, 403."""
+        person = self.who(request)
+        self._demand_doer(person.name)
+        return person
+
     def maybe(self, request: Req) -> Person | None:
         """The person where a token is given; None without one. Raises Refusal 401 for a token that is nobody's."""
         return self.who(request) if token_of(request) else None
@@ -90,11 +96,14 @@ class Doorkeeper:
     async def acting(self, person: str, password: str) -> Ed25519PrivateKey:
         """The key of somebody who may change something: whose only role is to look may not. Raises Refusal 403."""
         key = await self.unlock(person, password)
+        self._demand_doer(person)
+        return key
+
+    def _demand_doer(self, person: str) -> None:
         if READERS.issuperset(self._gate.people.roles(person)):
             raise Refusal(
                 403, IdentityError("identity.reader", f"{self._gate.inbox.named(person)} may look at everything and change nothing.")
             )
-        return key
 
     async def administrator(self, request: Req, *, person: str, password: str, code: str) -> str:
         """The name of the administrator who acts: of the session or of `person`, with that one's password again.

@@ -168,7 +168,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
     handlers: list[Any] = [
         *description_handlers("Holdfast: the people's door"),
         *card_handlers(gate),
-        *commission_handlers(gate, unlock),
+        *commission_handlers(gate, door),
         *alarm_handlers(gate, door),
         *configuration_handlers(gate, unlock),
         *beside_handlers(gate),
