@@ -163,7 +163,10 @@ EXEMPT: dict[str, str] = {
     "actuation/hands.py OperatorWatch._foreign: value <= span[1]": EQUAL + _FOLLOWS,
     "actuation/hands.py OperatorWatch.saved: ": EQUAL + "what was kept is kept again",
     "actuation/saga.py Saga._may_retreat: abs(present[s.tag] - s.wanted) <= self._wire.place(s).within as <": EQUAL + _EXACTLY,
+    "actuation/saga.py Saga._read_back_retreat: job.tries < READBACK_TRIES as <=": READS + "once more",
     "actuation/saga.py Saga._judge: verdict == 'wrong' as != #3": TEXT + "that nobody decided to take it back",
+    "guard/decide.py against_retreat: 'stands.": EQUAL
+    + "whatever is said against it refuses; what it rests on out: 'shadow is taken back'",
     "actuation/effect.py judge: abs(pv_after - wanted) > envelope.settles.within as >=": EQUAL + _NOISY,
     "actuation/effect.py judge: gain >= envelope.expect.by as >.": EQUAL + _NOISY,
     "actuation/effect.py judge: gain <= -envelope.expect.by as <.": EQUAL + _NOISY,
@@ -215,8 +218,6 @@ UNATTACKED: dict[str, str] = {
     "actuation/saga.py Saga._adopt_open_jobs: job.state in _ON_THEIR_WAY": _KILL,
     "actuation/wire.py Wire.send: answer == 'acked' as !=": "a write that lands long after its answer was lost; the attacked devices act"
     " at once",
-    "guard/decide.py against_retreat: 'stands.another' passes": "another configuration in force while a write that may be taken back"
-    " is not judged; activating one is not attacked in that moment",
     "actuation/effect.py MEAN_S": "the oracle says for certain only, whichever mean is taken",
     "actuation/saga.py Saga._judge: verdict == 'wrong' as !=.": "a group of several that may be taken back; the attacked site has one",
     "guard/rules.py FACT_AGE_S_MAX": "context as old as that, with all tags fresh, needs a second connection",

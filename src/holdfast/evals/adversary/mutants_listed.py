@@ -39,6 +39,7 @@ BOUNDS: dict[str, tuple[_Change, ...]] = {
     "rate's window 3 s shorter": (_swap(_COMPILE, "_bound", "_ns(envelope.rate.per_s)", "_ns(envelope.rate.per_s - 3)"),),
     "writes' window 3 s shorter": (_swap(_COMPILE, "_bound", "_ns(envelope.writes.per_s)", "_ns(envelope.writes.per_s - 3)"),),
     "one write more": (_swap("guard/physics.py", "_writes", "count <= budget.max", "count <= budget.max + 1"),),
+    "shadow is taken back": (_swap("guard/decide.py", "against_retreat", "if second.would or first.would:", "if False:"),),
     "a retreat is not counted in travel": (_swap("guard/physics.py", "_rate", "(2 if bound.envelope.restore else 1)", "1"),),
     "a retreat is not counted in writes": (_swap("guard/physics.py", "_writes", "(2 if bound.envelope.restore else 1)", "1"),),
     "dwell 2 s shorter": (_swap(_COMPILE, "_bound", "_ns(envelope.dwell_s)", "_ns(envelope.dwell_s - 2)"),),
