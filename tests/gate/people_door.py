@@ -11,6 +11,9 @@ from typing import Any
 import httpx
 from small_plant import ASKING, PASSWORD, World, site  # pyright: ignore[reportMissingImports]
 
+from holdfast.clock import RealClock
+from holdfast.console.app import console_app
+from holdfast.console.visit import SESSION_COOKIE
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
 from holdfast.gate.process import Doors
@@ -73,3 +76,17 @@ async def serving(burst: float = 60.0) -> AsyncGenerator[Served]:
         finally:
             await world.close_doors()
             world.gate.close()
+
+
+@contextlib.asynccontextmanager
+async def looking(served: Served, person: str, *, lang: str = "en") -> AsyncGenerator[httpx.AsyncClient]:
+    """A visitor of the console over this gate, signed in, both in this process."""
+    token = await served.sign_in(person)
+    console = console_app(served.people, RealClock(), bytes(32), language=lang, secure=False)
+    transport = httpx.ASGITransport(console)  # pyright: ignore[reportArgumentType] - theirs is wider than the standard's
+    cookies, headers = {SESSION_COOKIE: token}, {"accept-language": lang}
+    async with (
+        console.lifespan(),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", cookies=cookies, headers=headers, timeout=20.0) as http,
+    ):
+        yield http

@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import httpx
 import pytest
 import pytest_asyncio
-from people_door import Served
+from people_door import Served, looking
 from small_plant import ASKING, PASSWORD, T, site
 
-from holdfast.clock import RealClock, VirtualClock
-from holdfast.console.app import console_app
-from holdfast.console.visit import SESSION_COOKIE
+from holdfast.clock import VirtualClock
 from holdfast.evals.bench.pages import PAGES
 from holdfast.evals.bench.records import YEAR_S, write_year
 from holdfast.gate.ledger.index import RecordIndex
@@ -67,17 +64,13 @@ async def served(asked: set[str]) -> AsyncIterator[Served]:
 
 
 async def test_no_page_reads_a_long_table_whole(served: Served, asked: set[str]) -> None:
-    token = await served.sign_in("ann")
     digest = served.gate.compiled.digest
     names = {
         "card": "p1", "alarm": "none", "incident": "f-9", "old": "f-1", "proposal": "p-1", "middle": str(RECORDS // 2), "day": "2026-01-01",
         "digest": digest, "former": digest,
     }  # fmt: skip
-    console = console_app(served.people, RealClock(), bytes(32), language="en", secure=False)
-    transport = httpx.ASGITransport(console)  # pyright: ignore[reportArgumentType] - theirs is wider than the standard's
     opened = 0
-    cookies = {SESSION_COOKIE: token}
-    async with console.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", cookies=cookies, timeout=20) as http:
+    async with looking(served, "ann") as http:
         for page in PAGES:
             if page.startswith("/policy"):
                 continue  # a gate made in a test adopts no configuration, and what they ask does not grow with the record
