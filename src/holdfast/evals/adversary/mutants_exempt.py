@@ -163,7 +163,8 @@ EXEMPT: dict[str, str] = {
     "actuation/hands.py OperatorWatch._foreign: value <= span[1]": EQUAL + _FOLLOWS,
     "actuation/hands.py OperatorWatch.saved: ": EQUAL + "what was kept is kept again",
     "actuation/saga.py Saga._may_retreat: abs(present[s.tag] - s.wanted) <= self._wire.place(s).within as <": EQUAL + _EXACTLY,
-    "actuation/saga.py Saga._read_back_retreat: job.tries < READBACK_TRIES as <=": READS + "once more",
+    "actuation/saga.py Saga._read_back_retreat: job.tries < READBACK_TRIES as": READS + "how often a retreat is read back",
+    "actuation/saga.py Saga._read_back_retreat: len(sent) == len(job.back) as != #2": TEXT + "the code of an escalation",
     "actuation/saga.py Saga._judge: verdict == 'wrong' as != #3": TEXT + "that nobody decided to take it back",
     "guard/decide.py against_retreat: 'stands.": EQUAL
     + "whatever is said against it refuses; what it rests on out: 'shadow is taken back'",
