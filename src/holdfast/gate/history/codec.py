@@ -8,6 +8,7 @@ rounded: -0.0, the bits of a NaN, denormals and times that run backwards come ba
 """
 
 import struct
+import threading
 
 import numpy as np
 import zstandard
@@ -25,9 +26,10 @@ EXACT = 2.0**53  # below it every whole number is a double
 TIME_UNITS_NS = (1_000_000_000, 1_000_000, 1_000, 100, 1)  # 100 ns: OPC UA Part 6 §5.2.2.5
 ONE, STEPS, OFFSETS = 0, 1, 2
 CONSTANT, DECIMAL, LISTED, XORED = 0, 1, 2, 3
-RUNS, EACH = 0, 1
+RUNS, EACH, ALIKE = 0, 1, 2
 SHIFTED, AS_LEAD, OFFSET, ITSELF = 0, 1, 2, 3
 _HEAD = struct.Struct("<Bq")
+_ONE_CODE = struct.Struct("<BI")
 _WIDE = struct.Struct("<BqqB")
 
 
@@ -75,8 +77,18 @@ def decode_values(data: bytes) -> tuple[Floats, Codes]:
 
 
 def _compressed(data: bytes) -> bytes:
-    # One for each call: a compressor must not be shared by threads, and making one costs little beside its work.
-    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data)
+    return _mine.squeezer.compress(data)
+
+
+class _Mine(threading.local):
+    """Of each thread its own: making one costs more than its work on a column, and two threads must not share one."""
+
+    def __init__(self) -> None:
+        self.squeezer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+        self.opener = zstandard.ZstdDecompressor()
+
+
+_mine = _Mine()
 
 
 def _planes(numbers: NDArray[np.uint64], width: int) -> bytes:
@@ -142,6 +154,8 @@ def _values(values: Floats) -> bytes:
 
 
 def _status(status: Codes) -> bytes:
+    if (status == status[0]).all():
+        return _ONE_CODE.pack(ALIKE, int(status[0]))
     codes = status.astype(np.int64)
     begins = np.flatnonzero(codes[1:] != codes[:-1]) + 1
     if len(begins) * 4 >= len(codes):
@@ -168,7 +182,7 @@ class _Cursor:
 
     def __init__(self, data: bytes) -> None:
         try:
-            self._data = zstandard.ZstdDecompressor().decompress(data)
+            self._data = _mine.opener.decompress(data)
         except zstandard.ZstdError as error:
             raise ChunkError(f"a chunk of history is damaged ({error})") from error
         self._at = 0
@@ -245,15 +259,16 @@ class _Cursor:
         return np.bitwise_xor.accumulate(self._planes(count, 8)).view(np.float64)
 
     def status(self, count: int) -> Codes:
-        (kind,) = self._take(struct.Struct("<B"))
+        kind = self._kind()
+        if kind == ALIKE:
+            return np.full(count, self._take(_ONE_CODE)[1], np.uint32)
+        self._at += 1
         if kind == EACH:
             return self.ints(count).astype(np.uint32)
         (runs,) = self._take(struct.Struct("<I"))
         if kind != RUNS or not 0 < runs <= count:
             raise ChunkError("a chunk of history has a form that this version does not know")
         begins, codes = self.ints(runs), self.ints(runs)
-        if runs == 1:
-            return np.full(count, codes[0], np.uint32)
         lengths = np.diff(begins, append=count)
         if int(begins[0]) or int(lengths.min()) <= 0:
             raise ChunkError("a chunk of history has runs that don't follow each other")

@@ -10,8 +10,8 @@ from holdfast.gate.history.file import raw, whole
 from holdfast.terms import unpack
 
 HEAD_BYTES = 20  # of a packed frame, before the table's name (terms.pack)
-FRAMES_AT_ONCE = 2_000
-BYTES_AT_ONCE = 64_000_000
+FRAMES_AT_ONCE = 20_000
+BYTES_AT_ONCE = 32_000_000
 
 
 class Block(NamedTuple):
@@ -26,18 +26,27 @@ class Block(NamedTuple):
     def taken(self, rows: NDArray[np.intp]) -> "Block":
         return Block(self.received_ns[rows], self.seqs[rows], self.source_ns[rows], self.values[rows], self.status[rows])
 
+    def cut(self, begin: int, end: int) -> "Block":
+        """Views, not copies."""
+        rows = slice(begin, end)
+        return Block(self.received_ns[rows], self.seqs[rows], self.source_ns[rows], self.values[rows], self.status[rows])
+
 
 def blocks(rows: Iterable[tuple[object, ...]], *, same: Sequence[int] = ()) -> Iterator[Block]:
     """Of (seq, frame) rows. Frames of another length, or beyond a row number in `same`, begin a block of their own."""
     seqs: list[int] = []
     blobs: list[bytes] = []
+    length = most = 0
     edges = sorted(same)
     for number, blob in rows:
         seq, frame = whole(number), raw(blob)
-        new = bool(blobs) and (len(frame) != len(blobs[0]) or len(blobs) >= max(1, min(FRAMES_AT_ONCE, BYTES_AT_ONCE // len(frame))))
-        if new or (blobs and any(seqs[-1] < edge <= seq for edge in edges)):
-            yield together(seqs, blobs)
-            seqs, blobs = [], []
+        edge = bool(edges) and bool(seqs) and any(seqs[-1] < edge <= seq for edge in edges)
+        if len(frame) != length or len(blobs) >= most or edge:
+            if blobs:
+                yield together(seqs, blobs)
+                seqs, blobs = [], []
+            length = len(frame)
+            most = max(1, min(FRAMES_AT_ONCE, BYTES_AT_ONCE // max(length, 1)))
         seqs.append(seq)
         blobs.append(frame)
     if blobs:

@@ -32,18 +32,29 @@ class _Source(NamedTuple):
     seqs: NDArray[np.int64]
 
 
-def between(db: apsw.Connection, table: str, from_ns: int, to_ns: int, rows_max: int, columns: int) -> Frame:
-    """Rows received in [from_ns, to_ns], evenly thinned to rows_max with both ends. Raises HistoryError, apsw.Error."""
+def between(
+    db: apsw.Connection, table: str, from_ns: int, to_ns: int, rows_max: int, columns: int, *, names: tuple[str, ...] = ()
+) -> Frame:
+    """Rows received in [from_ns, to_ns], evenly thinned to rows_max with both ends. Raises HistoryError, apsw.Error.
+
+    Columns are `names`, or without them the `columns` tags of the table's newest layout.
+    """
     with db:  # one state of the file, while others append and seal
-        return _between(db, table, from_ns, to_ns, rows_max, columns)
+        return _between(db, table, from_ns, to_ns, rows_max, names or _wanted(db, table, columns))
     raise AssertionError("a transaction that is only read swallows nothing")
 
 
-def _between(db: apsw.Connection, table: str, from_ns: int, to_ns: int, rows_max: int, columns: int) -> Frame:
-    wanted = _wanted(db, table, columns)
+def times_of(db: apsw.Connection, table: str, names: frozenset[str], from_ns: int, to_ns: int) -> NDArray[np.int64]:
+    """(rows,) times within [from_ns, to_ns] of rows that have all these tags. Raises HistoryError, apsw.Error."""
+    sources = [*_segments(db, table, from_ns, to_ns), *_frames(db, table, from_ns, to_ns)]
+    found = [source.received_ns for source in sources if names <= set(source.names)]
+    return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+
+
+def _between(db: apsw.Connection, table: str, from_ns: int, to_ns: int, rows_max: int, wanted: tuple[str, ...]) -> Frame:
     sources = [*_segments(db, table, from_ns, to_ns), *_frames(db, table, from_ns, to_ns)]
     if not sources:
-        return _blank(table, np.zeros(0, np.int64), columns)
+        return _blank(table, np.zeros(0, np.int64), len(wanted))
     sizes = [len(source.received_ns) for source in sources]
     times = np.concatenate([source.received_ns for source in sources])
     row_of, rows = _rows(times, np.repeat([source.layout for source in sources], sizes))
@@ -54,7 +65,7 @@ def _between(db: apsw.Connection, table: str, from_ns: int, to_ns: int, rows_max
         chosen = chosen[np.linspace(0, len(chosen) - 1, rows_max).round().astype(np.intp)]
     place = np.full(rows, -1, np.intp)
     place[chosen] = np.arange(len(chosen))
-    found = _blank(table, received[chosen], columns)
+    found = _blank(table, received[chosen], len(wanted))
     seq = 0
     for source, at in zip(sources, np.split(place[row_of], np.cumsum(sizes)[:-1]), strict=True):
         local = np.flatnonzero(at >= 0)

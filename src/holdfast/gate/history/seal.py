@@ -75,8 +75,20 @@ def _slice(db: apsw.Connection, table: str, now_ns: int, *, all_: bool) -> list[
     waits = whole(until) + frame.rows - seq  # row numbers have no gaps but those of a restart
     if not all_ and from_ns > now_ns - SEAL_EVERY_S * SECOND_NS and waits * frame.values.shape[1] < SLICE_SAMPLES:
         return []
+    last = _whole_hours(db, table, whole(until), frames)
     query = "SELECT seq, frame FROM hot WHERE tbl=? AND seq<=? ORDER BY seq LIMIT ?"
-    return list(hot.blocks(db.execute(query, (table, whole(until), frames)), same=layout_edges(db, table)))
+    return list(hot.blocks(db.execute(query, (table, last, frames)), same=layout_edges(db, table)))
+
+
+def _whole_hours(db: apsw.Connection, table: str, until: int, frames: int) -> int:
+    """The last row number of a slice, so that it ends where an hour does if there is more than a slice: its pieces needn't be merged."""
+    query = "SELECT seq, to_ns FROM hot WHERE tbl=? AND seq<=? ORDER BY seq LIMIT 1 OFFSET ?"
+    last = db.execute(query, (table, until, frames - 1)).fetchall()
+    if not last:
+        return until
+    seq, hour_ns = whole(last[0][0]), whole(last[0][1]) // HOUR_NS * HOUR_NS
+    ((cut,),) = db.execute("SELECT max(seq) FROM hot WHERE tbl=? AND seq<=? AND to_ns<?", (table, seq, hour_ns)).fetchall()
+    return seq if cut is None else whole(cut)
 
 
 def _write(db: apsw.Connection, table: str, layouts: Layouts, found: list[Block], write: Write, breathe: Callable[[], None]) -> None:
