@@ -152,7 +152,7 @@ async def on_its_way(world: World, rng: Random) -> None:
         )
     )
     for tag, (start, _) in ((FLOW, flow), (COUNT, count), (SPEED, speed)):
-        world.plant.operator_moves(tag, start)
+        await world.operator(tag, start)
     await world.wait(400)
     sets = [(FLOW, flow[1]), (COUNT, count[1]), (SPEED, speed[1])]
     rng.shuffle(sets)
