@@ -220,20 +220,40 @@ async def _aclose(frames: AsyncIterator[Frame]) -> None:
 # ---- detectors: check_detector (append below this line) --------------------------------------------------------------
 
 
-def check_detector(make: Callable[[], Detector], *, seed: int = 7) -> None:
-    """Hold a detector to `ports.Detector`; `make` gives a new, unfitted one each time. Takes under two seconds."""
+def step_of_one_tag(rows: NDArray[np.float64]) -> None:
+    """From row 100 on, tag 1 is eight deviations higher."""
+    rows[100:, 1] += 80.0
+
+
+def stand_of_one_tag(rows: NDArray[np.float64]) -> None:
+    """From row 100 on, tag 1 does not move: for detectors of sensors that stopped."""
+    rows[100:, 1] = rows[100, 1]
+
+
+def check_detector(
+    make: Callable[[], Detector],
+    *,
+    seed: int = 7,
+    upset: Callable[[NDArray[np.float64]], None] = step_of_one_tag,
+    judges_still_tags: bool = True,
+) -> None:
+    """Hold a detector to `ports.Detector`; `make` gives a new, unfitted one each time. Takes under two seconds.
+
+    `upset` changes rows in place from 100 on, in tag 1, as the detector's own kind of fault does. `judges_still_tags` is
+    False for one that says nothing of tags that never moved in the quiet stretch.
+    """
     rng = np.random.default_rng(seed)
     tags = [f"unit/tag_{i}" for i in range(5)]
     quiet = rng.normal(size=(400, 5)) * [1.0, 10.0, 0.1, 1000.0, 0.0] + [0.0, 50.0, -3.0, 1e4, 7.0]
     quiet[:, 1] += 8 * quiet[:, 0]
     seen = quiet[:150].copy()
-    seen[100:] += [0.0, 80.0, 0.0, 0.0, 0.0]
+    upset(seen)
     seen[20, 2], seen[21, 0], seen[22] = np.nan, np.inf, np.nan
     fitted = make()
     fitted.fit(quiet, tags)
     whole = _scored(fitted, seen)
     _clause(bool(fitted.name), "name: text that the site file names it by")
-    _clause(bool(whole[100:].mean() > whole[:20].mean()), "score: higher is worse, also for a step of one tag by eight deviations")
+    _clause(bool(whole[100:].mean() > whole[:20].mean()), "score: higher is worse, also for the fault of one tag")
     shares = np.asarray(fitted.shares())
     _clause(shares.shape == (5,), f"shares: one for each of 5 tags, not {shares.shape}")
     _clause(bool((shares >= 0).all()), "shares: never below 0")
@@ -241,12 +261,25 @@ def check_detector(make: Callable[[], Detector], *, seed: int = 7) -> None:
     _clause(int(shares.argmax()) == 1, "shares: the tag that moved contributes most")
     _check_detector_splits(fitted, seen, whole, rng)
     _check_detector_keeping(make, fitted, seen, whole)
-    moved = seen[:60].copy()
-    moved[50:, 4] = 14.0
-    fitted.reset()
-    after = _scored(fitted, moved)
-    _clause(bool(after[50:].min() > after[:20].max()), "score: a tag that stood still in the quiet stretch and moves is seen")
+    _check_detector_units(make, quiet, seen, tags)
+    if judges_still_tags:
+        moved = seen[:60].copy()
+        moved[50:, 4] = 14.0
+        fitted.reset()
+        after = _scored(fitted, moved)
+        _clause(bool(after[50:].min() > after[:20].max()), "score: a tag that stood still in the quiet stretch and moves is seen")
     _check_detector_refusals(make, tags)
+
+
+def _check_detector_units(make: Callable[[], Detector], quiet: NDArray[np.float64], seen: NDArray[np.float64], tags: Sequence[str]) -> None:
+    """Another unit of a tag, of the same offset, is the same plant: kPa or Pa."""
+    scores: list[NDArray[np.float64]] = []
+    for unit in (1.0, 1000.0):
+        fitted = make()
+        fitted.fit(quiet * [unit, 1.0, 1.0, 1.0, 1.0], tags)
+        with np.errstate(invalid="ignore"):
+            scores.append(_scored(fitted, seen * [unit, 1.0, 1.0, 1.0, 1.0]))
+    _clause(np.allclose(scores[0], scores[1], rtol=1e-5, atol=1e-5), "score: the same plant in another unit scores alike")
 
 
 def _scored(detector: Detector, rows: NDArray[np.float64]) -> NDArray[np.float64]:

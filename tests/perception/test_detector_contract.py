@@ -5,14 +5,48 @@ import pytest
 from numpy.typing import NDArray
 
 from holdfast.agent.perception.auto import Auto
+from holdfast.agent.perception.cusum import Cusum
 from holdfast.agent.perception.dynamic import Dynamic
+from holdfast.agent.perception.ewma import Ewma
+from holdfast.agent.perception.frozen import Frozen
+from holdfast.agent.perception.gradual import Gradual
 from holdfast.agent.perception.limits import Limits
-from holdfast.testing import check_detector
+from holdfast.agent.perception.named import OWN, detector_named
+from holdfast.agent.perception.pca import Pca
+from holdfast.agent.perception.spoofed import Spoofed
+from holdfast.testing import check_detector, stand_of_one_tag
+
+MADE = [
+    Auto,
+    Cusum,
+    Dynamic,
+    Ewma,
+    Gradual,
+    Limits,
+    Pca,
+    lambda: Limits(rule="minmax", k=1.2),
+    lambda: Dynamic(lags=4, memories=(0.3,)),
+    lambda: Dynamic(scale="tail"),
+    lambda: Gradual(conditions="unit/tag_3", memory=30),
+]
 
 
-@pytest.mark.parametrize("make", [Auto, Dynamic, Limits, lambda: Limits(rule="minmax", k=1.2), lambda: Dynamic(lags=4, memories=(0.3,))])
+@pytest.mark.parametrize("make", MADE)
 def test_a_built_in_detector_keeps_the_contract(make) -> None:
     check_detector(make)
+
+
+def test_a_detector_of_stopped_sensors_keeps_the_contract() -> None:
+    check_detector(Frozen, upset=stand_of_one_tag, judges_still_tags=False)
+
+
+def test_a_detector_of_lying_sensors_keeps_the_contract() -> None:
+    check_detector(Spoofed, judges_still_tags=False)
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_every_own_detector_is_found_by_the_name_it_has(name: str) -> None:
+    assert detector_named(name).name == name
 
 
 class Forgetful(Limits):

@@ -10,8 +10,15 @@ GROUP = "holdfast.detectors"
 # The package's own: found also where the installed metadata is older than the code, as in a checkout.
 OWN = {
     "auto": "holdfast.agent.perception.auto:Auto",
+    "cusum": "holdfast.agent.perception.cusum:Cusum",
     "dynamic": "holdfast.agent.perception.dynamic:Dynamic",
+    "ewma": "holdfast.agent.perception.ewma:Ewma",
+    "frozen": "holdfast.agent.perception.frozen:Frozen",
+    "gradual": "holdfast.agent.perception.gradual:Gradual",
     "limits": "holdfast.agent.perception.limits:Limits",
+    "onnx": "holdfast.agent.perception.onnx:Onnx",
+    "pca": "holdfast.agent.perception.pca:Pca",
+    "spoofed": "holdfast.agent.perception.spoofed:Spoofed",
 }
 
 
