@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from console_scene import PASSWORD, Scene
+from console_scene import Scene
+from console_visitor import sign_in
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 PATIENCE_MS = 20_000  # a busy machine is no fault of the page's
@@ -72,14 +73,6 @@ def look(browser: Browser, scene: Scene) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert not wrong
-
-
-def sign_in(page: Page, person: str, password: str = PASSWORD) -> None:
-    page.goto("/sign-in")
-    page.fill("input[name=person]", person)
-    page.fill("input[name=password]", password)
-    page.click("main button")
-    page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
 @pytest.fixture(scope="session")

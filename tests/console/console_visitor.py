@@ -15,6 +15,7 @@ from console_scene import PASSWORD, Scene
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from playwright.sync_api import Page
 
 from holdfast.run.supervise import Home
 
@@ -39,6 +40,14 @@ class Visitor(httpx.Client):
 
     def act(self, path: str, form: Mapping[str, str] | None = None, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
         return self.post(path, data={"csrf": self.proof(), **(form or {})}, headers=dict(headers or {}))
+
+
+def sign_in(page: Page, person: str, password: str = PASSWORD) -> None:
+    page.goto("/sign-in")
+    page.fill("input[name=person]", person)
+    page.fill("input[name=password]", password)
+    page.click("main button")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
 def raw(scene: Scene, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
