@@ -28,7 +28,7 @@ def test_a_connection_shows_its_tags_with_units_and_values_as_they_come(scene: S
     row = page.locator("table.tags tr").filter(has_text="stand-4/tension.pv")
     expect(row).to_contain_text("kN")
     expect(row.locator("[data-quality=good]")).to_be_visible()
-    expect(page.locator("table.tags tr").filter(has_text="line/state").locator("[data-tag]")).to_have_text("running")
+    expect(page.locator("table.tags tr").filter(has_text="line/state").locator("[data-tag]")).to_have_text("运行")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

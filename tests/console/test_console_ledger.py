@@ -100,6 +100,8 @@ def test_a_record_that_can_not_be_put_into_words_is_still_told() -> None:
     for body in ({}, {"decision": 5, "proposal": []}, "text"):
         told = teller.tell({"seq": 1, "at_ns": 0, "kind": "decision", "label": "site", "body": body})
         assert told.title == "This record can't be put into words; its bytes are below."
+    late = {"code": "watchdog.late", "late_s": 0.75}  # a field's name is no word of ours
+    assert teller.tell({"seq": 1, "at_ns": 0, "kind": "fault", "label": "site", "body": late}).title == "The gate was late by 0.75 s"
     assert teller.tell({"seq": 1, "at_ns": 0, "kind": "new.kind", "label": "site", "body": {"a": 1}}).title == "a: 1"
 
 

@@ -1,10 +1,12 @@
 """What people call a tag, and its unit: from the tables of the configuration in force."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from holdfast.console.gate import GateError
 from holdfast.console.house import House
+
+KNOWN_MODES = ("manual", "auto", "external", "running", "stopped")  # of loops and machines; other names are shown as the site has them
 
 
 class Names:
@@ -29,6 +31,13 @@ class Names:
     def all(self) -> tuple[str, ...]:
         """Every tag, for a field that offers them."""
         return tuple(sorted(self._tags))
+
+
+def states_of(tag: Mapping[str, Any], say: Callable[[str], str]) -> dict[str, str]:
+    """What each value of a tag is called, by the value; {} for a number. `say`: Shown.t."""
+    if tag["type"] == "bool" and not tag["states"]:
+        return {"0": say("overview.off"), "1": say("overview.on")}
+    return {str(value): say(f"overview.mode.{name}") if name in KNOWN_MODES else str(name) for value, name in tag["states"]}
 
 
 async def names_of(house: House, token: str = "") -> Names:

@@ -20,11 +20,11 @@ class Shown:
         self.language = language
         self._zone = zone
 
-    def t(self, code: str, **facts: object) -> str:
-        """The words of a code."""
+    def t(self, code: str, /, **facts: object) -> str:
+        """The words of a code; a fact may be called `code` too."""
         return say(f"console.{code}", {name: str(value) for name, value in facts.items()}, self.language)
 
-    def word(self, code: str, **facts: object) -> str:
+    def word(self, code: str, /, **facts: object) -> str:
         """The same for a code of another room."""
         return say(code, {name: str(value) for name, value in facts.items()}, self.language)
 

@@ -8,6 +8,7 @@ from litestar import Response, get
 
 from holdfast.console.gate import GateError
 from holdfast.console.house import House
+from holdfast.console.names import states_of
 from holdfast.console.visit import Req, Visit
 from holdfast.terms import SECOND_NS, Word
 
@@ -61,7 +62,12 @@ def routes(house: House) -> list[Any]:
     @get("/connections/of/{name:str}")
     async def one(request: Req) -> Response[str]:
         visit = await house.visit(request)
-        return await house.page("connections_one", visit, request, view=await _named(house, visit, request), every_s=EVERY_S)
+        view, say = await _named(house, visit, request), house.shown(visit, None).t
+
+        def names(tag: Mapping[str, Any]) -> dict[str, str]:
+            return states_of(tag, say)
+
+        return await house.page("connections_one", visit, request, view=view, every_s=EVERY_S, state_names=names)
 
     @get("/connections/of/{name:str}/facts")
     async def facts(request: Req) -> Response[str]:

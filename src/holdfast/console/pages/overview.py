@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 
 from holdfast.console.gauge import Gauge, Limit, gauge
 from holdfast.console.house import House
+from holdfast.console.names import states_of
 from holdfast.console.shown import UNITS
 from holdfast.console.stream import overview_of
 from holdfast.console.visit import Req
@@ -24,7 +25,6 @@ TREND_TAGS_MAX = 4
 PRIORITIES = ("urgent", "high", "medium", "low")
 STATES = ("unacknowledged", "acknowledged", "returned", "shelved")
 LEVELS = ("observe", "shadow", "ask", "act")
-KNOWN_MODES = ("manual", "auto", "external", "running", "stopped")  # of loops and machines; other names are shown as the site has them
 
 Json = Mapping[str, Any]
 
@@ -123,7 +123,7 @@ def _card(loop: Json, tags: Mapping[str, Json], limits: Mapping[str, list[Limit]
         loop=loop,
         name=loop["name"].removeprefix(f"{loop['equipment']}/"),
         gauge=gauge(limits.get(loop["pv"], ()), ends, pv["eu_range"] if pv else None),
-        modes=_states(mode, say) if mode else {},
+        modes=states_of(mode, say) if mode else {},
         permits={"0": say("overview.permit.no"), "1": say("overview.permit.yes")},
     )
 
@@ -137,7 +137,7 @@ def _places(tags: Mapping[str, Json], loops: Sequence[Json], limits: Mapping[str
         equipment, _, short = name.rpartition("/")
         if name in in_loops:
             continue
-        states = _states(tag, say)
+        states = states_of(tag, say)
         rows.setdefault(equipment, []).append(
             Row(
                 tag=tag,
@@ -147,13 +147,6 @@ def _places(tags: Mapping[str, Json], loops: Sequence[Json], limits: Mapping[str
             )
         )
     return tuple(Place(name=equipment, rows=tuple(of)) for equipment, of in rows.items())
-
-
-def _states(tag: Json, say: Any) -> dict[str, str]:
-    """Names by value; {} for a number."""
-    if tag["type"] == "bool" and not tag["states"]:
-        return {"0": say("overview.off"), "1": say("overview.on")}
-    return {str(value): say(f"overview.mode.{name}") if name in KNOWN_MODES else name for value, name in tag["states"]}
 
 
 def _words(say: Any) -> dict[str, dict[str, str] | str]:
