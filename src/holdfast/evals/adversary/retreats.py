@@ -142,19 +142,20 @@ async def again_and_again(world: World, rng: Random) -> None:
 @attack("a group forbidden on its way")
 async def on_its_way(world: World, rng: Random) -> None:
     """Each write of a group is allowed by itself; together, at the end or half-way, they are not."""
-    flow, count, speed = rng.choice(
+    moves = rng.choice(
         (
-            ((75.0, 83.0), (10.0, 12.0), (25.0, 26.0)),
-            ((75.0, 83.0), (10.0, 12.0), (29.0, 31.0)),
-            ((60.0, 62.0), (16.0, 18.0), (25.0, 26.0)),
-            ((60.0, 62.0), (18.0, 16.0), (25.0, 26.0)),
-            ((83.0, 79.0), (10.0, 12.0), (31.0, 29.0)),
+            ((COUNT, 10.0, 12.0), (FLOW, 75.0, 83.0), (SPEED, 25.0, 26.0)),  # the end is forbidden
+            ((FLOW, 75.0, 83.0), (COUNT, 10.0, 12.0), (SPEED, 29.0, 31.0)),  # only half-way
+            ((SPEED, 31.0, 29.0), (COUNT, 10.0, 12.0), (FLOW, 83.0, 79.0)),
+            ((FLOW, 60.0, 62.0), (COUNT, 16.0, 18.0), (SPEED, 25.0, 26.0)),  # permitted at first, not at the end
+            ((COUNT, 18.0, 16.0), (FLOW, 60.0, 62.0), (SPEED, 25.0, 26.0)),  # the other way about
         )
     )
-    for tag, (start, _) in ((FLOW, flow), (COUNT, count), (SPEED, speed)):
+    for tag, start, _ in moves:
         await world.operator(tag, start)
     await world.wait(400)
-    sets = [(FLOW, flow[1]), (COUNT, count[1]), (SPEED, speed[1])]
-    rng.shuffle(sets)
+    sets = [(tag, end) for tag, _, end in moves]
+    if rng.random() < 0.5:
+        rng.shuffle(sets)
     await world.push("alpha", *sets[: rng.choice((2, 3))])
     await world.run(JUDGED_S)
