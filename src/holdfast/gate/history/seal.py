@@ -22,6 +22,7 @@ from holdfast.terms import SECOND_NS, unpack
 SEAL_EVERY_S = 600  # how old a frame gets before it is sealed: what a read of the last hour finds unsealed
 SLICE_SAMPLES = 1_000_000  # in memory at once, some 100 bytes each; a table that fills it sooner is sealed sooner
 SLICES_MAX = 100_000  # of a table in one call
+EVER_NS = 2**62
 MERGES_MAX = 1_000  # in one call
 Write = Callable[[Callable[[apsw.Connection], None]], None]
 
@@ -55,9 +56,11 @@ def merge_hours(file: Path, now_ns: int, write: Write, breathe: Callable[[], Non
     merged = 0
     db = opened_to_read(file)
     try:
-        query = "SELECT layout, hour_ns FROM segment WHERE hour_ns<=? GROUP BY layout, hour_ns HAVING count(*)>1 ORDER BY hour_ns LIMIT ?"
+        query = "SELECT layout, hour_ns FROM segment WHERE hour_ns<=? GROUP BY layout, hour_ns HAVING count(*)>1 ORDER BY hour_ns"
         over = now_ns - HOUR_NS - SEAL_EVERY_S * SECOND_NS
-        for layout, hour in db.execute(query, (over, MERGES_MAX)).fetchall():
+        for layout, hour in db.execute(query, (over,)).fetchall():
+            if merged >= MERGES_MAX:
+                break
             merged += _merge(db, whole(layout), whole(hour), write, breathe)
     finally:
         db.close()
@@ -134,26 +137,27 @@ def one(parts: Sequence[Block]) -> Block:
 
 def _merge(db: apsw.Connection, layout: int, hour: int, write: Write, breathe: Callable[[], None]) -> int:
     of = Layout(layout, *names_of(db, layout))
-    query = "SELECT id, rows, spine FROM segment WHERE layout=? AND hour_ns=? ORDER BY from_ns, id"
-    groups: list[list[tuple[int, bytes]]] = [[]]
+    query = "SELECT id, rows FROM segment WHERE layout=? AND hour_ns=? ORDER BY from_ns, id"
+    groups: list[list[int]] = [[]]
     size = 0
-    for id, rows, spine in db.execute(query, (layout, hour)).fetchall():
+    for id, rows in db.execute(query, (layout, hour)).fetchall():
         samples = whole(rows) * len(of.names)
         if groups[-1] and size + samples > SLICE_SAMPLES:
             groups.append([])
             size = 0
-        groups[-1].append((whole(id), raw(spine)))
+        groups[-1].append(whole(id))
         size += samples
     merged = 0
     for group in groups:
         if len(group) < 2:
             continue
-        block = one([segment.block(db, id, len(of.names), spine) for id, spine in group])
+        spines = [db.execute("SELECT spine FROM segment WHERE id=?", (id,)).fetchall()[0][0] for id in group]
+        block = one([segment.block(db, id, len(of.names), spine) for id, spine in zip(group, spines, strict=True)])
         ((_, part),) = segment.by_hour(block)
         made = segment.encoded(hour, part, breathe)
 
-        def swap(writer: apsw.Connection, made: Encoded = made, group: list[tuple[int, bytes]] = group) -> None:
-            for id, _ in group:
+        def swap(writer: apsw.Connection, made: Encoded = made, group: list[int] = group) -> None:
+            for id in group:
                 segment.drop(writer, id, hour, of.ids)
             segment.put(writer, of, made)
 

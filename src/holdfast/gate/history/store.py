@@ -2,13 +2,14 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import apsw
 
-from holdfast.gate.history import rows, seal
+from holdfast.gate.history import rows, seal, segment
 from holdfast.gate.history.file import HistoryError, opened, opened_to_read, raw, transaction, whole
+from holdfast.gate.history.hot import Block
 from holdfast.gate.history.layout import Layouts
 from holdfast.gate.history.room import CAP_BYTES, Room
 from holdfast.gate.history.seal import Sealed
@@ -81,6 +82,35 @@ class History:
             except (apsw.Error, ValueError) as error:
                 raise HistoryError(f"{self._path}: history can't be sealed ({error}); check disk and permissions") from error
             return sealed
+
+    def brought_before(self, source: str) -> int:
+        """How many rows of a source that is brought in are here already."""
+        with self._turn:
+            found = self._db.execute("SELECT rows FROM brought WHERE source=?", (source,)).fetchall()
+        return whole(found[0][0]) if found else 0
+
+    def bring(self, source: str, rows: int, blocks: Sequence[tuple[str, tuple[str, ...], Block]]) -> None:
+        """(table, tags, rows) straight into segments; `rows` of the source are then done. One transaction. Raises HistoryError."""
+        ready = [
+            (table, names, segment.encoded(hour, part, lambda: None))
+            for table, names, block in blocks
+            for hour, part in segment.by_hour(block)
+        ]
+
+        def put(db: apsw.Connection) -> None:
+            for table, names, made in ready:
+                segment.put(db, self._layouts.brought(table, names), made)
+            db.execute("INSERT INTO brought VALUES(?,?) ON CONFLICT(source) DO UPDATE SET rows=excluded.rows", (source, rows))
+
+        self._write(put)
+
+    def settle(self, progress: Callable[[float, str], None]) -> None:
+        """After bringing in: pieces of one hour become one. Raises HistoryError."""
+        try:
+            while merged := seal.merge_hours(self._path, seal.EVER_NS, self._write, lambda: None):
+                progress(1.0, f"{merged} hours put together")  # each round leaves fewer pieces, so it ends
+        except apsw.Error as error:
+            raise HistoryError(f"{self._path}: history can't be sealed ({error}); check disk and permissions") from error
 
     def trim(self) -> int:
         """Drop the oldest until the file is under its cap; how many rows went since the last time, also on a full disk.
