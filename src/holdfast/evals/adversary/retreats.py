@@ -147,6 +147,7 @@ async def on_its_way(world: World, rng: Random) -> None:
             ((COUNT, 10.0, 12.0), (FLOW, 75.0, 83.0), (SPEED, 25.0, 26.0)),  # the end is forbidden
             ((FLOW, 75.0, 83.0), (COUNT, 10.0, 12.0), (SPEED, 29.0, 31.0)),  # only half-way
             ((SPEED, 31.0, 29.0), (COUNT, 10.0, 12.0), (FLOW, 83.0, 79.0)),
+            ((FLOW, 75.0, 83.0), (SPEED, 31.0, 29.0), (COUNT, 10.0, 12.0)),  # by two steps together
             ((FLOW, 60.0, 62.0), (COUNT, 16.0, 18.0), (SPEED, 25.0, 26.0)),  # permitted at first, not at the end
             ((COUNT, 18.0, 16.0), (FLOW, 60.0, 62.0), (SPEED, 25.0, 26.0)),  # the other way about
         )
@@ -157,5 +158,5 @@ async def on_its_way(world: World, rng: Random) -> None:
     sets = [(tag, end) for tag, _, end in moves]
     if rng.random() < 0.5:
         rng.shuffle(sets)
-    await world.push("alpha", *sets[: rng.choice((2, 3))])
+    await world.push("alpha", *sets[: rng.choice((2, 3, 3))])
     await world.run(JUDGED_S)
