@@ -18,6 +18,10 @@ from holdfast.terms import Cause, Diagnosis, Evidence, Finding, Proposal, Write
 Open = Callable[..., Page]
 INCIDENT = "incident-1"
 KEPT = ("overview", "approvals-one", "alarms", "incidents-one", "ledger", "policy")  # as pictures
+IN_SIGHT = """() => {
+  const open = document.querySelector("nav.pages [aria-current]").getBoundingClientRect();
+  return open.left >= 0 && open.right <= innerWidth + 1 && open.bottom <= innerHeight;
+}"""
 PAGES = ("/", "/approvals", "/alarms", "/incidents", "/ledger", "/policy", "/commissioning", "/connections", "/people", "/stop")
 
 
@@ -70,6 +74,8 @@ def test_every_page_can_be_read_by_everybody(scene: Scene, look: Open, pictures:
             page.wait_for_timeout(1500)  # for the pictures alone: values and trends have come by then
             page.screenshot(path=pictures / f"{name}.{lang}{'-phone' if size == PHONE else ''}.png")
         wrong += [f"{path}: {said}" for said in serious(page)]
+        if path in PAGES[:-1]:
+            page.wait_for_function(IN_SIGHT)
         if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
             wrong.append(f"{path}: wider than the screen")
     assert not wrong, "\n".join(wrong)

@@ -192,6 +192,12 @@
     }
   };
 
+  // On a phone the pages are a strip that is wider than the screen: the one that is open must be in it.
+  const reveal = () => {
+    const strip = document.querySelector("nav.pages"), current = strip && strip.querySelector("[aria-current]");
+    if (current) strip.scrollLeft = current.offsetLeft - (strip.clientWidth - current.offsetWidth) / 2;
+  };
+
   window.holdfast = {
     listen: (what) => { listeners.add(what); return () => listeners.delete(what); },
     known,
@@ -202,6 +208,8 @@
   };
   addEventListener("DOMContentLoaded", () => {
     find();
+    reveal();
+    addEventListener("gate-state", reveal, { once: true }); // the counts made it wider
     new MutationObserver(find).observe(document.getElementById("main"), { childList: true, subtree: true });
     if (body.dataset.live) { open(); setInterval(tick, TICK_MS); }
   });

@@ -151,7 +151,8 @@
         scales: { x: { time: true }, y: { range: (_, low, high) => this.span(low, high, limits) } },
         axes: [
           { ...axis, size: 24, space: 60, values: (_, splits) => splits.map((s) => short.format(new Date(s * 1000))) },
-          { ...axis, size: 52, space: 28 },
+          // Numbers beside an empty plot would look like a scale that the tag has.
+          { ...axis, size: 52, space: 28, values: (_, splits) => splits.map((s) => this.data ? String(+s.toPrecision(8)) : "") },
         ],
         series: [
           {}, { ...hidden }, { ...hidden }, { ...hidden }, { ...hidden },
