@@ -22,7 +22,7 @@ def test_a_few_rows_get_fixed_limits_and_the_reason_is_told() -> None:
     detector = Auto()
     detector.fit(np.random.default_rng(1).normal(size=(20, 3)), TAGS)
     assert detector.chosen == "limits"
-    assert detector.why == (("auto.short", {"rows": "20", "least": "30"}),)
+    assert detector.why == (("auto.short", {"rows": "20", "least": "40"}),)
 
 
 def test_a_tag_without_a_level_of_its_own_is_named() -> None:
@@ -75,6 +75,15 @@ def test_runs_too_few_or_too_short_to_tell_units_apart_are_one_stretch() -> None
         detector = Auto()
         detector.fit_runs(runs, TAGS)
         assert "auto.units" not in [code for code, _ in detector.why]
+
+
+@pytest.mark.parametrize("rows", [41, 45, 53])
+def test_a_part_of_a_stretch_is_scored_by_what_the_whole_was_given(rows: int) -> None:
+    quiet = np.random.default_rng(1).normal(size=(rows, 3))
+    detector = Auto()
+    streams = held_out_scores(detector, quiet, TAGS)
+    assert detector.chosen == "dynamic"
+    assert np.concatenate(streams).min() < 0  # of fixed limits no score is below 0
 
 
 def test_held_out_parts_are_whole_runs_each_from_its_own_start() -> None:

@@ -140,6 +140,8 @@ def test_few_rows_for_many_columns_warn_and_far_too_few_are_refused(tmp_path: Pa
     assert got.exit_code == 0, got.output
     assert "fewer quiet rows (60) than columns (70)" in got.stderr
     got = call("--fit", wide, "--fit-rows", 10, "--data", wide, "--out", tmp_path / "out.csv")
+    assert "10 quiet rows are fewer than the 40 that a covariance needs: fixed limits" in got.stderr
+    got = call("--fit", wide, "--fit-rows", 10, "--data", wide, "--out", tmp_path / "out.csv", "--detector", "dynamic")
     assert got.exit_code == 2
     assert "at least 30 are needed" in got.stderr
 
@@ -209,3 +211,105 @@ def test_a_skab_experiment_is_judged_on_its_own_first_rows_without_its_labels(tm
         truth = np.array([float(row["anomaly"]) for row in csv.DictReader(file, delimiter=";")]) > 0.5
     assert alarms[truth].mean() > 0.7
     assert alarms[400:][~truth[400:]].mean() < 0.135
+
+
+def test_a_finding_is_told_with_its_start_its_end_and_the_tags_that_moved(tmp_path: Path) -> None:
+    quiet, data = table(tmp_path / "quiet.csv"), table(tmp_path / "data.csv", seed=2)
+    lines = data.read_text().splitlines()
+    for at in range(201, 251):  # rows 200 to 249: a temperature that is 20 degrees higher, and nothing else
+        cells = lines[at].split(",")
+        lines[at] = ",".join([*cells[:3], str(float(cells[3]) + 20)])
+    data.write_text("\n".join(lines))
+    got = call("--fit", quiet, "--data", data, "--out", tmp_path / "out.csv", "--json")
+    (found,) = json.loads(got.stdout.splitlines()[-1])["figures"]["findings"]
+    assert found["found"] == 204
+    assert 197 <= found["onset"] <= 200  # a noisy row before it may belong to it
+    assert 250 < found["cleared"] < 400  # the longest memory forgets twenty deviations in a hundred rows
+    assert found["shares"][0][0] == "temperature"
+    assert found["shares"][0][1] > 0.9
+    assert 0.5 < found["confidence"] < 1
+    shown = call("--fit", quiet, "--data", data, "--out", tmp_path / "out.csv").stdout
+    assert "from sample 200" in shown
+    assert "temperature 9" in shown
+
+
+def test_rows_of_a_finding_are_those_of_the_row_that_confirmed_it_however_the_file_is_cut(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    quiet, rows = rng.normal(size=(500, 4)), rng.normal(size=(9000, 4))
+    rows[8190:8260, 2] += 12.0  # across the edge of what is read at once
+    for name, values in (("quiet", quiet), ("data", rows)):
+        np.savetxt(tmp_path / f"{name}.csv", values, delimiter=",", header="a,b,c,d", comments="", fmt="%.6f")
+    got = call("--fit", tmp_path / "quiet.csv", "--data", tmp_path / "data.csv", "--out", tmp_path / "out.csv", "--far", 0.001, "--json")
+    found = [one for one in json.loads(got.stdout.splitlines()[-1])["figures"]["findings"] if one["found"] > 8000]
+    assert [(one["found"], one["shares"][0][0]) for one in found] == [(8194, "c")]
+    assert 8170 <= found[0]["onset"] <= 8190
+
+
+def test_a_picture_loads_nothing_and_shows_findings_limits_and_the_tag(tmp_path: Path) -> None:
+    quiet, data, page = table(tmp_path / "quiet.csv"), table(tmp_path / "data.csv", seed=2, step=2.0), tmp_path / "page.html"
+    got = call("--fit", quiet, "--data", data, "--out", tmp_path / "out.csv", "--plot", page, "--limit", "pressure=8")
+    assert got.exit_code == 0, got.output
+    text = page.read_text()
+    assert "http" not in text.replace("http-equiv", "")
+    assert "<script" not in text
+    assert text.count("<svg") == 4  # score, pressure, flow, temperature
+    assert 'class="found"' in text
+    assert 'class="limit"' in text
+    for name, words in (("page.png", "pictures are HTML pages"), ("no/such/page.html", "No such file")):
+        refused = call("--fit", quiet, "--data", data, "--out", tmp_path / "out.csv", "--plot", tmp_path / name)
+        assert refused.exit_code == 2
+        assert words in refused.stderr.replace("\n", " ")
+
+
+def test_when_a_limit_will_be_met_is_foretold_with_an_interval(tmp_path: Path) -> None:
+    quiet, data = table(tmp_path / "quiet.csv"), table(tmp_path / "data.csv", seed=2)
+    lines = data.read_text().splitlines()
+    for at in range(1, 401):  # 0.05 degrees a row: 100 at row 400, 110 after 200 more
+        cells = lines[at].split(",")
+        lines[at] = ",".join([*cells[:3], f"{float(cells[3]) + 0.05 * at:.3f}"])
+    data.write_text("\n".join(lines))
+    got = call("--fit", quiet, "--data", data, "--out", tmp_path / "out.csv", "--limit", "temperature=110", "--json")
+    (found,) = json.loads(got.stdout.splitlines()[-1])["figures"]["remaining"]
+    assert found["low_rows"] < 200 < found["high_rows"]
+    assert found["rows"] == pytest.approx(200, abs=40)
+    for text, words in (("speed=1", "--limit names speed, which is not watched"), ("pressure=high", "write COLUMN=VALUE")):
+        refused = call("--fit", quiet, "--data", data, "--out", tmp_path / "out.csv", "--limit", text)
+        assert refused.exit_code == 2
+        assert words in refused.stderr
+
+
+def test_units_of_a_file_are_each_held_against_their_own_beginning(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    lines = ["engine,cycle,speed,heat"]
+    for engine in range(12):
+        own = 10 * rng.normal(size=2)
+        lines += [f"{engine},{c + 1},{a:.4f},{b:.4f}" for c, (a, b) in enumerate(own + rng.normal(size=(50, 2)))]
+    (tmp_path / "healthy.csv").write_text("\n".join(lines))
+    rows = rng.normal(size=(400, 2)) + np.repeat([[30.0, -30.0], [-25.0, 10.0]], 200, axis=0)
+    rows[300:, 1] += 8.0  # the second engine, from its row 100 on
+    lines = ["engine,cycle,speed,heat"] + [f"{50 + i // 200},{1 + i % 200},{a:.4f},{b:.4f}" for i, (a, b) in enumerate(rows)]
+    (tmp_path / "engines.csv").write_text("\n".join(lines))
+    got = call("--fit", tmp_path / "healthy.csv", "--data", tmp_path / "engines.csv", "--out", tmp_path / "out.csv", "--json")
+    assert "12 runs, told apart by engine" in got.stderr
+    assert "each unit is scored against its own first 5 rows" in got.stderr
+    figures = json.loads(got.stdout.splitlines()[-1])["figures"]
+    assert figures["runs"] == 2
+    assert [one["onset"] for one in figures["findings"]] == [300]
+    _, alarms = written(tmp_path / "out.csv")
+    assert alarms[:300].mean() < 0.05
+    assert alarms[305:].mean() > 0.95
+
+
+def test_mixed_and_changed_units_are_said(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    bar = rng.normal(5, 0.1, 200)
+    mixed = np.where(np.arange(200) % 4 == 0, bar * 100, bar)  # kPa now and then
+    np.savetxt(tmp_path / "quiet.csv", np.column_stack([mixed, bar]), delimiter=",", header="p,q", comments="", fmt="%.4f")
+    body = [f"{a:.4f},{1000 * b:.2f}" for a, b in zip(mixed, bar, strict=True)]
+    body[5] = "5.1 bar,5100.0"
+    (tmp_path / "data.csv").write_text("\n".join(["p,q", *body]))
+    got = call("--fit", tmp_path / "quiet.csv", "--data", tmp_path / "data.csv", "--out", tmp_path / "out.csv")
+    assert got.exit_code == 0, got.output
+    assert "values of p lie in two groups a power of ten apart: mixed units?" in got.stderr
+    assert "the middle of q (" in got.stderr
+    assert "numbers with a unit beside them in p ('5.1 bar')" in got.stderr

@@ -1,21 +1,24 @@
-"""`holdfast detect`: a detector on a user's own CSV: learn the quiet stretch, set the limit, score every row."""
+"""`holdfast detect`: a detector on a user's own CSV: learn the quiet stretch, set the limit, score every row, tell what was found."""
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli.detect_answer import Job, Quiet, Told, answer_of
 from holdfast.cli.render import Answer, fail, render
-from holdfast.terms import Word
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from holdfast.agent.perception.calibrate import RowLimit
+    from holdfast.agent.perception.gradual import Gradual
+    from holdfast.agent.perception.over_file import Pass
     from holdfast.agent.perception.recording import Layout, Recording
+    from holdfast.agent.perception.trace import Trace
     from holdfast.ports import Detector
 
     Matrix = NDArray[np.float64]
@@ -23,19 +26,8 @@ if TYPE_CHECKING:
 FIT_CELLS_MAX = 20_000_000  # rows x tags learned from
 FIT_ROWS_MAX = 100_000
 CALIBRATE_ROWS_MAX = 5_000_000  # of one file; the limit does not get better from more
-
-
-class Job(Word):
-    """One call's arguments, checked as far as they can be without reading."""
-
-    fit: Path
-    fit_rows: int | None
-    calibrate: tuple[Path, ...]
-    data: Path
-    columns: tuple[str, ...]
-    detector: str
-    far: float
-    out: Path
+PICTURE_COLUMNS_MAX = 512
+NORMAL = 0.9  # quantile of quiet scores that an onset is walked back to
 
 
 def register(app: typer.Typer) -> None:
@@ -49,54 +41,97 @@ def detect(
     fit_rows: Annotated[int | None, typer.Option(help="Learn from the first so many rows of the fit file.", min=1)] = None,
     calibrate: Annotated[list[Path] | None, typer.Option(help="Quiet CSV to set the limit on; may be repeated.")] = None,
     columns: Annotated[str, typer.Option(help="Columns to watch, by name, separated by commas. Default: all numeric tags.")] = "",
-    detector: Annotated[str, typer.Option(help="Which detector.")] = "dynamic",
+    detector: Annotated[str, typer.Option(help="Which detector; auto chooses by the quiet stretch and says why.")] = "auto",
     far: Annotated[float, typer.Option(help="Share of quiet rows that may be above the limit.")] = 0.01,
+    confirm: Annotated[int, typer.Option(help="Rows in a row above the limit that make a finding.", min=1, max=600)] = 5,
+    limit: Annotated[
+        list[str] | None, typer.Option(help="A limit of the plant, COLUMN=VALUE, to draw and to foretell; may be repeated.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="HTML page to write: scores, findings, limits and contributing columns.")] = None,
     json: Annotated[bool, typer.Option(help="Print one JSON object.")] = False,
 ) -> None:
     """Find trouble in a recording: learn a quiet stretch, set the limit, score every row."""
-    job = Job(
-        fit=fit,
-        fit_rows=fit_rows,
-        calibrate=tuple(calibrate or ()),
-        data=data,
-        columns=tuple(name.strip() for name in columns.split(",") if name.strip()),
-        detector=detector,
-        far=far,
-        out=out,
-    )
     if not 0 < far < 1:
         fail(f"--far must be between 0 and 1, not {far}", json=json)
+    if plot is not None and plot.suffix.lower() not in (".html", ".htm"):
+        fail(
+            f"--plot {plot}: pictures are HTML pages that load nothing: give a name that ends in .html and print it to PNG there", json=json
+        )
     try:
+        job = Job(
+            fit=fit,
+            fit_rows=fit_rows,
+            calibrate=tuple(calibrate or ()),
+            data=data,
+            columns=tuple(name.strip() for name in columns.split(",") if name.strip()),
+            detector=detector,
+            far=far,
+            confirm_rows=confirm,
+            limits=tuple(_limit_of(text) for text in limit or ()),
+            out=out,
+            plot=plot,
+        )
         answer = _detect(job)
     except (ValueError, OSError) as error:
         fail(str(error), json=json)
     render(answer, json=json)
 
 
-def _detect(job: Job) -> Answer:
-    from holdfast.agent.perception.named import detector_named
-    from holdfast.agent.perception.recording import Recording, Unreadable
+def _limit_of(text: str) -> tuple[str, float]:
+    name, _, value = text.rpartition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise ValueError(f"--limit {text}: write COLUMN=VALUE, the value a plain number") from None
 
-    if job.out.exists() and any(job.out.samefile(path) for path in (job.fit, job.data, *job.calibrate) if path.exists()):
-        raise Unreadable(f"{job.out}: --out is one of the inputs: give another name")
+
+def _detect(job: Job) -> Answer:
+    import numpy as np
+
+    from holdfast.agent.perception.named import detector_named
+    from holdfast.agent.perception.over_file import Pass
+    from holdfast.agent.perception.recording import Recording, Unreadable
+    from holdfast.cli.detect_words import say, warn_of_file, warn_of_quiet
+
+    for written in (job.out, job.plot):
+        if (
+            written is not None
+            and written.exists()
+            and any(written.samefile(path) for path in (job.fit, job.data, *job.calibrate) if path.exists())
+        ):
+            raise Unreadable(f"{written}: --{'out' if written == job.out else 'plot'} is one of the inputs: give another name")
     model = detector_named(job.detector)
     shapes, columns = _columns(job)
-    columns, quiet = _quiet(job, shapes[job.fit], columns)
-    _warn_of_quiet(columns, quiet)
+    quiet = _quiet(job, shapes[job.fit], columns)
+    unknown = [name for name, _ in job.limits if name not in quiet.columns]
+    if unknown:
+        raise Unreadable(f"--limit names {', '.join(unknown)}, which is not watched: there are {', '.join(quiet.columns)}")
+    warn_of_quiet(quiet.columns, quiet.rows)
     with _progress("setting the limit") as told:
-        limit = _limit(job, model, columns, quiet, shapes, told)
-    recording = Recording(shapes[job.data], columns)
+        streams = _quiet_scores(job, model, quiet, shapes, told)
+        limit = _limit(job, streams)
+    chosen, why = _choice(model)
+    for sentence in why:
+        say(sentence)
+    normal = float(np.quantile(np.concatenate(streams), NORMAL))
+    over = Pass(model, quiet.columns, limit.limit, normal=normal, confirm_rows=job.confirm_rows)
+    recording = Recording(shapes[job.data], quiet.columns)
+    slopes = _slopes(job, quiet)
     with _progress("scoring", job.data.stat().st_size) as told:
-        alarms, first, highest = _score(job, model, recording, limit.limit, told)
+        traces = _score(job, over, recording, quiet, slopes, told)
     if not recording.rows:
         raise Unreadable(f"{job.data}: no rows to score")
-    _warn_of(job.data, recording, columns)
-    return _answer(job, columns, quiet.shape[0], limit, recording, (alarms, first, highest))
+    warn_of_file(job.data, recording, quiet.columns)
+    if job.plot is not None:
+        _draw(job, quiet, limit.limit, over, traces)
+    remaining = slopes.remaining(dict(job.limits)) if slopes is not None else ()
+    return answer_of(job, Told(quiet=quiet, limit=limit, recording=recording, over=over, why=why, chosen=chosen, remaining=remaining))
 
 
 def _columns(job: Job) -> "tuple[dict[Path, Layout], tuple[str, ...]]":
     """The layouts of all files and the columns to watch: numeric in all of them, no time, counter or label."""
     from holdfast.agent.perception.recording import Unreadable, layout
+    from holdfast.cli.detect_words import say
 
     shapes = {path: layout(path) for path in dict.fromkeys((job.fit, *job.calibrate, job.data))}
     fit = shapes[job.fit]
@@ -124,163 +159,163 @@ def _columns(job: Job) -> "tuple[dict[Path, Layout], tuple[str, ...]]":
     for path, shape in shapes.items():
         ignored += [f"{name} (only in {path.name})" for name in shape.columns if name not in fit.columns]
     if ignored:
-        _say(f"ignored: {', '.join(dict.fromkeys(ignored))}")
+        say(f"ignored: {', '.join(dict.fromkeys(ignored))}")
     if not used:
         raise Unreadable(f"{job.fit}: no numeric column that all files have: name some with --columns")
-    _say(f"watching {len(used)} columns: {', '.join(used)}")
+    say(f"watching {len(used)} columns: {', '.join(used)}")
     return shapes, tuple(used)
 
 
-def _quiet(job: Job, shape: "Layout", columns: tuple[str, ...]) -> "tuple[tuple[str, ...], Matrix]":
-    """The quiet stretch (rows, columns), without columns that have no value in it."""
+def _quiet(job: Job, shape: "Layout", columns: tuple[str, ...]) -> Quiet:
+    """The quiet stretch, without columns that have no value in it."""
     import numpy as np
 
     from holdfast.agent.perception.recording import Recording, Unreadable
+    from holdfast.cli.detect_words import say, warn_of_file
 
     bound = min(FIT_ROWS_MAX, FIT_CELLS_MAX // len(columns))
     most = bound if job.fit_rows is None else min(job.fit_rows, bound)
     recording = Recording(shape, columns)
+    blocks: list[Matrix] = []
+    starts: list[int] = []
     with _progress("reading the quiet stretch", job.fit.stat().st_size) as told:
-        blocks = list(recording.blocks(rows_max=most, told=told))
+        for block in recording.blocks(rows_max=most, told=told):
+            starts += [recording.rows - block.shape[0] + start for start in recording.starts]
+            blocks.append(block)
     if not blocks:
         raise Unreadable(f"{job.fit}: no rows to learn from")
-    quiet = np.concatenate(blocks)
-    if job.fit_rows is not None and quiet.shape[0] < min(job.fit_rows, bound):
-        _say(f"{job.fit} has {quiet.shape[0]} rows, fewer than --fit-rows {job.fit_rows}: learning from all of them")
-    elif quiet.shape[0] == bound:
-        _say(f"learning from the first {bound} rows of {job.fit}: no more are used for {len(columns)} columns")
-    _warn_of(job.fit, recording, columns)
+    rows = np.concatenate(blocks)
+    if job.fit_rows is not None and rows.shape[0] < min(job.fit_rows, bound):
+        say(f"{job.fit} has {rows.shape[0]} rows, fewer than --fit-rows {job.fit_rows}: learning from all of them")
+    elif rows.shape[0] == bound:
+        say(f"learning from the first {bound} rows of {job.fit}: no more are used for {len(columns)} columns")
+    if starts:
+        say(f"{job.fit}: {len(starts) + 1} runs, told apart by {shape.unit or shape.count}")
+    warn_of_file(job.fit, recording, columns)
     empty = recording.gaps == recording.rows
     if empty.any():
         names = ", ".join(name for name, none in zip(columns, empty.tolist(), strict=True) if none)
         if job.columns or empty.all():
             raise Unreadable(f"{job.fit}: no number in column {names} of the quiet stretch: leave it out or choose another stretch")
-        _say(f"ignored: {names} (no number in the quiet stretch)")
+        say(f"ignored: {names} (no number in the quiet stretch)")
         columns = tuple(name for name, none in zip(columns, empty.tolist(), strict=True) if not none)
-        quiet = quiet[:, ~empty]
-    return columns, quiet
+        rows = rows[:, ~empty]
+    return Quiet(columns=columns, rows=rows, starts=tuple(starts))
 
 
-def _limit(
-    job: Job, model: "Detector", columns: tuple[str, ...], quiet: "Matrix", shapes: "dict[Path, Layout]", told: Callable[[int], None]
-) -> "RowLimit":
-    """Fit `model` on the quiet stretch; its limit from the calibration files, else from held-out parts of the stretch."""
-    import numpy as np
-
-    from holdfast.agent.perception.calibrate import limit_for_rate
+def _quiet_scores(job: Job, model: "Detector", quiet: Quiet, shapes: "dict[Path, Layout]", told: Callable[[int], None]) -> "list[Matrix]":
+    """Fit `model` on the quiet stretch; scores of the calibration files, else of held-out parts of the stretch."""
     from holdfast.agent.perception.learning import held_out_scores
     from holdfast.agent.perception.recording import Recording
+    from holdfast.agent.perception.runs import cut, fitted
+    from holdfast.cli.detect_words import warn_of_file
 
+    if not job.calibrate:
+        return held_out_scores(model, quiet.rows, quiet.columns, told, starts=quiet.starts)
+    fitted(model, cut(quiet.rows, quiet.starts), quiet.columns)
     streams: list[Matrix] = []
-    if job.calibrate:
-        model.fit(quiet, columns)
-        for path in job.calibrate:
-            recording = Recording(shapes[path], columns)
-            model.reset()
-            streams.append(
-                np.concatenate([np.zeros(0), *(model.score(block) for block in recording.blocks(rows_max=CALIBRATE_ROWS_MAX, told=told))])
-            )
-            _warn_of(path, recording, columns)
-    else:
-        streams += held_out_scores(model, quiet, columns, told)
-    model.reset()
+    for path in job.calibrate:
+        recording = Recording(shapes[path], quiet.columns)
+        model.reset()
+        for block in recording.blocks(rows_max=CALIBRATE_ROWS_MAX, told=told):
+            for start, run in enumerate(cut(block, recording.starts)):
+                if start or 0 in recording.starts:
+                    model.reset()
+                streams.append(model.score(run))
+        warn_of_file(path, recording, quiet.columns)
+    return streams
+
+
+def _limit(job: Job, streams: "Sequence[Matrix]") -> "RowLimit":
+    from holdfast.agent.perception.calibrate import limit_for_rate
+    from holdfast.cli.detect_words import say
+
     limit = limit_for_rate(streams, job.far)
     if limit.rows * job.far < 1:
-        _say(f"only {limit.rows} quiet rows to set the limit on: too few for a rate of {job.far:g}; the limit is the highest score seen")
+        say(f"only {limit.rows} quiet rows to set the limit on: too few for a rate of {job.far:g}; the limit is the highest score seen")
+    if not limit.limit > 0:
+        say(f"the limit is {limit.limit:.3g}, not above 0: rows in alarm are told, findings are not; give a longer quiet stretch")
     return limit
 
 
-def _score(job: Job, model: "Detector", recording: "Recording", limit: float, told: Callable[[int], None]) -> tuple[int, int | None, float]:
-    """Write the output whole or not at all. (rows in alarm, the first of them, highest score)"""
-    import numpy as np
+def _choice(model: "Detector") -> tuple[str, tuple[str, ...]]:
+    """What `auto` chose and why, in words."""
+    from holdfast.language import say as words
 
-    alarms, first, highest, at = 0, None, float("-inf"), 0
+    why: tuple[tuple[str, dict[str, str]], ...] = getattr(model, "why", ())
+    return str(getattr(model, "chosen", model.name)), tuple(words(code, facts, "en") for code, facts in why)
+
+
+def _slopes(job: Job, quiet: Quiet) -> "Gradual | None":
+    """What foretells when a limit of the plant is met, where one was given."""
+    from holdfast.agent.perception.gradual import Gradual
+
+    if not job.limits:
+        return None
+    slopes = Gradual()
+    slopes.fit(quiet.rows, quiet.columns)
+    return slopes
+
+
+def _score(
+    job: Job, over: "Pass", recording: "Recording", quiet: Quiet, slopes: "Gradual | None", told: Callable[[int], None]
+) -> "tuple[Trace, Trace] | None":
+    """Write the output whole or not at all. Gives the traces of scores and of columns where a picture is wanted."""
+    from holdfast.agent.perception.recording import Unreadable
+    from holdfast.agent.perception.trace import Trace
+    from holdfast.cli.detect_words import warn_of_units
+
+    if job.plot is not None and len(quiet.columns) > PICTURE_COLUMNS_MAX:
+        raise Unreadable(f"--plot takes at most {PICTURE_COLUMNS_MAX} columns, not {len(quiet.columns)}: name some with --columns")
+    traces = (Trace(1), Trace(len(quiet.columns))) if job.plot is not None else None
+    at = 0
     beside = job.out.with_name(job.out.name + ".part")
     try:
         with beside.open("w", encoding="utf-8", newline="\n") as file:
             file.write("sample,score,alarm\n")
             for block in recording.blocks(told=told):
-                scores = model.score(block)
-                above = scores > limit
-                file.writelines(
-                    f"{at + i},{score!r},{int(alarm)}\n"
-                    for i, (score, alarm) in enumerate(zip(scores.tolist(), above.tolist(), strict=True))
-                )
-                if first is None and above.any():
-                    first = at + int(np.argmax(above))
-                alarms += int(above.sum())
-                highest = max(highest, float(scores.max()))
-                at += scores.shape[0]
+                if not at:
+                    warn_of_units(job.data, quiet.columns, quiet.rows, block)
+                for rows, scores in over.feed(block, recording.starts):
+                    above = scores > over.limit
+                    file.writelines(
+                        f"{at + i},{score!r},{int(alarm)}\n"
+                        for i, (score, alarm) in enumerate(zip(scores.tolist(), above.tolist(), strict=True))
+                    )
+                    at += scores.shape[0]
+                    if slopes is not None:
+                        slopes.score(rows)
+                    if traces is not None:
+                        traces[0].add(scores[:, None])
+                        traces[1].add(rows)
         beside.replace(job.out)
     finally:
         beside.unlink(missing_ok=True)
-    return alarms, first, highest
+    return traces
 
 
-def _answer(
-    job: Job, columns: tuple[str, ...], fit_rows: int, limit: "RowLimit", recording: "Recording", found: tuple[int, int | None, float]
-) -> Answer:
-    alarms, first, highest = found
-    source = ", ".join(path.name for path in job.calibrate) or f"held-out parts of {job.fit.name}"
-    rows = (
-        ("detector", job.detector),
-        ("columns", str(len(columns))),
-        ("quiet rows", str(fit_rows)),
-        ("limit", f"{limit.limit:.4g} from {limit.rows} rows of {source}"),
-        ("false alarms", f"{100 * job.far:g} % of quiet rows wanted; 95 % interval {100 * limit.low:.2g} to {100 * limit.high:.2g} %"),
-        ("rows scored", str(recording.rows)),
-        ("rows in alarm", f"{alarms} ({100 * alarms / recording.rows:.1f} %)"),
-        ("first alarm", "none" if first is None else f"sample {first}"),
-        ("highest score", f"{highest:.4g}"),
-        ("written to", str(job.out)),
-    )
-    figures = {
-        "detector": job.detector,
-        "columns": list(columns),
-        "fit_rows": fit_rows,
-        "far": job.far,
-        "limit": limit.limit,
-        "calibration": {"rows": limit.rows, "above": limit.above, "clusters": limit.clusters, "low": limit.low, "high": limit.high},
-        "rows": recording.rows,
-        "alarms": alarms,
-        "first_alarm": first,
-        "highest_score": highest,
-        "out": str(job.out),
-    }
-    data = {
-        "name": "detect",
-        "seed": None,
-        "data": {"path": str(job.data), "sha256": recording.sha256},
-        "figures": figures,
-        "pass": True,
-    }
-    return Answer(data=data, title=f"{job.data}", columns=("", ""), rows=rows)
-
-
-def _warn_of_quiet(columns: tuple[str, ...], quiet: "Matrix") -> None:
+def _draw(job: Job, quiet: Quiet, limit: float, over: "Pass", traces: "tuple[Trace, Trace] | None") -> None:
     import numpy as np
 
-    rows, tags = quiet.shape
-    if rows < tags:
-        _say(f"fewer quiet rows ({rows}) than columns ({tags}): what belongs together is only roughly known; a longer stretch sees more")
-    finite = np.where(np.isfinite(quiet), quiet, np.nan)
-    still = [name for name, spread in zip(columns, np.nanmax(finite, axis=0) - np.nanmin(finite, axis=0), strict=True) if spread == 0]
-    if still:
-        _say(f"constant in the quiet stretch: {', '.join(still)}: any later change of them counts as abnormal")
+    from holdfast.cli.detect_picture import write
 
-
-def _warn_of(path: Path, recording: "Recording", columns: tuple[str, ...]) -> None:
-    gaps = [(name, int(count)) for name, count in zip(columns, recording.gaps.tolist(), strict=True) if count > 0]
-    if gaps:
-        told = ", ".join(f"{name} ({count} of {recording.rows} rows)" for name, count in gaps[:10])
-        more = f" and {len(gaps) - 10} more columns" if len(gaps) > 10 else ""
-        _say(f"{path}: cells that are no number in {told}{more}: the last good value stands in for them")
-    if recording.backwards is not None:
-        _say(f"{path}: time runs backwards at row {recording.backwards}: rows are taken in the order of the file")
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    assert job.plot is not None and traces is not None  # noqa: S101, PT018  the caller has asked
+    given: dict[str, list[float]] = {}
+    for name, value in job.limits:
+        given.setdefault(name, []).append(value)
+    finite = np.where(np.isfinite(quiet.rows), quiet.rows, np.nan)
+    centre, spread = np.nanmean(finite, axis=0), np.nanstd(finite, axis=0)
+    write(
+        job.plot,
+        title=f"{job.data.name}: {over.alarms} of {over.rows} rows in alarm, {len(over.found)} findings",
+        score=traces[0],
+        limit=limit,
+        tags=quiet.columns,
+        values=traces[1],
+        rules=(centre - 3 * spread, centre + 3 * spread),
+        given=given,
+        found=over.found,
+    )
 
 
 @contextlib.contextmanager

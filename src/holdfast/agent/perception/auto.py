@@ -13,7 +13,7 @@ is part of the learned state; `chosen` names it and `why` has its reasons as (co
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,8 @@ from holdfast.ports import Detector
 
 Matrix = NDArray[np.float64]
 Why = tuple[tuple[str, Mapping[str, str]], ...]
-UNITS_MIN = 5  # fewer runs do not tell how units differ
+ROWS_LEAST = ROWS_MIN * 4 // 3  # so that three quarters, when a quarter is held out, still teach a covariance
+UNITS_MIN = 8  # fewer runs do not tell how units differ, least of all when some are held out
 RUN_ROWS_MIN = 20
 TENTH = 10  # of a run: so long may a unit's own level take, and so long a chart's memory be
 _KINDS = {"dynamic": Dynamic, "limits": Limits}
@@ -41,6 +42,9 @@ class Auto:
     """Gaps are handled as the chosen detector handles them: the last good value stands in, before any the fitted centre."""
 
     name: ClassVar[str] = "auto"
+
+    choice: Literal["", "limits", "dynamic", "units"] = ""
+    """Empty: by the quiet stretch. Else what was chosen before, so that parts of a stretch are learned as the whole was."""
 
     def __post_init__(self) -> None:
         self._detector: Detector | None = None
@@ -54,14 +58,19 @@ class Auto:
         """Name of the detector that was chosen; empty before `fit`."""
         return "" if self._detector is None else self._detector.name
 
+    def alike(self) -> "Auto":
+        """A new one that makes the same choice."""
+        return Auto(choice="units" if self._level is not None else "limits" if self.chosen == "limits" else "dynamic")
+
     # ---- learning
 
     def fit(self, values: Matrix, tags: Sequence[str]) -> None:
         self._level = None
-        if 2 <= np.asarray(values).shape[0] < ROWS_MIN:
+        short = self.choice == "" and 2 <= np.asarray(values).shape[0] < ROWS_LEAST
+        if short or self.choice == "limits":
             made: Detector = Limits()
             made.fit(values, tags)
-            self._detector, self.why = made, (("auto.short", {"rows": str(len(values)), "least": str(ROWS_MIN)}),)
+            self._detector, self.why = made, (("auto.short", {"rows": str(len(values)), "least": str(ROWS_LEAST)}),)
             return
         made = Dynamic(scale="tail")
         made.fit(values, tags)
@@ -71,7 +80,8 @@ class Auto:
         """Quiet runs, each (rows, tags): units of one kind where there are enough of them."""
         filled = check_quiet(np.concatenate(runs), tags, rows_min=2)
         shortest = min(run.shape[0] for run in runs)
-        if len(runs) < UNITS_MIN or shortest < RUN_ROWS_MIN:
+        units = len(runs) >= UNITS_MIN and shortest >= RUN_ROWS_MIN if self.choice == "" else self.choice == "units"
+        if not units:
             self.fit(filled, tags)
             return
         rows = shortest // TENTH

@@ -1,5 +1,6 @@
 """From a quiet stretch to a learned state: fit, score held-out parts, set the limit, and say what it rests on."""
 
+import copy
 import itertools
 from collections.abc import Callable, Sequence
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from holdfast.agent.perception.calibrate import limit_for_rate
 from holdfast.agent.perception.learned import Learned
 from holdfast.agent.perception.named import detector_named
-from holdfast.agent.perception.runs import cut, fitted
+from holdfast.agent.perception.runs import LearnsAlike, cut, fitted
 from holdfast.ports import Detector
 
 Matrix = NDArray[np.float64]
@@ -26,20 +27,21 @@ def held_out_scores(
     the rows done. Raises the detector's ValueError for a stretch that it can't learn from.
     """
     runs, streams, done = cut(quiet, starts), list[Matrix](), 0
+    fitted(detector, runs, tags)
+    part = detector.alike() if isinstance(detector, LearnsAlike) else copy.deepcopy(detector)
     if len(runs) < 2 * PARTS:
         for start, end in itertools.pairwise(np.linspace(0, quiet.shape[0], PARTS + 1).astype(int).tolist()):
-            detector.fit(np.concatenate([quiet[:start], quiet[end:]]), tags)
-            streams.append(detector.score(quiet[start:end]))
+            part.fit(np.concatenate([quiet[:start], quiet[end:]]), tags)
+            streams.append(part.score(quiet[start:end]))
             told(end)
-    else:
-        for start, end in itertools.pairwise(np.linspace(0, len(runs), PARTS + 1).astype(int).tolist()):
-            fitted(detector, [*runs[:start], *runs[end:]], tags)
-            for run in runs[start:end]:
-                detector.reset()
-                streams.append(detector.score(run))
-                done += run.shape[0]
-                told(done)
-    fitted(detector, runs, tags)
+        return streams
+    for start, end in itertools.pairwise(np.linspace(0, len(runs), PARTS + 1).astype(int).tolist()):
+        fitted(part, [*runs[:start], *runs[end:]], tags)
+        for run in runs[start:end]:
+            part.reset()
+            streams.append(part.score(run))
+            done += run.shape[0]
+            told(done)
     return streams
 
 

@@ -11,6 +11,7 @@ Needs onnxruntime, which comes with the extra `agent`. (Open Neural Network Exch
     Onnx(model="autoencoder.onnx", rows=1)
 """
 
+import copy
 import dataclasses
 import importlib
 import importlib.util
@@ -45,6 +46,14 @@ class Onnx(Standard):
             raise ValueError(f"rows must be 1 to {ROWS_MAX}")
         self._network = b""
         self._session: Any = None
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Onnx":
+        """Copies share the session, which holds no state between runs."""
+        other = copy.copy(self)
+        if self._learned is not None:
+            other._window = self._window.copy()
+            other._good = copy.deepcopy(self._good, memo)
+        return other
 
     def load(self, state: bytes) -> None:
         super().load(state)

@@ -25,9 +25,11 @@ SAMPLE_ROWS = 200  # read to find the layout
 SAMPLE_BYTES = 1 << 20
 LINE_MAX = 1 << 20  # characters; a longer line is no table
 _TIME = re.compile(r"^(date|time|datetime|timestamp|date_?time|zeit|datum|ts|t|时间|日期|时间戳|采样时间)([ _(\[].*)?$", re.I)
-_COUNT = re.compile(r"^(sample|sample_?no|index|idx|row|row_?no|no|nr|id|unit|cycle|序号|编号|#|unnamed.*|)$", re.I)
+_COUNT = re.compile(r"^(sample|sample_?no|index|idx|row|row_?no|no|nr|id|cycle|序号|编号|#|unnamed.*|)$", re.I)
+_UNIT = re.compile(r"^(unit|engine|machine|asset|batch|lot|设备|机组|批次|炉次)([ _]?(no|nr|id|number))?$", re.I)
 _LABEL = re.compile(r"^(anomaly|anomalies|changepoint|label|labels|fault|fault_?no|is_?anomaly|attack|target|class|标签|异常)$", re.I)
 _DATE = re.compile(r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.]\d{4}.*$")
+_WITH_UNIT = re.compile(r"^\s*[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?\s*[A-Za-z°%µμ²³/·*^]{1,12}\d?\s*$")
 _GAPS = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "bad", "#n/a", "?", "inf", "-inf", "+inf"})
 
 
@@ -47,6 +49,8 @@ class Layout(Word):
     numeric: tuple[str, ...]  # columns whose sampled cells are numbers, gaps apart
     time: str  # the time column, "" where there is none
     set_aside: tuple[tuple[str, str], ...]  # numeric columns that are no tags by their name or nature, and why
+    unit: str  # the column that names the unit a row is of (engine, batch), "" where there is none
+    count: str  # the column that counts the rows of a run, "" where there is none
 
 
 def layout(path: Path) -> Layout:
@@ -84,6 +88,8 @@ def layout(path: Path) -> Layout:
         numeric=numeric,
         time=time,
         set_aside=aside,
+        unit=next((name for name in names if _UNIT.match(name)), ""),
+        count=next((name for name in numeric if name and _COUNT.match(name)), ""),
     )
 
 
@@ -98,9 +104,16 @@ class Recording:
         self._places = [shape.columns.index(name) for name in columns]
         self._time = shape.columns.index(shape.time) if shape.time else None
         self._last_time = ""
+        self._run = shape.columns.index(shape.unit or shape.count) if shape.unit or shape.count else None
+        self._first_run: str | None = None
+        self._last_run = ""
+        self.starts: list[int] = []
+        """Rows of the block last given where another run begins: another unit, or a count back at what it began with."""
         self.rows = 0
         self.gaps = np.zeros(len(columns), dtype=np.int64)
         """Cells of each column that are no number."""
+        self.with_unit = [""] * len(columns)
+        """Of each column: the first cell that is a number with a unit beside it."""
         self.backwards: int | None = None
         """First row whose time is before the one above it."""
         self.sha256 = ""
@@ -143,6 +156,7 @@ class Recording:
                 return
             values = self._parse(lines)
             self._watch_time(lines)
+            self.starts = self._watch_runs(lines)
             self.rows += len(lines)
             self.gaps += (~np.isfinite(values)).sum(axis=0)
             if told is not None:
@@ -164,6 +178,8 @@ class Recording:
                 number = _number(cells[column], shape.decimal_comma) if column < len(cells) else None
                 if number is not None:
                     out[at, place] = number
+                elif column < len(cells) and not self.with_unit[place] and _WITH_UNIT.match(cells[column]):
+                    self.with_unit[place] = cells[column].strip()
         return out
 
     def _watch_time(self, lines: list[str]) -> None:
@@ -176,6 +192,22 @@ class Recording:
                 self.backwards = self.rows + at
                 return
             self._last_time = now or self._last_time
+
+    def _watch_runs(self, lines: list[str]) -> list[int]:
+        found: list[int] = []
+        if self._run is None:
+            return found
+        for at, line in enumerate(lines):
+            cells = _split(line, self._shape.separator)
+            now = cells[self._run].strip() if self._run < len(cells) else ""
+            if not now:
+                continue
+            if self._first_run is None:
+                self._first_run = now
+            elif now != self._last_run if self._shape.unit else now == self._first_run:
+                found.append(at)
+            self._last_run = now
+        return found
 
 
 class _Counted(io.RawIOBase):
@@ -266,7 +298,7 @@ def _why_aside(name: str, column: Sequence[str], time: str, comma: bool) -> str:
         return "time"
     if _LABEL.match(name):
         return "label by its name"
-    if _COUNT.match(name):
+    if _COUNT.match(name) or _UNIT.match(name):
         return "row or unit number by its name"
     numbers = np.array([number for cell in column if (number := _number(cell, comma)) is not None])
     steps = np.diff(numbers)

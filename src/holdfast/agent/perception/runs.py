@@ -20,6 +20,15 @@ class LearnsRuns(Protocol):
         ...
 
 
+@runtime_checkable
+class LearnsAlike(Protocol):
+    """A detector that chooses, and can choose alike for a part of what it learned."""
+
+    def alike(self) -> Detector:
+        """A new, unfitted one that makes the same choice."""
+        ...
+
+
 def fitted(detector: Detector, runs: Sequence[Matrix], tags: Sequence[str]) -> None:
     """Fit on runs a detector that makes use of them; any other on all of them, one after the other."""
     if len(runs) > 1 and isinstance(detector, LearnsRuns):
