@@ -181,10 +181,16 @@ def test_a_half_signed_card_survives_a_gate_that_restarts_without_misleading_any
     page = look(f"/approvals/{proposal}", person="zhang.min")
     sign(page, "Approve")
     expect(page.locator("#card")).to_contain_text("1 of 2")
+    page.reload()
+    expect(page.locator("#card")).to_contain_text("1 of 2")  # a reload signs nothing again
+    late = look(f"/approvals/{proposal}", person="li.wei")
     scene.end("gate")
     expect(page.locator("[data-stale-banner]")).to_be_visible()
+    sign(late, "Approve", person="li.wei")
+    expect(late.get_by_role("heading", name="The gate does not answer")).to_be_visible()  # said at once, and not kept to be sent later
     scene.start_gate()
     ready(scene)
+    assert [answer["person"] for answer in records(scene, "approval") if answer["proposal"] == proposal] == ["zhang.min"]
     # Its session ended with the gate, and the page notices by itself: nobody signs on with an old one.
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=15_000)
     page.fill("input[name=person]", "li.wei")
