@@ -251,3 +251,15 @@ def test_months_over_the_cap_lose_their_oldest_hours_first(tmp_path: Path) -> No
     assert path.stat().st_size <= 420_000
     assert count(path, "roll") == 2 * (20 - dropped // HOUR_S)
     assert count(path, "chunk") == 2 * (20 - dropped // HOUR_S)
+
+
+def test_frames_of_one_call_are_one_on_the_disk_unless_a_number_is_missing(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.db", durable=False, tables=[AB])
+    cd = [frame(n, [float(n)], [[float(n), 1.0]], id="u") for n in range(2)]
+    history.append(*(frame(n, [float(n)], [[float(n), 5.0]]) for n in (0, 1, 2, 5, 6)), *cd)
+    assert count(tmp_path / "h.db", "hot") == 3
+    assert history.read("t", 0, EVER, 10, 2).values[:, 0].tolist() == [0.0, 1.0, 2.0, 5.0, 6.0]
+    assert history.read("u", 0, EVER, 10, 2).rows == 2
+    history.seal(HOUR_NS, all_=True)
+    assert history.read("t", 0, EVER, 10, 2).values[:, 0].tolist() == [0.0, 1.0, 2.0, 5.0, 6.0]
+    assert history.next_seq("t") == 7

@@ -29,6 +29,8 @@ CONSTANT, DECIMAL, LISTED, XORED = 0, 1, 2, 3
 RUNS, EACH, ALIKE = 0, 1, 2
 SHIFTED, AS_LEAD, OFFSET, ITSELF = 0, 1, 2, 3
 _HEAD = struct.Struct("<Bq")
+_COUNT = struct.Struct("<I")
+_BYTE = struct.Struct("<B")
 _ONE_CODE = struct.Struct("<BI")
 _WIDE = struct.Struct("<BqqB")
 
@@ -49,6 +51,12 @@ def decode_spine(data: bytes) -> tuple[Ints, Ints, Ints]:
     rows = cursor.rows
     received = cursor.times(rows)
     return received, cursor.ints(rows), cursor.source(rows, received, None)
+
+
+def decode_times(data: bytes) -> Ints:
+    """received_ns alone, of `encode_spine`. Raises ChunkError."""
+    cursor = _Cursor(data)
+    return cursor.times(cursor.rows)
 
 
 def encode_column(values: Floats, status: Codes, source_ns: Ints, received_ns: Ints, lead_ns: Ints) -> bytes:
@@ -186,7 +194,7 @@ class _Cursor:
         except zstandard.ZstdError as error:
             raise ChunkError(f"a chunk of history is damaged ({error})") from error
         self._at = 0
-        (self.rows,) = self._take(struct.Struct("<I"))
+        (self.rows,) = self._take(_COUNT)
         if not 0 < self.rows <= ROWS_MAX:
             raise ChunkError(f"a chunk of history says it has {self.rows} rows")
 
@@ -230,7 +238,7 @@ class _Cursor:
         return np.cumsum(steps)
 
     def times(self, count: int) -> Ints:
-        (place,) = self._take(struct.Struct("<B"))
+        (place,) = self._take(_BYTE)
         if place >= len(TIME_UNITS_NS):
             raise ChunkError("a chunk of history has a unit of time that this version does not know")
         return self.ints(count) * TIME_UNITS_NS[place]
@@ -241,12 +249,12 @@ class _Cursor:
             return np.full(count, self._take(_HEAD)[1], np.int64).view(np.float64)
         self._at += 1
         if kind == DECIMAL:
-            (place,) = self._take(struct.Struct("<B"))
+            (place,) = self._take(_BYTE)
             if place >= len(DECIMALS):
                 raise ChunkError("a chunk of history has a scale that this version does not know")
             return self.ints(count) / DECIMALS[place]
         if kind == LISTED:
-            (length,) = self._take(struct.Struct("<I"))
+            (length,) = self._take(_COUNT)
             if not 0 < length <= count:
                 raise ChunkError("a chunk of history lists more values than it has rows")
             listed = self.ints(length)
@@ -265,7 +273,7 @@ class _Cursor:
         self._at += 1
         if kind == EACH:
             return self.ints(count).astype(np.uint32)
-        (runs,) = self._take(struct.Struct("<I"))
+        (runs,) = self._take(_COUNT)
         if kind != RUNS or not 0 < runs <= count:
             raise ChunkError("a chunk of history has a form that this version does not know")
         begins, codes = self.ints(runs), self.ints(runs)

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.gate.history.file import raw, whole
-from holdfast.terms import unpack
+from holdfast.gate.history.file import HOUR_NS, raw, whole
+from holdfast.terms import Frame, unpack
 
 HEAD_BYTES = 20  # of a packed frame, before the table's name (terms.pack)
 FRAMES_AT_ONCE = 20_000
+JOINED_BYTES = 200_000
+ROW_BYTES = 20  # of a value with its source time and status
 BYTES_AT_ONCE = 32_000_000
 
 
@@ -30,6 +32,39 @@ class Block(NamedTuple):
         """Views, not copies."""
         rows = slice(begin, end)
         return Block(self.received_ns[rows], self.seqs[rows], self.source_ns[rows], self.values[rows], self.status[rows])
+
+
+def joined(frames: Sequence[Frame]) -> Iterator[Frame]:
+    """Frames that follow each other in one table as one: a frame of its own for each row costs the disk a page and more."""
+    last: dict[str, list[Frame]] = {}
+    for frame in frames:
+        if not frame.rows:
+            continue
+        run = last.setdefault(frame.table, [])
+        if (run and not _follows(run[-1], frame)) or len(run) >= max(1, JOINED_BYTES // (ROW_BYTES * max(frame.values.size, 1))):
+            yield _joined(run)
+            run = last[frame.table] = []
+        run.append(frame)
+    yield from (_joined(run) for run in last.values() if run)
+
+
+def _follows(last: Frame, frame: Frame) -> bool:
+    """Within the hour: what ends where an hour does is sealed without pieces."""
+    same = last.seq + last.rows == frame.seq and last.values.shape[1] == frame.values.shape[1]
+    return same and int(last.received_ns[-1]) // HOUR_NS == int(frame.received_ns[0]) // HOUR_NS
+
+
+def _joined(run: Sequence[Frame]) -> Frame:
+    if len(run) == 1:
+        return run[0]
+    return Frame(
+        table=run[0].table,
+        seq=run[0].seq,
+        received_ns=np.concatenate([frame.received_ns for frame in run]),
+        source_ns=np.concatenate([frame.source_ns for frame in run]),
+        values=np.concatenate([frame.values for frame in run]),
+        status=np.concatenate([frame.status for frame in run]),
+    )
 
 
 def blocks(rows: Iterable[tuple[object, ...]], *, same: Sequence[int] = ()) -> Iterator[Block]:

@@ -96,10 +96,10 @@ def column(
         raise HistoryError(f"history: {error}; what it holds of that tag and hour is lost. Check the disk") from error
 
 
-def values(db: apsw.Connection, id: int, at: int) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
-    """(values, status) alone, each (rows,). Raises HistoryError."""
+def points(spine_data: object, chunk: object) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.uint32]]:
+    """(received_ns, values, status) of one column, each (rows,): what a trend needs. Raises HistoryError."""
     try:
-        return codec.decode_values(_chunk(db, id, at))
+        return codec.decode_times(raw(spine_data)), *codec.decode_values(raw(chunk))
     except codec.ChunkError as error:
         raise HistoryError(f"history: {error}; what it holds of that tag and hour is lost. Check the disk") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from holdfast.gate.history import rows, seal, segment
+from holdfast.gate.history import hot, rows, seal, segment
 from holdfast.gate.history.file import HistoryError, opened, opened_to_read, raw, transaction, whole
 from holdfast.gate.history.hot import Block
 from holdfast.gate.history.layout import Layouts
@@ -48,7 +48,7 @@ class History:
 
         A frame whose number is there already is left as it is. Raises HistoryError: then none of them is kept.
         """
-        kept = [(f.table, f.seq, int(f.received_ns.min()), int(f.received_ns.max()), pack(f)) for f in frames if f.rows]
+        kept = [(f.table, f.seq, int(f.received_ns.min()), int(f.received_ns.max()), pack(f)) for f in hot.joined(frames)]
         self._write(lambda db: db.executemany(KEEP, kept))
 
     def next_seq(self, table: str) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.gate.history import hot, segment
-from holdfast.gate.history.file import HOUR_NS, HistoryError, has_chunks, opened_to_read, raw, whole
+from holdfast.gate.history.file import COLUMNS_MAX, HOUR_NS, HistoryError, has_chunks, opened_to_read, raw, whole
 from holdfast.gate.history.layout import layout_at, names_of
 from holdfast.gate.history.rollup import SLOT_NS, unrolled
 from holdfast.gate.history.rows import layout_edges
@@ -147,16 +147,13 @@ def _sealed(db: apsw.Connection, tag: str, found: _Column) -> None:
             found.add_rolled([raw(data) for _, data in rolls], [whole(hour) for hour, _ in rolls])
         return
     query = (
-        "SELECT s.id, p.col, s.spine FROM tag t JOIN place p ON p.tag=t.id JOIN segment s ON s.layout=p.layout"
+        "SELECT s.spine, c.data FROM tag t JOIN place p ON p.tag=t.id JOIN segment s ON s.layout=p.layout"
+        " JOIN chunk c ON c.id=s.id*?+p.col"
         " WHERE t.name=? AND s.hour_ns>=? AND s.hour_ns<? AND s.to_ns>=? AND s.from_ns<? ORDER BY s.hour_ns, s.id LIMIT ?"
     )
-    parts: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.uint32]]] = []
-    for id, column, spine in db.execute(query, (tag, first_hour_ns, found.to_ns, found.from_ns, found.to_ns, SEGMENTS_MAX)).fetchall():
-        received, _, _ = segment.spine(spine)
-        parts.append((received, *segment.values(db, whole(id), whole(column))))
-    if parts:
-        times, values, status = (np.concatenate([part[i] for part in parts]) for i in range(3))
-        found.add(times.view(np.int64), values.view(np.float64), status.view(np.uint32))
+    given = (COLUMNS_MAX, tag, first_hour_ns, found.to_ns, found.from_ns, found.to_ns, SEGMENTS_MAX)
+    for spine, chunk in db.execute(query, given):
+        found.add(*segment.points(spine, chunk))
 
 
 def _unsealed(db: apsw.Connection, table: str, wanted: Sequence[tuple[str, int]], found: Mapping[str, _Column]) -> int:
