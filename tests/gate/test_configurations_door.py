@@ -92,6 +92,19 @@ async def test_a_review_says_what_check_test_and_diff_say(door: Door) -> None:
     assert found["problems"][0]["file"].startswith("policy.cases.yaml")  # the case lacks what it needs: said, not raised
 
 
+async def test_a_review_that_is_kept_follows_what_is_in_force_and_what_was_laid_anew(door: Door) -> None:
+    _, standing = await door.ask("POST", "/propose", {**BY_ANN, "main": MAIN, "files": newer()})
+    of = {"digest": standing["digest"]}
+    first, second = [(await door.ask("POST", "/review", of))[1] for _ in range(2)]
+    assert first == second
+    assert first["changes"]
+    cases = newer({"policy.cases.yaml": "cases:\n  - {name: nothing, agent: mill-agent}\n"})
+    assert (await door.ask("POST", "/propose", {**BY_ANN, "main": MAIN, "files": cases}))[0] == 200
+    assert (await door.ask("POST", "/review", of))[1] != first
+    assert (await door.ask("POST", "/activate", {**BY_ANN, **of}))[1]["adopted"]
+    assert (await door.ask("POST", "/review", of))[1]["changes"] == []
+
+
 async def test_a_review_of_a_wrong_file_names_its_line_and_no_place_of_ours(door: Door) -> None:
     wrong = newer({"site.yaml": FILES["site.yaml"].replace("timezone", "timezome", 1)})
     status, found = await door.ask("POST", "/review", {"main": MAIN, "files": wrong})

@@ -14,6 +14,7 @@ from litestar import Response, get, post
 from litestar.exceptions import HTTPException
 from pydantic import TypeAdapter, ValidationError
 
+from holdfast.gate.actuation import proposed
 from holdfast.gate.actuation.activation import needs_restart
 from holdfast.gate.actuation.proposed import FILES_BYTES_MAX, loaded, refusal, spread
 from holdfast.gate.api.described import whole
@@ -29,11 +30,12 @@ from holdfast.gate.ledger.store import StateError, cured
 from holdfast.gate.ledger.verify import opened, record_of
 from holdfast.site.load import load
 from holdfast.site.model import Site, SiteError
-from holdfast.terms import SECOND_NS, Word
+from holdfast.terms import SECOND_NS, Word, digest
 
 DAYS_MAX = 31
 DECISIONS_MAX = 20_000  # decided again for one answer, the newest
 SLOW_AT_ONCE = 1  # each takes a core
+REVIEWS_KEPT_MAX = 8
 T = TypeVar("T")
 Unlock = Callable[[str, str], Awaitable[Ed25519PrivateKey]]
 
@@ -78,6 +80,7 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
     """Routes for `people_app`; `unlock` opens a person's key with the password or answers 403."""
     slow = asyncio.Semaphore(SLOW_AT_ONCE)
     of = gate.activation
+    told: dict[tuple[str, str, str], bytes] = {}  # reviews, by the digests of what is in force, what is looked at, and its files
 
     async def beside_the_gate(what: Callable[[], T]) -> T:
         async with slow:
@@ -109,10 +112,13 @@ def configuration_handlers(gate: Gatekeeper, unlock: Unlock) -> list[Any]:
         wanted = await _large(request, REVIEWED)
         if wanted.files is None:
             laid = of.proposed.get(wanted.digest)
-            if laid is None:
-                site = site_of(gate, wanted.digest)
-                return json(await beside_the_gate(lambda: {**_changes(gate.site, site), "problems": review(site, "policy"), "cases": []}))
-            wanted = Reviewed(main=laid.main, files=dict(laid.files))
+            which = gate.compiled.digest, wanted.digest, digest(laid.files) if laid else ""  # laid anew, it may come with other cases
+            if which not in told:  # the same two say the same, and a page asks each time that it is opened
+                found = await beside_the_gate(_review_of(gate, wanted.digest, laid))
+                while len(told) >= REVIEWS_KEPT_MAX:
+                    del told[next(iter(told))]
+                told[which] = json(found).content
+            return Response(told[which], media_type="application/json")
         main, files = wanted.main, _demand_plain(wanted.main, wanted.files or {})
         return json(await beside_the_gate(lambda: _reviewed(gate.site, main, files)))
 
@@ -214,6 +220,15 @@ def _wrong(error: Exception) -> HTTPException:
     code = error.code if isinstance(error, ConfigurationError) else "configuration.site" if isinstance(error, SiteError) else ""
     facts = error.facts if isinstance(error, ConfigurationError) else {}
     return HTTPException(status_code=409 if code else 400, detail=str(error), extra={"code": code, "facts": facts})
+
+
+def _review_of(gate: Gatekeeper, of: str, laid: proposed.Laid | None) -> Callable[[], dict[str, Any]]:
+    """The review of a configuration that the gate knows, for a thread. Raises HTTPException 404."""
+    now = gate.site
+    if laid is not None:
+        return lambda: _reviewed(now, laid.main, dict(laid.files))
+    site = site_of(gate, of)
+    return lambda: {**_changes(now, site), "problems": review(site, "policy"), "cases": []}
 
 
 def _changes(old: Site, new: Site) -> dict[str, Any]:
