@@ -36,6 +36,8 @@ class Room:
         self._reserve = path.with_name(path.name + ".reserve")
         db.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         self.reserve()
+        if not self._reserve.exists() and self.used_bytes() >= HELPS_BYTES:
+            self._hold()  # started on a disk that is full already
 
     def reserve(self) -> None:
         """Where the disk has plenty: take the reserve, and let the file grow."""
@@ -60,7 +62,7 @@ class Room:
             if not self._drop_oldest(SHARE_ON_FULL) or self.used_bytes() <= wanted:
                 break
         self._fold()
-        self._db.execute(f"PRAGMA max_page_count={self._pragma('page_count')}").fetchall()
+        self._hold()
 
     def trim(self) -> None:
         """Down to the cap. Raises apsw.Error."""
@@ -74,6 +76,9 @@ class Room:
 
     def used_bytes(self) -> int:
         return (self._pragma("page_count") - self._pragma("freelist_count")) * self._pragma("page_size")
+
+    def _hold(self) -> None:
+        self._db.execute(f"PRAGMA max_page_count={self._pragma('page_count')}").fetchall()
 
     def _fold(self) -> None:
         with contextlib.suppress(apsw.Error):  # as far as it gets; what was asked for fails by itself where it isn't enough
