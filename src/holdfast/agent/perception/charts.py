@@ -50,16 +50,21 @@ class Charts:
         age = np.arange(BLOCK)[:, None] - np.arange(BLOCK)[None, :]
         weights = [np.where(age >= 0, m * (1 - m) ** np.maximum(age, 0), 0.0) for m in memories]
         self._mix = np.concatenate(weights) if weights else np.zeros((0, BLOCK))  # (n·BLOCK, BLOCK)
+        self._products = np.stack([core.level, core.residual])
         self._fade = (1 - memories[:, None]) ** np.arange(1, BLOCK + 1)  # (n, BLOCK)
         self.reset()
 
     def reset(self) -> None:
         self._at = 0  # rows of the open block already seen
-        self._z = np.zeros((BLOCK, self._d))  # the open block
-        self._before: Matrix | None = None  # (lags, d): the rows before the open block, oldest first
+        # The rows before the open block, oldest first, and the rows of the open block.
+        self._past = np.zeros((self._lags + BLOCK, self._d))
+        self._begun = False
         self._carry = np.zeros((self._n, self._width))  # averages at the end of the last full block
         self._carry[:, -2:] = 1.0
         self._f = np.zeros((BLOCK, self._width))  # features of the open block, zero where no row has come
+        # Room for one row at a time: blocks of which only the row at work is looked at.
+        self._history = np.zeros((BLOCK, self._lags * self._d))
+        self._inputs = np.zeros((2, BLOCK, self._d))
 
     def run(self, rows: Matrix) -> Matrix:
         """(rows, d) in, (rows, memories, 5d + 2) out: [u, v, r, s, z, |u|²/d, |v|²/d] averaged at every memory.
@@ -70,22 +75,23 @@ class Charts:
             return self._one(rows[0])
         n, at, d = rows.shape[0], self._at, self._d
         z = np.clip((rows - self._core.centre) / self._core.scale, -CLIP, CLIP)
-        if self._before is None:
-            self._before = np.tile(z[0], (self._lags, 1))  # the first row is taken to have stood still before
+        lags, past = self._lags, self._past
+        if not self._begun:
+            self._begun, past[:lags] = True, z[0]  # the first row is taken to have stood still before
         blocks = -(-(at + n) // BLOCK)
         grid = np.zeros((blocks * BLOCK, d))
-        grid[:at] = self._z[:at]
+        grid[:at] = past[lags : lags + at]
         grid[at : at + n] = z
-        features = self._features(np.concatenate([self._before, grid]), blocks, at + n)
+        joined = np.concatenate([past[:lags], grid])
+        features = self._features(joined, blocks, at + n)
         averages = self._averages(features, blocks)
         full = (at + n) // BLOCK
         self._at = (at + n) % BLOCK
         if full:
             end = full * BLOCK
-            joined = np.concatenate([self._before, grid[:end]])
-            self._before = joined[joined.shape[0] - self._lags :]
+            past[:lags] = joined[end : end + lags]
             self._carry = averages[end - 1].copy()
-        self._z[: self._at] = grid[full * BLOCK : full * BLOCK + self._at]
+        past[lags : lags + self._at] = grid[full * BLOCK : full * BLOCK + self._at]
         self._f[:] = 0.0
         self._f[: self._at] = features.reshape(-1, self._width)[full * BLOCK : full * BLOCK + self._at]
         return averages[at : at + n]
@@ -93,30 +99,31 @@ class Charts:
     def _one(self, row: Matrix) -> Matrix:
         """`run` for one row: the products are those of its whole block, everything else is done for the row alone."""
         at, d, core = self._at, self._d, self._core
-        z = np.clip((row - core.centre) / core.scale, -CLIP, CLIP)
-        if self._before is None:
-            self._before = np.tile(z, (self._lags, 1))
-        past = np.concatenate([self._before, self._z[:at]])
-        block = np.zeros((BLOCK, self._lags * d))
-        block[at] = past[: -self._lags - 1 : -1].reshape(-1)
-        e = z - np.matmul(block, core.step)[at]
-        block = np.zeros((2, BLOCK, d))
-        block[0, at], block[1, at] = z, e
-        level, residual = np.matmul(block[0], core.level)[at], np.matmul(block[1], core.residual)[at]
+        z = (row - core.centre) / core.scale
+        np.minimum(np.maximum(z, -CLIP, out=z), CLIP, out=z)
+        past = self._past
+        if not self._begun:
+            self._begun, past[: self._lags] = True, z
+        past[self._lags + at] = z
+        history, inputs = self._history, self._inputs
+        for lag in range(self._lags):
+            history[at, lag * d : lag * d + d] = past[self._lags + at - 1 - lag]
+        e = z - np.matmul(history, core.step)[at]
+        inputs[0, at], inputs[1, at] = z, e  # other rows of these blocks are old: a row's product does not depend on them
         f = self._f[at]
-        f[:d], f[2 * d : 3 * d], f[4 * d : 5 * d] = level[:d], level[d:], z
-        f[d : 2 * d], f[3 * d : 4 * d] = residual[:d], residual[d:]
-        f[-2] = np.square(f[:d]).sum() / d
-        f[-1] = np.square(f[d : 2 * d]).sum() / d
+        f[: 4 * d].reshape(2, 2, d)[:] = np.matmul(inputs, self._products)[:, at].reshape(2, 2, d).transpose(1, 0, 2)
+        f[4 * d : 5 * d] = z
+        squares = np.square(f[: 2 * d])
+        f[-2] = np.add.reduce(squares[:d]) / d
+        f[-1] = np.add.reduce(squares[d:]) / d
         averages = self._fade[:, at, None] * self._carry
         averages += np.matmul(self._mix, self._f).reshape(self._n, BLOCK, self._width)[:, at]
-        self._z[at] = z
         self._at = at + 1
         if self._at == BLOCK:
-            self._at, self._carry = 0, averages
-            self._before = np.concatenate([past, z[None]])[-self._lags :]
+            self._at, self._carry = 0, averages.copy()
+            past[: self._lags] = past[BLOCK:].copy()
             self._f = np.zeros((BLOCK, self._width))
-        return averages[None].copy()
+        return averages[None]
 
     def _features(self, past: Matrix, blocks: int, upto: int) -> Matrix:
         """(blocks, BLOCK, 5d + 2) of rows (lags + blocks·BLOCK, d), of which `upto` after the first `lags` have come."""
@@ -142,11 +149,12 @@ class Charts:
         """(blocks·BLOCK, n, 5d + 2): the recursion runs over blocks, all else is one product."""
         n, width = self._n, self._width
         inside = np.matmul(self._mix, features).reshape(blocks, n, BLOCK, width)
-        out = np.empty((blocks, BLOCK, n, width))
+        # Memory by memory: what is made in one go lies together, and rows are only another view of it.
+        out = np.empty((n, blocks * BLOCK, width))
         carry = self._carry
         for block in range(blocks):
-            faded = self._fade[:, :, None] * carry[:, None, :]
-            faded += inside[block]
-            out[block] = faded.transpose(1, 0, 2)
-            carry = faded[:, -1]
-        return out.reshape(blocks * BLOCK, n, width)
+            part = out[:, block * BLOCK : (block + 1) * BLOCK]
+            np.multiply(self._fade[:, :, None], carry[:, None, :], out=part)
+            part += inside[block]
+            carry = part[:, -1]
+        return out.transpose(1, 0, 2)

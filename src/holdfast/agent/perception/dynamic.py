@@ -158,7 +158,9 @@ class Dynamic:
             return
         got = self._learned
         self._live = got["live"] > 0
+        self._all_live = bool(self._live.all())
         self._good = Substitute(got["centre_all"])
+        self._gain_now, self._median_now, self._spread_now = got["gain"], got["median"], got["spread"]
         self._charts_now: Charts | None = None
         if self._live.any():
             core = Core(**{key: got[key] for key in ("centre", "scale", "level", "step", "residual")})
@@ -168,24 +170,37 @@ class Dynamic:
         if self._learned is None:
             raise ValueError("this detector has learned nothing yet: fit or load it first")
         rows = self._good.fill(values)
+        if rows.shape[0] == 1 and self._all_live and self._charts_now is not None:
+            return self._score_one(self._charts_now, rows)
         score = np.full(rows.shape[0], -np.inf)
         if not rows.shape[0]:
             return score
         with np.errstate(over="ignore"):
             if self._charts_now is not None:
-                moving = rows if self._live.all() else rows[:, self._live]
+                moving = rows if self._all_live else rows[:, self._live]
                 for start in range(0, rows.shape[0], PART_ROWS):
                     averages = self._charts_now.run(moving[start : start + PART_ROWS])
                     charts = self._charts(averages, self._learned["gain"])
-                    score[start : start + PART_ROWS] = ((charts - self._learned["median"]) / self._learned["spread"]).max(axis=1)
+                    charts -= self._learned["median"]
+                    charts /= self._learned["spread"]
+                    np.maximum.reduce(charts, axis=1, out=score[start : start + PART_ROWS])
                     self._last = averages[-1]
-            if not self._live.all():
+            if not self._all_live:
                 still = ~self._live
                 jump = np.abs(rows[:, still] - self._learned["centre_all"][still]) / self._learned["floor"][still]
                 jump = np.minimum(jump, CLIP)
                 self._jumps = jump[-1]
                 score = np.maximum(score, self._jump_score(jump.max(axis=1)))
         return np.maximum(score, -10.0)
+
+    def _score_one(self, charts_now: Charts, rows: Matrix) -> Matrix:
+        """`score` for one row of tags that all move, the way a live plant's rows come: the same numbers, less around them."""
+        averages = charts_now.run(rows)
+        charts = self._charts(averages, self._gain_now)
+        charts -= self._median_now
+        charts /= self._spread_now
+        self._last = averages[0]
+        return np.maximum(np.maximum.reduce(charts, axis=1), -10.0)
 
     def _jump_score(self, jump: Matrix) -> Matrix:
         """log(z²)/log(3): 0 at 1 per mille, 2 at 3 (6 on the scale of tails); below, the chart of a still tag says nothing."""
@@ -197,10 +212,15 @@ class Dynamic:
         d = (width - 2) // KINDS
         squares = np.square(averages[..., : KINDS * d])
         out = np.empty((rows, n, CHARTS))
-        out[..., :2] = squares[..., : 2 * d].reshape(rows, n, 2, d).sum(-1) * (self._theory / d)
-        out[..., 2:5] = (squares[..., 2 * d :].reshape(rows, n, 3, d) * gain).max(-1)
-        out[..., 5:] = np.maximum(averages[..., KINDS * d :], 0.0)
-        return np.log(out.reshape(rows, n * CHARTS) + _TINY)
+        # Reductions of ufuncs themselves: the arrays' own methods cost a row at a time more than the sums.
+        out[..., :2] = np.add.reduce(squares[..., : 2 * d].reshape(rows, n, 2, d), axis=-1) * (self._theory / d)
+        by_tag = squares[..., 2 * d :].reshape(rows, n, 3, d)
+        by_tag *= gain
+        out[..., 2:5] = np.maximum.reduce(by_tag, axis=-1)
+        np.maximum(averages[..., KINDS * d :], 0.0, out=out[..., 5:])
+        flat = out.reshape(rows, n * CHARTS)
+        flat += _TINY
+        return np.log(flat, out=flat)
 
     def shares(self) -> Matrix:
         """Of the chart that made the last score: squares of every tag given the others (reconstruction-based)."""
