@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from holdfast.gate.history.file import HistoryError
 from holdfast.terms import SECOND_NS, Word
 
-BATCH_ROWS = 50_000
+BATCH_ROWS, BATCH_CELLS = 50_000, 1_000_000  # in memory at once, whatever the file's size and width
 HEAD_BYTES = 65_536
 LINE_MAX = 1 << 20  # characters of a cell
 TIME_NAMES = ("time", "timestamp", "datetime", "date_time", "date", "ts", "t", "时间", "时间戳", "日期", "采样时间")
@@ -115,7 +115,7 @@ def _csv(of: Tabular, columns: Sequence[str], zone: ZoneInfo, skip: int, states:
         header = [name.strip() for name in next(rows)]
         at, places = header.index(of.time), [header.index(name) for name in columns]
         first = sum(1 for _ in islice(rows, skip))
-        while batch := list(islice(rows, BATCH_ROWS)):
+        while batch := list(islice(rows, _batch_rows(len(header)))):
             count = len(batch)
             times = [time_ns(row[at], zone) if len(row) > at else None for row in batch]
             kept = [row for row, ns in zip(batch, times, strict=True) if ns is not None]
@@ -128,7 +128,7 @@ def _from_parquet(of: Tabular, columns: Sequence[str], zone: ZoneInfo, skip: int
     file = _parquet(of.path)
     total = file.metadata.num_rows
     first = 0
-    for part in file.iter_batches(batch_size=BATCH_ROWS, columns=[of.time, *columns]):
+    for part in file.iter_batches(batch_size=_batch_rows(len(columns)), columns=[of.time, *columns]):
         if first + part.num_rows > skip:
             part = part.slice(max(skip - first, 0))
             start = max(first, skip)
@@ -138,6 +138,10 @@ def _from_parquet(of: Tabular, columns: Sequence[str], zone: ZoneInfo, skip: int
             yield _batch(start, part.num_rows, [ns for ns in times if ns is not None], cells, (start + part.num_rows) / max(total, 1))
             first = start
         first += part.num_rows
+
+
+def _batch_rows(columns: int) -> int:
+    return max(1, min(BATCH_ROWS, BATCH_CELLS // max(columns, 1)))
 
 
 def _batch(first: int, count: int, times: list[int], cells: list[tuple[NDArray[np.float64], NDArray[np.uint8]]], share: float) -> Batch:
