@@ -20,7 +20,7 @@ Codes = NDArray[np.uint32]
 
 LEVEL = 1  # zstd's: what is left is noise, and more effort finds nothing in it
 ROWS_MAX = 1 << 24  # of a chunk that is read: a damaged head can't ask for more memory than that
-DECIMALS = tuple(10.0**d for d in range(7))
+DECIMALS = np.array([10.0**d for d in range(7)])
 TRIED = 32  # values that a power of ten is tried on first
 EXACT = 2.0**53  # below it every whole number is a double
 TIME_UNITS_NS = (1_000_000_000, 1_000_000, 1_000, 100, 1)  # 100 ns: OPC UA Part 6 §5.2.2.5
@@ -144,10 +144,9 @@ def _values(values: Floats) -> bytes:
     bits = values.view(np.int64)
     if bits[0] == bits[-1] and (bits == bits[0]).all():
         return _HEAD.pack(CONSTANT, int(bits[0]))
-    for place, power in enumerate(DECIMALS):
-        tried = values[:TRIED]
-        if not (np.rint(tried * power) / power == tried).all():
-            continue
+    tried = values[:TRIED, None]
+    for place in np.flatnonzero((np.rint(tried * DECIMALS) / DECIMALS == tried).all(axis=0)).tolist():
+        power = DECIMALS[place]
         whole = np.rint(values * power)
         if float(np.abs(whole).max()) < EXACT:
             numbers = whole.astype(np.int64)

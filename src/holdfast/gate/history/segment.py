@@ -105,17 +105,19 @@ def points(spine_data: object, chunk: object) -> tuple[NDArray[np.int64], NDArra
 
 
 def block(db: apsw.Connection, id: int, width: int, spine_data: object) -> Block:
-    """All of a segment."""
+    """All of a segment. Its arrays lie column by column, as they are decoded and encoded again. Raises HistoryError."""
     received, seqs, lead = spine(spine_data)
-    found = Block(
-        received,
-        seqs,
-        np.empty((len(received), width), np.int64),
-        np.empty((len(received), width)),
-        np.empty((len(received), width), np.uint32),
-    )
-    for at in range(width):
-        found.values[:, at], found.status[:, at], found.source_ns[:, at] = column(db, id, at, received, lead)
+    rows = len(received)
+    found = Block(received, seqs, np.empty((width, rows), np.int64).T, np.empty((width, rows)).T, np.empty((width, rows), np.uint32).T)
+    query = "SELECT id, data FROM chunk WHERE id>=? AND id<? ORDER BY id"
+    chunks = db.execute(query, (id * COLUMNS_MAX, id * COLUMNS_MAX + width)).fetchall()
+    if len(chunks) != width:
+        raise HistoryError("history: a segment lacks one of its columns; restore the file from a backup, or move it aside")
+    try:
+        for at, (_, data) in enumerate(chunks):
+            found.values[:, at], found.status[:, at], found.source_ns[:, at] = codec.decode_column(raw(data), received, lead)
+    except codec.ChunkError as error:
+        raise HistoryError(f"history: {error}; what it holds of that hour is not put together. Check the disk") from error
     return found
 
 
