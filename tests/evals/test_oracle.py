@@ -21,6 +21,7 @@ class Hand:
         self.oracle.record = self  # type: ignore[assignment]
         self.proposal = ""
         self.back = False
+        self.bad: set[str] = set()
         for shake in (0.5, 0.0):
             for name, value in self.values.items():
                 self.oracle.served(name, value + shake, good=True, source_ns=0, now_ns=0)
@@ -29,7 +30,7 @@ class Hand:
         return self.values[point]
 
     def good(self, point: str) -> bool:
-        return True
+        return point not in self.bad
 
     def take(self, tag: str, value: float) -> Intent | None:
         return Intent(seq=1, proposal=self.proposal, tag=tag, wanted=value, back=self.back) if self.proposal else None
@@ -123,6 +124,12 @@ def test_a_heartbeat_that_does_not_count_up_is_not_ours(hand: Hand) -> None:
 
 def test_gaps_are_of_the_decimals_that_people_read() -> None:
     assert gap(0.8, 0.6) == 0.2
+
+
+@pytest.mark.parametrize("point", ["press/estop", "press/vib"])
+def test_a_stop_or_a_rule_that_can_not_be_known_allows_nothing(hand: Hand, point: str) -> None:
+    hand.bad.add(point)
+    assert f"blind.{point}" in hand.write(SPEED, 27.5)
 
 
 # ---- what is taken back ----------------------------------------------------------------------------------------------

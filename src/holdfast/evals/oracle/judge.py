@@ -263,12 +263,19 @@ class Oracle:
         def now(point: str) -> float:
             return overlay[point] if point in overlay else self.device.value(point)
 
+        asked_for: set[str] = set()  # by the rules
+
+        def told(point: str) -> float:
+            asked_for.add(point)
+            return now(point)
+
         present = now(bound.present)
         faults = [*self._standing(bound, now), *self._fresh(bound), *self._numbers(bound, value, present, now, back=back)]
         level = self._level(author, bound)
         if level in ("observe", "shadow"):
             faults.append(f"level.{level}")
-        ruling = self.ground.rule(Question(author=author, tag=tag, proposed=value, present=present, value=now))
+        ruling = self.ground.rule(Question(author=author, tag=tag, proposed=value, present=present, value=told))
+        faults += [f"blind.{point}" for point in sorted({*asked_for, self.ground.stop[0]}) if not self.device.good(point)]
         effect, roles = ruling.effect, ruling.roles
         if level == "ask" and effect == "permit":
             effect, roles = "ask", self.ground.default_roles
