@@ -36,8 +36,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def test_the_most_urgent_stands_first_with_its_shape_and_the_value_against_the_limit(look: Open) -> None:
     page = look("/alarms")
     expect(page.locator(".alarm")).to_have_count(3)
-    assert page.locator(".alarm .mark b").all_inner_texts() == ["Urgent", "High", "Low"]
-    assert page.locator(".alarm .shape").all_inner_texts() == ["◆", "▲", "●"]
+    expect(page.locator(".alarm .mark b")).to_have_text(["Urgent", "High", "Low"])
+    expect(page.locator(".alarm .shape")).to_have_text(["◆", "▲", "●"])
     first = page.locator(".alarm").first
     expect(first).to_contain_text("stand-4/coolant_temp")
     expect(first.locator(".limit")).to_have_text("> 1\u202f°C (high)")
