@@ -104,3 +104,21 @@ def test_a_column_of_another_length_than_its_segment_is_refused() -> None:
     chunk = encode_column(np.ones(5), np.zeros(5, np.uint32), times, times, times)
     with pytest.raises(ChunkError, match="as many rows"):
         decode_column(chunk, times[:4], times[:4])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-0.0, 1.0, 2.5],  # minus nothing among decimals
+        [1.0] * 40 + [-0.0],
+        [0.1] * 40 + [0.1 + 0.2],  # no decimal after the first that were tried
+        [1.0] * 40 + [math.nan],
+        [1.0, 2.0**53 + 2, 2.0**60],
+        [5e-324, 0.0],
+        [math.inf, 1.5, -math.inf],
+    ],
+)
+def test_what_only_looks_like_decimals_comes_back_as_it_was(values: list[float]) -> None:
+    array, times = np.array(values), np.arange(len(values), dtype=np.int64)
+    found, _, _ = decode_column(encode_column(array, np.zeros(len(values), np.uint32), times, times, times), times, times)
+    assert found.view(np.uint64).tolist() == array.view(np.uint64).tolist()

@@ -263,3 +263,21 @@ def test_frames_of_one_call_are_one_on_the_disk_unless_a_number_is_missing(tmp_p
     history.seal(HOUR_NS, all_=True)
     assert history.read("t", 0, EVER, 10, 2).values[:, 0].tolist() == [0.0, 1.0, 2.0, 5.0, 6.0]
     assert history.next_seq("t") == 7
+
+
+def test_a_value_that_stands_still_but_is_uncertain_for_five_minutes_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    history = History(path, durable=False, tables=[AB])
+    for n, status in enumerate((0, 0x4000_0000, 0)):
+        history.append(frame(n, [n * 300.0], [[7.0, 7.0]], status=status))
+    history.seal(2 * HOUR_NS)
+    found = trend(path, {"t": AB}, ["a"], 0, 900 * SECOND_NS, 3)
+    assert (found.last, found.good) == (((7.0, 7.0, 7.0),), ((True, False, True),))
+
+
+def test_a_sealed_read_is_thinned_evenly_with_both_ends(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.db", durable=False, tables=[AB])
+    ticks(history, [float(s) for s in range(80)])
+    history.seal(HOUR_NS, all_=True)
+    ticks(history, [float(s) for s in range(80, 101)], seq=80)
+    assert history.read("t", 0, EVER, 5, 2).values[:, 0].tolist() == [0.0, 25.0, 50.0, 75.0, 100.0]
