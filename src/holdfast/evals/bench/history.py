@@ -102,7 +102,12 @@ def _measured(folder: Path, days: int, options: Options) -> dict[str, Any]:
         "sealing": sealing,
         "sealing_in_pieces": pieces,
         "tick_late_ms": beside,
-        "bytes_a_sample": {"measured_tags": kept["bytes"], "of_it_rollups": kept["rollups"], "all_tags": all_tags["bytes"]},
+        "bytes_a_sample": {
+            "measured_tags": kept["bytes"],
+            "of_it_rollups": kept["rollups"],
+            "all_tags": all_tags["bytes"],
+            "tags_of_beside": kept["rivals_tags"],
+        },
         "bit_exact": bool(reads.pop("bit_exact")) and sealing.pop("bit_exact") and pieces.pop("bit_exact"),
         "read_ms": reads,
         "beside": rivals,
@@ -213,7 +218,12 @@ def _kept(path: Path, day: Matrix, days: int, options: Options, part: tuple[floa
     samples = found.samples - found.unsealed
     with contextlib.closing(opened_to_read(path)) as db:
         ((rolls,),) = db.execute("SELECT sum(length(data)) FROM roll").fetchall()
-    return {"bytes": round((found.bytes_used - found.unsealed * SAMPLE_BYTES) / samples, 3), "rollups": round(whole(rolls) / samples, 3)}
+    two = [tag.bytes_a_sample or 0.0 for tag in found.tags if tag.tag in {f"tag-{n}" for n in range(RIVAL_TAGS)}]
+    return {
+        "bytes": round((found.bytes_used - found.unsealed * SAMPLE_BYTES) / samples, 3),
+        "rollups": round(whole(rolls) / samples, 3),
+        "rivals_tags": round(float(np.mean(two)), 3),
+    }
 
 
 def _reads(path: Path, day: Matrix, days: int, seed: int) -> dict[str, Any]:
