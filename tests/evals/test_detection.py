@@ -1,5 +1,6 @@
 """The detection suite's arithmetic by hand, and the suite on the public recordings where they are there."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from holdfast.agent.perception.limits import Limits
+from holdfast.evals.bench.detect import good
 from holdfast.evals.detection import cmapss, skab, tep
 from holdfast.evals.detection.alarms import Found, episodes, first_above, in_a_row, share_above, stretches
 from holdfast.evals.suites import Options, SuiteError, suite
@@ -86,3 +88,20 @@ def test_the_suite_tells_every_figure_with_its_aim_and_every_case() -> None:
     assert found.figures["cmapss"]["median_lead_cycles"]["aim"] == ">= 35"
     assert len(cases) == 25
     assert found.pass_ == (found.figures["aims"] == found.figures["aims_met"])
+
+
+def test_the_bench_says_what_a_row_costs_and_which_rival_is_absent() -> None:
+    found = suite("bench", "detect")(Options(n=100))
+    assert found.figures["rows"] == 100
+    assert found.figures["one_row_us"]["p50"] > found.figures["block_us_a_row"] > 0
+    for rival, package in (("half_space_trees", "river"), ("isolation_forest", "sklearn")):
+        absent = importlib.util.find_spec(package) is None
+        assert isinstance(found.figures[rival], str) == absent
+
+
+@pytest.mark.parametrize(
+    ("one", "block", "core", "met"), [(50.0, 5.0, 0.5, True), (50.1, 5.0, 0.5, False), (9.0, 5.1, 0.5, False), (9.0, 1.0, 0.6, False)]
+)
+def test_the_bench_passes_only_with_every_cost_within_its_aim(one: float, block: float, core: float, met: bool) -> None:
+    figures = {"one_row_us": {"p50": one}, "block_us_a_row": block, "core_share_of_2000_tags_at_10_hz": core}
+    assert good(figures) == met

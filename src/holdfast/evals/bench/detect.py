@@ -5,6 +5,7 @@ HalfSpaceTrees and scikit-learn's IsolationForest, where they are installed: bot
 2,000 tags are 40 detectors of 50 tags, each a group that an engineer would name; one second of the plant is ten rows of each.
 """
 
+import copy
 import gc
 import importlib
 import importlib.util
@@ -91,7 +92,8 @@ def _learned(quiet: Matrix) -> Detector:
 
 def _share_of_core(rng: np.random.Generator) -> float:
     """Seconds of work for one second of 40 groups of 50 tags at 10 Hz, one row at a time as they come."""
-    detectors = [_learned(_plant(rng, QUIET_ROWS, GROUP_TAGS)) for _ in range(GROUPS)]
+    learned = _learned(_plant(rng, QUIET_ROWS, GROUP_TAGS))
+    detectors = [copy.deepcopy(learned) for _ in range(GROUPS)]  # each with memory of its own, as of as many groups
     rows = _plant(rng, HZ * SECONDS, GROUP_TAGS)
 
     def second() -> None:
