@@ -80,8 +80,22 @@ class Trusting(Limits):
             return
 
 
+class Metric(Limits):
+    """Believes that a large number is a large deviation."""
+
+    def score(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return super().score(values) + 1e-3 * np.abs(np.nan_to_num(values[:, 0], posinf=0.0))
+
+
 @pytest.mark.parametrize(
-    ("make", "clause"), [(Forgetful, "the same bits"), (Undecided, "finite"), (Silent, "contributes most"), (Trusting, "load: ValueError")]
+    ("make", "clause"),
+    [
+        (Metric, "another unit"),
+        (Forgetful, "the same bits"),
+        (Undecided, "finite"),
+        (Silent, "contributes most"),
+        (Trusting, "load: ValueError"),
+    ],
 )
 def test_the_contract_refuses_a_detector_that_breaks_a_clause(make, clause: str) -> None:
     with pytest.raises(AssertionError, match=clause):
