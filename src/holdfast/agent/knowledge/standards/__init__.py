@@ -1,0 +1,1 @@
+"""Standards: references found in messy text, and what has become of the standards they name."""
