@@ -307,7 +307,7 @@ def _draw(job: Job, quiet: Quiet, limit: float, over: "Pass", traces: "tuple[Tra
     centre, spread = np.nanmean(finite, axis=0), np.nanstd(finite, axis=0)
     write(
         job.plot,
-        title=f"{job.data.name}: {over.alarms} of {over.rows} rows in alarm, {len(over.found)} findings",
+        title=f"{job.data.name}: {over.alarms} of {over.rows} rows in alarm; findings: {len(over.found)}",
         score=traces[0],
         limit=limit,
         tags=quiet.columns,

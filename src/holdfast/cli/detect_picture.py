@@ -17,7 +17,7 @@ FINDINGS_MAX = 300  # drawn
 STYLE = """
 body{font:14px/1.4 system-ui,sans-serif;margin:24px;color:#1d2430;background:#fff;max-width:1280px}
 h1{font-size:18px} h2{font-size:14px;margin:18px 0 2px} p{margin:4px 0;color:#566}
-svg{display:block} .low,.high{fill:none} .band{fill:#2f6db3;opacity:.85} .limit{stroke:#c0392b;stroke-dasharray:5 4}
+svg{display:block} .through{fill:none;stroke:#2f6db3;opacity:.5} .band{fill:#2f6db3;opacity:.85} .limit{stroke:#c0392b;stroke-dasharray:5 4}
 .own{stroke:#b7791f;stroke-dasharray:2 3} .found{fill:#c0392b;opacity:.13} .axis{stroke:#ccd} text{font-size:11px;fill:#566}
 """
 
@@ -51,7 +51,7 @@ def write(
     page = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style></head>
 <body><h1>{html.escape(title)}</h1><p>Shaded: findings. Red: the limit of the score, and limits given.
 Brown: mean ± 3 standard deviations of the quiet stretch, as a rule engine would have them.
-Each column shows the lowest and highest of {score.rows_each} rows.</p>
+Rows drawn together, by their lowest and highest: {score.rows_each}.</p>
 {"".join(parts)}<h2>findings</h2>{told}</body></html>
 """
     path.write_text(page, encoding="utf-8")
@@ -89,6 +89,9 @@ def _chart(name: str, trace: Trace, column: int, found: Sequence[Found], lines: 
         for at, (a, b) in enumerate(zip(low.tolist(), high.tolist(), strict=True))
         if np.isfinite(a)
     ]
+    if trace.rows_each == 1:
+        points = " ".join(f"{LEFT + across * (at + 0.5):.1f},{y(a):.1f}" for at, a in enumerate(low.tolist()) if np.isfinite(a))
+        marks.append(f'<polyline class="through" points="{points}"/>')
     marks += [f'<line class="{kind}" x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{y(at):.1f}" y2="{y(at):.1f}"/>' for kind, at in lines]
     labels = [(y(bottom + margin), f"{bottom + margin:.4g}"), (y(top - margin), f"{top - margin:.4g}")]
     marks += [f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text}</text>' for at, text in labels]
