@@ -43,10 +43,6 @@ def list_(
     render(Answer(data={"connections": tuple(told)}, columns=columns, rows=rows, code=NO if lost else DONE), json=json)
 
 
-def _cell(value: object) -> str:
-    return ("yes" if value else "") if isinstance(value, bool) else str(value)
-
-
 def _told(connection: "Connection", site: "Site", health: dict[str, Any]) -> dict[str, Any]:
     options = dict(connection.options)
     host, port = options.get("host", ""), options.get("port", "")
