@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from holdfast.terms import BAD, BAD_WAITING_FOR_INITIAL_DATA, Frame, TagTable
 
@@ -33,6 +34,21 @@ class Row:
         self._values[column] = math.nan if is_bad(status) else value
         self._status[column] = status
         self._source_ns[column] = source_ns
+
+    def put_many(
+        self, columns: NDArray[np.int64], values: NDArray[np.float64], status: NDArray[np.uint32], source_ns: NDArray[np.int64]
+    ) -> None:
+        """`put` of many at once, all of shape (n,); where a column comes twice, the last one stays. `values` may be changed."""
+        good = status < BAD
+        unfit = good & ~np.isfinite(values)
+        if unfit.any():
+            status = np.where(unfit, np.uint32(BAD_OUT_OF_RANGE), status)
+            good &= ~unfit
+        if not good.all():
+            values[~good] = np.nan
+        self._values[columns] = values
+        self._status[columns] = status
+        self._source_ns[columns] = source_ns
 
     def lose(self, status: int, now_ns: int) -> None:
         """Every column Bad, now."""

@@ -45,9 +45,9 @@ class Address(Word):
 class Channel:
     """An open session with its publisher. `lost` says why it is over, "" while it is not."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, session: Session) -> None:
         self.client = client
-        self.session = client.uaclient.session
+        self.session = session
         self.publisher = Publisher(self.session)
         self.lost = ""
         self._renewal = asyncio.create_task(self._renew())
@@ -90,7 +90,7 @@ class Channel:
 
 async def open_channel(address: Address) -> Channel:
     """Raises ConnectionLost that says what to check."""
-    client = await _client(address)
+    client, session = await _client(address)
     user, _, password = address.login.strip().partition(":")
     try:
         async with asyncio.timeout(address.timeout_s * 2):
@@ -105,12 +105,12 @@ async def open_channel(address: Address) -> Channel:
         if not isinstance(error, ua.UaError | OSError | TimeoutError | ConnectionError):
             raise
         raise ConnectionLost(f"{address.name}: {await _why(address, error)}") from None
-    return Channel(client)
+    return Channel(client, session)
 
 
-async def _client(address: Address) -> Client:
+async def _client(address: Address) -> tuple[Client, Session]:
     client = Client(address.url, timeout=address.timeout_s)
-    client.uaclient.session = Session(client.uaclient)
+    client.uaclient.session = session = Session(client.uaclient)
     client.name = client.description = "Holdfast gate"
     client.application_uri = identity.APPLICATION_URI
     client.product_uri = "urn:holdfast"
@@ -127,7 +127,7 @@ async def _client(address: Address) -> Client:
             raise ConnectionLost(
                 f"{address.name}: own certificate {address.certificate} or key {address.key} can't be used: {error}"
             ) from None
-    return client
+    return client, session
 
 
 async def _why(address: Address, error: BaseException) -> str:

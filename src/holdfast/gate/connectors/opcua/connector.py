@@ -17,6 +17,7 @@ from holdfast.clock import Clock, RealClock
 from holdfast.gate.connectors import registers, writable
 from holdfast.gate.connectors.opcua import browse, identity, outcome, values
 from holdfast.gate.connectors.opcua.channel import Address, Channel, open_channel
+from holdfast.gate.connectors.opcua.columns import Columns
 from holdfast.gate.connectors.opcua.nodes import Nodes, standard
 from holdfast.gate.connectors.opcua.publish import Feed
 from holdfast.gate.connectors.pace import Budget, Pace
@@ -135,13 +136,9 @@ class OpcUa:
         pace = self._paces.setdefault(table.id, Pace(self.clock, table.period_s))
         await pace.start()
         row = Row(table, self.clock.now_ns())
-        missing: set[int] = set()
-
-        def put(column: int, data: ua.DataValue) -> None:
-            missing.discard(column)
-            self._put(row, column, table.tags[column], data)
-
-        feed = Feed(put, asyncio.get_running_loop().time())
+        columns = Columns(table, row, self._types.__setitem__, self.clock.now_ns)
+        missing = columns.missing
+        feed = Feed(columns.put, asyncio.get_running_loop().time())
         subscription = 0
         try:
             subscription = await self._open_subscription(table, feed, row, missing)
@@ -166,6 +163,7 @@ class OpcUa:
             "gaps": float(self._counts["gaps"]),
             "answers": float(publisher.answers if publisher else 0),
             "unreadable": float(publisher.unreadable if publisher else 0),
+            "slow_answers": float(publisher.slow if publisher else 0),
             "clock_offset_s": self._clock_offset_s,
         }
 
@@ -276,11 +274,6 @@ class OpcUa:
         if not is_bad(status) and not math.isfinite(value):
             value, status = math.nan, BAD_OUT_OF_RANGE
         return Sample(tag=tag.name, value=registers.to_eng(tag.scale, value), status=status, source_ns=source_ns)
-
-    def _put(self, row: Row, column: int, tag: Tag, data: ua.DataValue) -> None:
-        self._learn(tag, data)
-        value, status, source_ns = values.number(data, self.clock.now_ns())
-        row.put(column, registers.to_eng(tag.scale, value), status, source_ns)
 
     def _encode(self, tag: Tag, kind: ua.VariantType, value: float) -> ua.Variant:
         return values.encode(kind, registers.to_raw(tag.scale, writable.demand(tag, value)))

@@ -12,6 +12,7 @@ from holdfast.terms import GOOD, TagType
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
+_NS_MAX = 2**63 - 1_000
 _INTEGERS: dict[ua.VariantType, tuple[int, int]] = {
     ua.VariantType.SByte: (-(2**7), 2**7 - 1),
     ua.VariantType.Byte: (0, 2**8 - 1),
@@ -28,11 +29,16 @@ Notice = tuple[float, int, int]  # value (NaN where Bad), status, source time in
 
 
 def utc_ns(at: datetime.datetime | None) -> int | None:
-    """UTC nanoseconds of what asyncua decodes: aware, or naive and meant as UTC."""
+    """UTC nanoseconds of what asyncua decodes: aware, or naive and meant as UTC.
+
+    None also before 1677 and after 2262, which int64 nanoseconds can't hold: a server sends 1601 where it has no time and
+    9999 for "never" (OPC 10000-6 §5.2.2.5).
+    """
     if at is None:
         return None
     aware = at if at.tzinfo is not None else at.replace(tzinfo=datetime.UTC)
-    return (aware - _EPOCH) // _MICROSECOND * 1000
+    ns = (aware - _EPOCH) // _MICROSECOND * 1000
+    return ns if -_NS_MAX < ns < _NS_MAX else None
 
 
 def number(data: ua.DataValue, now_ns: int) -> Notice:
