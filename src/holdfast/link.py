@@ -3,7 +3,7 @@
 Identity is the caller's token (HTTP) or the name the link was made with (direct), never a field of a message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import aiohttp
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from holdfast.lots import Lot
 from holdfast.site.model import Site
-from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Word, canonical, unpack
+from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Word, canonical, plain, unpack
 
 State = Literal[
     "proposed",
@@ -68,8 +68,54 @@ class PlantContext(Word):
     tables: tuple[ContextState, ...] = ()
 
 
+class LearnedStanding(Word):
+    """What the gate says of one detector: the digest of the state in force, and the person's request to learn anew that is open.
+
+    "" where there is none. A state that was learned of other tags or options than the site now has is not in force.
+    """
+
+    name: str
+    in_force: str = ""
+    relearn: str = ""
+
+
+class LearnedOffer(Word):
+    """A state that an agent learned, with the stretch that it was learned from; its bytes travel beside. Times are UTC."""
+
+    name: str  # of the detector, as in the site file
+    rows: int
+    from_ns: int
+    to_ns: int
+    relearn: str = ""  # the request that it answers; "" for a state that nobody asked for
+
+
+class DetectorTold(Word):
+    """How one detector does, by the agent's own account."""
+
+    name: str
+    digest: str = ""  # of the state that it scores by; "" while it has none
+    learning: float = 1.0  # 0..1 of the quiet stretch seen so far
+    active: bool = False  # a finding of it stands
+    drift: float | None = None  # of the normal state, in wanders of the quiet stretch; None until enough rows were seen
+    drifted: bool = False
+    tags: tuple[tuple[str, float], ...] = ()  # that are furthest from where they were learned, in wanders, signed
+    trouble: str = ""  # code of why the state in force can't be used
+
+
+class RelearnDeclined(Word):
+    """Why an agent did not learn anew."""
+
+    relearn: str
+    code: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
 class LinkError(Exception):
     """The gate can't be reached or refused the message; the text says which and why."""
+
+
+class LinkRefused(LinkError):
+    """The gate answered, and said no: the same message gets the same answer."""
 
 
 class Link(Protocol):
@@ -101,6 +147,32 @@ class Link(Protocol):
 
     async def progress(self, proposal: str) -> Progress | None: ...
 
+    async def learned(self) -> Sequence[LearnedStanding]:
+        """Of each detector of the site, what is in force and what is asked for."""
+        ...
+
+    async def learned_state(self, digest: str) -> bytes | None:
+        """A kept state, byte for byte as it was offered; None where it is not kept, or no longer what it was."""
+        ...
+
+    async def offer_learned(self, offer: LearnedOffer, state: bytes) -> LearnedStanding:
+        """Have a state kept. The first one that fits is in force at once; any other only once people have approved its adoption."""
+        ...
+
+    async def tell_detectors(self, told: Sequence[DetectorTold]) -> None: ...
+
+    async def decline_relearn(self, declined: RelearnDeclined) -> None: ...
+
+
+class Learning(Protocol):
+    """The gate's side of what was learned. Raises LookupError for what is not there, ValueError for what is not taken."""
+
+    def standing(self) -> Sequence[LearnedStanding]: ...
+    def state(self, digest: str) -> bytes: ...
+    def offer(self, author: str, offer: LearnedOffer, state: bytes) -> LearnedStanding: ...
+    def told(self, author: str, told: Sequence[DetectorTold]) -> None: ...
+    def declined(self, author: str, declined: RelearnDeclined) -> None: ...
+
 
 class Gate(Protocol):
     """The gate's side of the direct form."""
@@ -115,6 +187,9 @@ class Gate(Protocol):
     def diagnose(self, author: str, diagnosis: Diagnosis) -> None: ...
     def propose(self, author: str, proposal: Proposal) -> Decision: ...
     def progress(self, proposal: str) -> Progress | None: ...
+
+    @property
+    def learning(self) -> Learning: ...
 
 
 class DirectLink:
@@ -154,8 +229,36 @@ class DirectLink:
     async def progress(self, proposal: str) -> Progress | None:
         return self._gate.progress(proposal)
 
+    async def learned(self) -> Sequence[LearnedStanding]:
+        return self._gate.learning.standing()
+
+    async def learned_state(self, digest: str) -> bytes | None:
+        try:
+            return self._gate.learning.state(digest)
+        except LookupError:
+            return None
+
+    async def offer_learned(self, offer: LearnedOffer, state: bytes) -> LearnedStanding:
+        return _refused(lambda: self._gate.learning.offer(self._author, offer, state))
+
+    async def tell_detectors(self, told: Sequence[DetectorTold]) -> None:
+        _refused(lambda: self._gate.learning.told(self._author, told))
+
+    async def decline_relearn(self, declined: RelearnDeclined) -> None:
+        _refused(lambda: self._gate.learning.declined(self._author, declined))
+
 
 T = TypeVar("T")
+
+
+def _refused(what: Callable[[], T]) -> T:
+    """What the gate does not take is said as over HTTP."""
+    try:
+        return what()
+    except (LookupError, ValueError) as error:
+        raise LinkRefused(str(error)) from error
+
+
 REQUEST_TIMEOUT_S = 10.0
 CONFIGURATION = "x-configuration"  # a header of every answer: the digest of what is in force
 # How an agent's process ends when another configuration came into force than the one it knows: it is to be started anew.
@@ -166,6 +269,8 @@ _MOVES = TypeAdapter(tuple[Move, ...])
 _CONTEXT = TypeAdapter(PlantContext)
 _DECISION = TypeAdapter(Decision)
 _PROGRESS = TypeAdapter(Progress)
+_STANDING = TypeAdapter(LearnedStanding)
+_STANDINGS = TypeAdapter(tuple[LearnedStanding, ...])
 
 
 class HttpLink:
@@ -224,18 +329,35 @@ class HttpLink:
         body = await self._ask("GET", f"/v1/proposals/{proposal}", missing_ok=True)
         return _read(_PROGRESS, body) if body else None
 
+    async def learned(self) -> Sequence[LearnedStanding]:
+        return _read(_STANDINGS, await self._ask("GET", "/v1/learned"))
+
+    async def learned_state(self, digest: str) -> bytes | None:
+        return await self._ask("GET", f"/v1/learned/{digest}", missing_ok=True) or None
+
+    async def offer_learned(self, offer: LearnedOffer, state: bytes) -> LearnedStanding:
+        """The offer goes as the query, for the body is the state."""
+        return _read(_STANDING, await self._ask("POST", "/v1/learned", plain(offer), raw=state))
+
+    async def tell_detectors(self, told: Sequence[DetectorTold]) -> None:
+        await self._ask("POST", "/v1/detectors", body=tuple(told))
+
+    async def decline_relearn(self, declined: RelearnDeclined) -> None:
+        await self._ask("POST", "/v1/learned/declined", body=declined)
+
     async def _ask(
         self,
         method: str,
         path: str,
         query: dict[str, Any] | None = None,
         *,
-        body: Word | None = None,
+        body: Word | tuple[Word, ...] | None = None,
+        raw: bytes | None = None,
         wait_s: float = 0.0,
         missing_ok: bool = False,
     ) -> bytes:
         limit = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S + wait_s)
-        data = None if body is None else canonical(body)
+        data = raw if body is None else canonical(body)
         try:
             async with self._http().request(method, self._base + path, params=query, data=data, timeout=limit) as answer:
                 content = await answer.read()
@@ -245,7 +367,8 @@ class HttpLink:
         if answer.status == 404 and missing_ok:
             return b""
         if answer.status >= 400:
-            raise LinkError(f"{method} {path}: {answer.status} {content[:500].decode(errors='replace')}")
+            why = f"{method} {path}: {answer.status} {content[:500].decode(errors='replace')}"
+            raise LinkRefused(why) if answer.status in (400, 404, 409, 413) else LinkError(why)
         return content
 
 

@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from holdfast.gate.actuation.failpoints import reach
+from holdfast.gate.actuation.learned import FOLDER as LEARNED
 from holdfast.gate.actuation.setback import MARKER
 from holdfast.gate.ledger import checkpoint as ledger_files
 from holdfast.gate.ledger import cosigned
@@ -44,6 +45,7 @@ WRITES: Mapping[Packing, Literal["w:", "w:gz"]] = {"": "w:", "gz": "w:gz"}
 READS: Mapping[Packing, Literal["r:", "r:gz"]] = {"": "r:", "gz": "r:gz"}
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 NEVER = ("token",)  # an agent's own secret: a restored home gives each a new one
+LEARNED_NAME_CHARS = 64  # a digest; a file that is still being written has a longer name
 COPIED = (ledger_files.PRIVATE, ledger_files.PUBLIC, WITNESSES, cosigned.KEYS, cosigned.KEPT, STOP)
 
 
@@ -157,6 +159,11 @@ def _collected(home: Path, copies: Path, *, history: bool, site: Path | None) ->
     for name in COPIED:
         if (gate / name).exists():
             yield f"{GATE}/{name}", gate / name
+    # After the record: a state that came in meanwhile is more than the copy names, never less.
+    for path in sorted((gate / LEARNED).iterdir()) if (gate / LEARNED).is_dir() else ():
+        if path.is_file() and len(path.name) == LEARNED_NAME_CHARS:
+            with contextlib.suppress(FileNotFoundError):  # let go of since it was listed
+                yield f"{GATE}/{LEARNED}/{path.name}", Path(shutil.copyfile(path, copies / path.name))
     agents = home / "agents"
     for path in sorted(agents.rglob("*")) if agents.is_dir() else ():
         if path.is_file() and not path.is_symlink() and path.name not in NEVER:

@@ -31,6 +31,7 @@ class Answers:
             parts.errands,
             parts.saga,
         )
+        self.learning = parts.learning
         self.listeners = parts.hearers.listeners
         self.on_disk = ""  # what is said of a site file that differs from what is in force
 

@@ -104,6 +104,10 @@ class FreshEyes:
         if job.decision.verdict == "ask":
             self._inbox.consume(job.proposal.id, binds=second.binds, roles=second.roles)
 
+    def signers(self, job: Job) -> str:
+        """Who said yes; the author where nobody was asked."""
+        return ", ".join(approval.person for approval in self._inbox.signed(job.proposal.id) if approval.yes) or job.author
+
     def void_approval(self, job: Job, why: str) -> None:
         if job.decision.verdict == "ask":
             self._inbox.void(job.proposal.id, why)

@@ -19,8 +19,10 @@ from holdfast.gate.actuation.hands import OperatorWatch
 from holdfast.gate.actuation.hearers import Hearers
 from holdfast.gate.actuation.intake import Intake
 from holdfast.gate.actuation.jobs import Jobs
+from holdfast.gate.actuation.learned import LearnedStates
 from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.outbox import Outbox
+from holdfast.gate.actuation.relearning import Relearning, asked_for
 from holdfast.gate.actuation.saga import Saga
 from holdfast.gate.actuation.snapshot import Snapshots
 from holdfast.gate.actuation.stop import StopSwitch
@@ -31,6 +33,7 @@ from holdfast.gate.approval.inbox import Inbox
 from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
 from holdfast.gate.guard.compile import Compiled, compile_site, writers_of
+from holdfast.gate.guard.decide import decide
 from holdfast.gate.history.store import History
 from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.log import Log
@@ -38,6 +41,7 @@ from holdfast.gate.ledger.store import State
 from holdfast.ports import Connector
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
+from holdfast.terms import Decision, Proposal
 
 
 class Parts:
@@ -78,6 +82,7 @@ class Parts:
             debts=self.debts,
         )
         self._serve_people()
+        self._keep_learned()
         self._carry_out(site_folder)
 
     def _know(self, site_folder: Path | None) -> None:
@@ -165,6 +170,29 @@ class Parts:
             told=self.hearers.tell,
         )
 
+    def _keep_learned(self) -> None:
+        """What detectors learned, and which of it is in force."""
+        states = LearnedStates(self.log, self.clock, lambda: self.site, lambda: asked_for(self.jobs.open()))
+        self.learning = Relearning(
+            states=states,
+            site=lambda: self.site,
+            clock=self.clock,
+            log=self.log,
+            debts=self.debts,
+            inbox=self.inbox,
+            people=self.people,
+            stop=self.stop,
+            alarms=self.alarms,
+            value_of=self.live.good_value,
+            silent_s=self.watchdog.silent_s,
+            decided=self._decided,
+            told=self.hearers.tell,
+        )
+
+    def _decided(self, proposal: Proposal, author: str) -> Decision:
+        """What the guard would say now; nothing follows from it."""
+        return decide(proposal, author, self.compiled, self.snapshots.take(proposal, self.debts.now_ns()))
+
     def _carry_out(self, site_folder: Path | None) -> None:
         """What leaves the gate: writes by the saga, orders by the outbox."""
         self.outbox = Outbox(
@@ -188,6 +216,7 @@ class Parts:
             connectors=self.connectors,
             eyes=self.eyes,
             outbox=self.outbox,
+            learned=self.learning.states,
         )
 
     def adopt(self, compiled: Compiled) -> None:

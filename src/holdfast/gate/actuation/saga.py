@@ -13,6 +13,7 @@ from holdfast.gate.actuation import effect
 from holdfast.gate.actuation.failpoints import committing
 from holdfast.gate.actuation.hands import OperatorWatch, Target
 from holdfast.gate.actuation.jobs import Job, Jobs, Step
+from holdfast.gate.actuation.learned import LearnedError, LearnedStates
 from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.outbox import Outbox
 from holdfast.gate.actuation.second import Eyes, Second
@@ -22,7 +23,7 @@ from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.ledger.log import Log
 from holdfast.ports import Connector
 from holdfast.site.model import Envelope, Site
-from holdfast.terms import SECOND_NS, Move, Order, Outcome, Reason, Sample
+from holdfast.terms import SECOND_NS, Adopt, Move, Order, Outcome, Reason, Sample
 
 READBACK_TRIES = 10  # reads, never writes
 READBACK_AGAIN_S = 1.0
@@ -47,8 +48,9 @@ class Saga:
         connectors: Mapping[str, Connector],
         eyes: Eyes,
         outbox: Outbox,
+        learned: LearnedStates,
     ) -> None:
-        self._outbox = outbox
+        self._outbox, self._learned = outbox, learned
         self._clock = clock
         self._log = log
         self._jobs = jobs
@@ -149,6 +151,9 @@ class Saga:
             if isinstance(job.proposal.action, Order):
                 self._queue(job, job.proposal.action, second)
                 return
+            if isinstance(job.proposal.action, Adopt) and job.proposal.action.what == "learned":
+                self._adopt_learned(job, job.proposal.action, second)
+                return
             job = self._durable_intent(job, second)
         except ApprovalError as error:
             self._fall(job, second, (Reason(code=error.code, passed=False),))
@@ -162,6 +167,21 @@ class Saga:
         with committing(self._log.state, "intent"):
             self._eyes.consume_approval(job, second)
             self._outbox.queue(job, order, snapshot=second.snapshot, passed=tuple(r.code for r in second.reasons))
+
+    def _adopt_learned(self, job: Job, action: Adopt, second: Second) -> None:
+        """In one transaction: nothing leaves the gate, so its fate is never unknown. Raises ApprovalError, StateError."""
+        by = self._eyes.signers(job)
+        with committing(self._log.state, "intent"):
+            self._eyes.consume_approval(job, second)
+            job = job.on("stands")
+            self._record("intent", job, steps=(), restores=False, snapshot=second.snapshot, passed=tuple(r.code for r in second.reasons))
+            try:
+                self._learned.demand(action.name, action.digest)
+            except LearnedError as error:
+                self._end(job, "rejected", Outcome(proposal=job.proposal.id, result="failed", code=error.code))
+                return
+            self._learned.adopt(action.name, action.digest, by, job.proposal.id)
+            self._end(job, "adopted", Outcome(proposal=job.proposal.id, result="verified", code="learned.adopted"))
 
     def _fall(self, job: Job, second: Second, reasons: tuple[Reason, ...]) -> None:
         with committing(self._log.state, "fell"):
@@ -363,8 +383,12 @@ class Saga:
     def _finish(self, job: Job, event: str, result: str, code: str, samples: tuple[Sample, ...] = ()) -> None:
         outcome = Outcome(proposal=job.proposal.id, result=result, readback=samples, code=code)  # type: ignore[arg-type]
         with committing(self._log.state, "outcome"):
-            job = self._jobs.put(job.on(event, outcome=outcome))  # type: ignore[arg-type]
-            self._record("outcome", job, outcome=outcome)
+            self._end(job, event, outcome)
+
+    def _end(self, job: Job, event: str, outcome: Outcome) -> None:
+        """In the caller's transaction."""
+        job = self._jobs.put(job.on(event, outcome=outcome))  # type: ignore[arg-type]
+        self._record("outcome", job, outcome=outcome)
 
     def _record(self, kind: str, job: Job, **facts: object) -> None:
         self._log.append(kind, {"proposal": job.proposal.id, "author": job.author, **facts})

@@ -42,6 +42,10 @@ class Eyes(Protocol):
         """In the caller's transaction. Raises ApprovalError."""
         ...
 
+    def signers(self, job: Job) -> str:
+        """Who said yes; the author where nobody was asked."""
+        ...
+
     def void_approval(self, job: Job, why: str) -> None:
         """What was signed for a job that does not go on serves nobody any more. In the caller's transaction."""
         ...

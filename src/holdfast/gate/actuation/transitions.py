@@ -30,6 +30,7 @@ Event = Literal[
     "queued",  # an order lies in the outbox
     "delivered",
     "dead",  # … and nobody could be made to take it
+    "adopted",  # what was learned is in force: nothing went out, so nothing is read back
     "done",  # a person found out that an indeterminate write did happen
     "undone",  # … that it did not
 ]
@@ -50,6 +51,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     ("intent", "sent"): "sent",
     ("intent", "rejected"): "failed",
     ("intent", "queued"): "sent",
+    ("intent", "adopted"): "done",
     ("sent", "equals"): "verified",
     ("sent", "delivered"): "verified",
     ("sent", "dead"): "failed",

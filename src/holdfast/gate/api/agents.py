@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from pydantic import TypeAdapter
 
 from holdfast.gate.api.described import BYTES, demand_declared, description_handlers, text, whole
+from holdfast.gate.api.learned import learned_handlers
 from holdfast.gate.api.limits import Bucket
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
 from holdfast.gate.api.questions import answer_handlers
@@ -151,6 +152,7 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
     handlers: list[Any] = [
         *description_handlers("Holdfast: the agents' door"),
         *answer_handlers(gate, author, writer),
+        *learned_handlers(gate, author, writer),
         site,
         frames,
         history,

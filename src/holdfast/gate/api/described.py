@@ -177,7 +177,10 @@ def _operation(path: str, method: str, handler: HTTPRouteHandler, schemas: dict[
     if handler.opt.get("answers") is BYTES:
         told["responses"].setdefault("204", {"description": "Nothing yet."})
     adapter = body_of(handler)
-    if adapter is not None:
+    takes = handler.opt.get("takes")
+    if isinstance(takes, Media):
+        told["requestBody"] = {"required": True, "description": takes.about, "content": {takes.type: {}}}
+    elif adapter is not None:
         told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _body(adapter, handler, schemas)}}}
     return told
 

@@ -22,6 +22,7 @@ from holdfast.gate.api.configurations import configuration_handlers
 from holdfast.gate.api.described import STREAM, description_handlers, whole
 from holdfast.gate.api.doorkeeper import Doorkeeper
 from holdfast.gate.api.incidents import incident_handlers
+from holdfast.gate.api.learned import detector_handlers
 from holdfast.gate.api.loops import loop_handlers
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, read
 from holdfast.gate.api.persons import person_handlers
@@ -179,6 +180,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         *question_handlers(gate, door),
         *value_handlers(gate, gate.log.state.folder / "history.db"),
         *loop_handlers(gate),
+        *detector_handlers(gate, unlock),
         health,
         status,
         approvals,

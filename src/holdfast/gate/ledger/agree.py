@@ -316,6 +316,15 @@ def _shelved(rows: Rows, told: Derived) -> Iterator[Difference]:
             yield Difference(table="alarm_shelved", row=f"{tag} {side}", detail="is shelved, or for longer than the record says", seq=seq)
 
 
+def _learned(rows: Rows, told: Derived) -> Iterator[Difference]:
+    known = {name: (of, basis) for name, of, basis in rows("SELECT name, digest, basis FROM learned_in_force")}
+    for name in {*known, *told.learned}:
+        seq, *expected = told.learned.get(name, (None, "", ""))
+        if known.get(name, ("", "")) != tuple(expected):
+            detail = f"{known.get(name, ('nothing', ''))[0][:16]} is in force, the record says {expected[0][:16] or 'nothing'}"
+            yield Difference(table="learned_in_force", row=name, detail=detail, seq=seq)
+
+
 # What the records don't determine, and why that is no right, approval or budget that somebody could give himself.
 NOT_DERIVED = {
     "alive": "how lately the gate ran: it only shortens what unknown downtime is counted as",
@@ -326,6 +335,7 @@ NOT_DERIVED = {
     "configuration_adopted": "tells of past activations; what is in force is held against the record",
     "configuration_proposed": "what was proposed counts for nothing until it is signed",
     "effect_wrong": "counts towards lowering autonomy only",
+    "learned_state": "what is kept counts for nothing until it is in force, and the record holds the digest of that",
     "fault_seen": "counts towards lowering autonomy only",
     "seen": "setpoints last seen; the next frame says them anew",
     "stranger": "wrong passwords for names that nobody has",
@@ -348,5 +358,6 @@ CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "outbox": _outbox,
     "configuration_signature": _signatures,
     "configuration_peak": _peak,
+    "learned_in_force": _learned,
     "alarm_shelved": _shelved,
 }

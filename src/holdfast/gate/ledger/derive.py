@@ -86,6 +86,7 @@ class Derived:
         self.peak = 0  # the highest revision of a policy that was in force
         self.shelved: dict[tuple[str, str], tuple[int, int]] = {}  # (tag, limit): (record, until)
         self.configuration: tuple[int, str] | None = None  # digest in force
+        self.learned: dict[str, tuple[int, str, str]] = {}  # by detector: (record, digest in force, what it was learned of)
         self._do: dict[str, Callable[[int, int, Any], None]] = {
             "person": self._person,
             "agent": self._agent,
@@ -110,6 +111,7 @@ class Derived:
             "delivery": self._delivery,
             "question": self._question,
             "answer": self._answer,
+            "learned": self._learned,
         }
 
     def take(self, leaf: bytes) -> None:
@@ -146,6 +148,9 @@ class Derived:
 
     def _unshelved(self, seq: int, at_ns: int, body: Any) -> None:
         self.shelved.pop((body["tag"], body["limit"]), None)
+
+    def _learned(self, seq: int, at_ns: int, body: Any) -> None:
+        self.learned[body["name"]] = seq, body["digest"], body["basis"]
 
     def _question(self, seq: int, at_ns: int, body: Any) -> None:
         self.questions[f"q{seq}"] = seq, {**body, "at_ns": at_ns, "answer": "", "answered_by": "", "answered_ns": 0}
