@@ -27,7 +27,7 @@ _SIBLING = r"(?:GB|[A-Z]{2}/T|ISO|IEC|JGJ|TSG|ASTM)\s?[A-Z]?[0-9]{3,6}(?:[.-][0-
 _SIBLING_AFTER = re.compile(rf"\s?(?:[、,/;和与及]|and)\s?{_SIBLING}")
 _SIBLING_BEFORE = re.compile(rf"{_SIBLING}\s?(?:[、,/;和与及]|and)\s?$")
 _UNIT_AFTER = re.compile(
-    r"\s?(?:mm|cm|km|kg|%|‰|°|℃|kV|mA|kW|MW|Hz|kHz|MHz|GHz|[KMGT]B|kbit|[KMG]bps|bps|rpm|r/min|MPa|kPa|bar|MT/s|min|ms|ml|pins?|poles?|rail"
+    r"\s?(?:mm|cm|km|kg|%|‰|°|℃|kV|mA|kW|MW|Hz|kHz|MHz|GHz|[KMGT]B(?!/|\s?[0-9])|kbit|[KMG]bps|bps|rpm|r/min|MPa|kPa|bar|MT/s|min|ms|ml|pins?|poles?|rail"
     r"|V|W|A|s|h|m|g|L)(?![A-Za-z0-9])|\s?(?:[-~×xX*]\s?[0-9.]+\s?(?:mm|cm|kg|%|°|℃|V|A|W|Hz|MHz|s|m)(?![A-Za-z0-9]))"
 )
 _COUNT_AFTER = re.compile(r"\s?(?:年|月|日|万|元|亿|个(?!体)|台|只|针(?!织)|芯|脚|孔|级|人(?!体|员|造|机)|次|度|页|张|块)")
@@ -48,17 +48,18 @@ ALONE = frozenset({"TSG", "JGJ", "JGJ/T", "JJG", "Q/GDW", "Q/GDW/Z"})  # need no
 MEMORY_SIZES = frozenset(2**n for n in range(4, 17))
 
 
-def believed(text: str, prefix: Prefix, first: Number, *, dated: bool) -> bool:
+def believed(text: str, prefix: Prefix, first: Number, *, dated: bool, read_to: int) -> bool:
     """Whether the mention that begins with `prefix` and `first` in folded text names a standard.
 
-    `dated`: a number of its list has a year, so the whole list is one.
+    `dated`: a number of its list has a year, so the whole list is one. `read_to`: where the reference before it ends.
     """
     if not _stands_free(text, prefix, first):
         return False
     if prefix.kind.style == "astm" or prefix.kind.family in ALONE:
         return True
     if prefix.kind.style == "chinese":
-        return _chinese(text, prefix, first, dated=dated)
+        quantity = _behind_a_quantity(text, prefix) and read_to < prefix.start - 2
+        return _chinese(text, prefix, first, dated=dated, quantity=quantity)
     return _international(text, prefix, first, dated=dated)
 
 
@@ -97,13 +98,13 @@ def _stands_free(text: str, prefix: Prefix, first: Number) -> bool:
     return not (right == "." and text[first.end + 1 : first.end + 2].isdigit())
 
 
-def _chinese(text: str, prefix: Prefix, first: Number, *, dated: bool) -> bool:
+def _chinese(text: str, prefix: Prefix, first: Number, *, dated: bool, quantity: bool) -> bool:
     kind, digits = prefix.kind, len(first.number)
     weak, bare_year = kind.family in WEAK, YEAR.fullmatch(first.number) is not None and not first.part
     if bare_year and len(first.year) == 2 and not kind.firm:
         return False  # HJ 2023-03 is a month
     if dated and (not weak or prefix.tight or len(first.year) == 4) and (kind.upper or kind.firm or digits >= 4):
-        return not _behind_a_quantity(text, prefix) or digits >= 4
+        return not quantity or digits >= 4
     if kind.firm and not bare_year:
         return True
     if _UNIT_AFTER.match(text, first.end):
@@ -111,7 +112,7 @@ def _chinese(text: str, prefix: Prefix, first: Number, *, dated: bool) -> bool:
     vouched = _vouched(text, prefix, first) and digits >= 2
     if kind.firm or vouched:
         return vouched
-    if first.number.startswith("0") or bare_year or _behind_a_quantity(text, prefix):
+    if first.number.startswith("0") or bare_year or quantity:
         return False
     if weak:
         return kind.upper and prefix.tight and digits == 5 and kind.family in FIVE_DIGITS

@@ -30,7 +30,7 @@ def find(text: str) -> tuple[Reference, ...]:
 
 
 def _found(text: str, plain: str) -> Iterator[Reference]:
-    read_to = 0
+    read_to = -1  # where the last reference ends
     for match in PREFIX.finditer(plain):
         if match.start() < read_to:
             continue
@@ -39,7 +39,7 @@ def _found(text: str, plain: str) -> Iterator[Reference]:
         if first is None:
             continue
         numbers = (first, *listed(plain, first, prefix.kind))
-        if not believed(plain, prefix, first, dated=any(number.year for number in numbers)):
+        if not believed(plain, prefix, first, dated=any(number.year for number in numbers), read_to=read_to):
             continue
         for number in numbers:
             start = prefix.start if number is first else number.start

@@ -26,7 +26,7 @@ _ASTM = re.compile(
     rf"(?:\s?-\s?(?P<year>(?:{_Y}|[0-9]{{2}}(?![0-9]))[a-z]?(?:[eε][0-9])?)(?![0-9]))?"
 )
 
-_LINK = re.compile(r"\s?(?P<link>[/、,，;&~和与及或至到]|以及|\bto\b|\band\b|\bor\b|\bthrough\b|, and\b)\s?")
+_LINK = re.compile(r"\s?(?P<link>[-/、,，;&~和与及或至到]|以及|\bto\b|\band\b|\bor\b|\bthrough\b|, and\b)\s?")
 _RANGE = frozenset("~至到") | {"to", "through"}
 _LOOSE = frozenset(",，;") | {"and", "or", "和", "与", "及", "或", ", and"}  # they join sentences as well as numbers
 _SHORT_PART = {
@@ -125,9 +125,11 @@ def _may_follow(text: str, link: str, last: Number, item: Number, style: Style) 
         return False
     if re.match(r"[.-][0-9]", text[item.end : item.end + 2]):
         return False
+    digits, had = len(item.number), len(last.number)
+    if link == "-":  # GB 30966-30971: a range, for no year has five digits
+        return style == "chinese" and digits == had >= 5 and not last.year and item.number > last.number
     if style == "astm":
         return True
-    digits, had = len(item.number), len(last.number)
     if digits < 2 or abs(digits - had) > 1 or (digits < 3 and digits != had):
         return False
     if item.year:
