@@ -28,7 +28,7 @@ def test_the_finder_is_as_good_as_it_must_be(path: Path) -> None:
     if not path.exists():
         pytest.skip(f"no annotated lines at {path}: set HOLDFAST_DATA to the folder that holds standard_refs")
     answers: dict[str, object] = {}
-    figures = run(Options(data=path, answer=lambda case, answer: answers.update({case: answer}))).figures
+    figures = run(Options(data=path, n=1, answer=lambda case, answer: answers.update({case: answer}))).figures
     assert figures["f1"] >= 0.97
     assert figures["negatives_clean"] == figures["negatives"]
     assert len(answers) == figures["lines"]
@@ -42,7 +42,7 @@ def test_lines_that_are_missed_or_dirty_lower_the_figures(tmp_path: Path) -> Non
     ]
     path = tmp_path / "lines.jsonl"
     path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    found = run(Options(data=path))
+    found = run(Options(data=path, n=1))
     assert (found.figures["precision"], found.figures["recall"], found.figures["f1"]) == (0.5, 0.5, 0.5)
     assert (found.figures["negatives"], found.figures["negatives_clean"]) == (1, 0)
     assert not found.pass_

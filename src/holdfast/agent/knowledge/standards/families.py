@@ -66,10 +66,13 @@ _SIGNS = re.compile(r"[\s/_-]+")
 _PARTS = re.compile(r"([A-Z]+)(\s*/\s*|[\s-]+)?")
 
 
+_GROUP_BEFORE = {"sep": "trade", "gap": "body"}
+
+
 def prefix_of(found: re.Match[str]) -> Prefix:
     """What a match of PREFIX is."""
     last = found.lastgroup or ""
-    group = {"sep": "trade", "gap": "body"}.get(last, last)
+    group = _GROUP_BEFORE.get(last, last)
     text, start, ends, end = found.string, found.start(), found.end(group), found.end()
     return Prefix(start, end, _kind(group, text[start:ends]), ends == end or text[ends:end].isspace())
 

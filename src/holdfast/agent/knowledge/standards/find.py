@@ -38,13 +38,14 @@ def _found(text: str, plain: str) -> Iterator[Reference]:
         first = number_at(plain, prefix.end, prefix.kind)
         if first is None:
             continue
-        numbers = (first, *listed(plain, first, prefix.kind))
-        if not believed(plain, prefix, first, dated=any(number.year for number in numbers), read_to=read_to):
+        others = tuple(listed(plain, first, prefix.kind))
+        dated = bool(first.year) or any(other.year for other in others)
+        if not believed(plain, prefix, first, dated=dated, read_to=read_to):
             continue
-        for number in numbers:
-            start = prefix.start if number is first else number.start
-            yield _reference(text, plain, prefix.kind, number, start)
-            read_to = number.end
+        yield _reference(text, plain, prefix.kind, first, prefix.start)
+        for other in others:
+            yield _reference(text, plain, prefix.kind, other, other.start)
+        read_to = others[-1].end if others else first.end
 
 
 def _reference(text: str, plain: str, kind: Kind, number: Number, start: int) -> Reference:

@@ -18,7 +18,7 @@ _TWO = r"(?<![:_])(?<!:\s)[0-9]{2}(?![0-9]|[-/.:][0-9])"
 _CHINESE_YEAR = rf"(?:\s?(?:[-一_:]\s?){{1,2}}(?:\n\s?)?(?P<year>{_Y}|{_TWO})(?![0-9]){_BESIDE})?"
 _CHINESE = re.compile(rf"(?P<number>[0-9]{{1,6}}+)(?P<part>(?:\.[0-9]{{1,4}}(?![0-9])){{0,3}}+){_CHINESE_YEAR}")
 _SAFETY = re.compile(rf"(?P<number>[A-Za-z]{{0,2}}\s?[0-9]{{2,5}}+)(?P<part>){_CHINESE_YEAR}")
-_BODY_DATED = rf"\s?[:.]\s?(?P<year>{_Y}|[6-9][0-9](?![0-9:.]))(?![0-9])|\s?[-一]{{1,2}}\s?(?P<dashed>{_Y})(?![0-9])"
+_BODY_DATED = rf"\s?:\s?(?P<year>{_Y}|[6-9][0-9](?![0-9:.]))(?![0-9])|(?:\s?[-一]{{1,2}}\s?|\.)(?P<dashed>{_Y})(?![0-9年])"
 _BODY_PART = rf"/[0-9](?![0-9])|(?:-(?!{_Y}(?![0-9]))[0-9]{{1,4}}(?![0-9])){{0,4}}+"
 _BODY = re.compile(rf"(?P<number>[0-9]{{1,6}}+)(?P<part>{_BODY_PART})(?:{_BODY_DATED}{_BESIDE})?")
 _ASTM = re.compile(
@@ -26,7 +26,9 @@ _ASTM = re.compile(
     rf"(?:\s?-\s?(?P<year>(?:{_Y}|[0-9]{{2}}(?![0-9]))[a-z]?(?:[eε][0-9])?)(?![0-9]))?"
 )
 
+_PART = 2  # the group of the part; the groups behind it are ways to write the year
 _LINK = re.compile(r"\s?(?P<link>[-/、,，;&~和与及或至到]|以及|\bto\b|\band\b|\bor\b|\bthrough\b|, and\b)\s?")
+_LINK_FIRST = frozenset("-/、,，;&~和与及或至到以taor")
 _RANGE = frozenset("~至到") | {"to", "through"}
 _LOOSE = frozenset(",，;") | {"and", "or", "和", "与", "及", "或", ", and"}  # they join sentences as well as numbers
 _SHORT_PART = {
@@ -35,7 +37,6 @@ _SHORT_PART = {
 }
 _BARE_PART = re.compile(r"(?P<short>[0-9]{1,2})(?![0-9.A-Za-z%])")
 _GOES_ON = re.compile(r"\s?(?:[/、,，;)）~》」』。.：:]|和|与|及|或|等|标准|的|三|体系|and\b|or\b|certif|standard|$|\n)")
-
 
 _YEAR_NEXT = re.compile(rf"[-:]({_Y})(?![0-9])")
 
@@ -65,21 +66,21 @@ def number_at(text: str, at: int, kind: Kind) -> Number | None:
 
 
 def _number(found: re.Match[str], kind: Kind) -> Number:
-    groups = found.groupdict()
-    year = groups["year"] or groups.get("dashed") or groups.get("spaced") or groups.get("boxed") or ""
-    part = groups["part"].lstrip("./-")
-    end = found.end()
-    number = groups["number"]
+    number, part, last = found[1], found[2], found.lastindex or 0
+    year = found[last] if last > _PART else ""
+    part = part[1:]
     if not number.isdigit():
         number = "".join(number.split()).replace("-", "").upper()
     if kind.family == "ISO" and not year and len(part) == 2 and part >= "70":
         part, year = "", part  # ISO 6892-84: ISO's own parts end far below 70; IEC's do not
-    return Number(start=found.start(), end=end, number=number, part=part, year=year)
+    return Number(start=found.start(), end=found.end(), number=number, part=part, year=year)
 
 
 def listed(text: str, head: Number, kind: Kind) -> Iterator[Number]:
     """Numbers that share the head's prefix: `GB 50168/50169`, `GB 50150~50170`, `IEC 61850-1 to -10`. At most LISTED_MAX."""
     last = head
+    if text[head.end : head.end + 2].lstrip()[:1] not in _LINK_FIRST:
+        return
     for _ in range(LISTED_MAX - 1):
         link = _LINK.match(text, last.end)
         if link is None:
