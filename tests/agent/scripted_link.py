@@ -1,10 +1,11 @@
 """A link with a script for a plant: synthetic rows of a site's tables, and a gate that answers as told."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from holdfast.link import LinkError, PlantContext, Progress
+from holdfast.link import DetectorTold, LearnedOffer, LearnedStanding, LinkError, PlantContext, Progress, RelearnDeclined
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
 from holdfast.terms import (
@@ -47,6 +48,9 @@ class ScriptedLink:
         self.findings: list[Finding] = []
         self.diagnoses: list[Diagnosis] = []
         self.proposals: list[Proposal] = []
+        self.in_force: dict[str, str] = {}
+        self.states: dict[str, bytes] = {}
+        self.told: tuple[DetectorTold, ...] = ()
         self._progress: dict[str, tuple[Proposal, int]] = {}
 
     def tick(self) -> None:
@@ -130,6 +134,24 @@ class ScriptedLink:
 
     async def context(self) -> PlantContext:
         return PlantContext()
+
+    async def learned(self) -> Sequence[LearnedStanding]:
+        self._reach()
+        return tuple(LearnedStanding(name=spec.name, in_force=self.in_force.get(spec.name, "")) for spec in self._site.perception)
+
+    async def learned_state(self, digest: str) -> bytes | None:
+        return self.states.get(digest)
+
+    async def offer_learned(self, offer: LearnedOffer, state: bytes) -> LearnedStanding:
+        of = hashlib.sha256(state).hexdigest()
+        self.states[of] = state
+        return LearnedStanding(name=offer.name, in_force=self.in_force.setdefault(offer.name, of))
+
+    async def tell_detectors(self, told: Sequence[DetectorTold]) -> None:
+        self.told = tuple(told)
+
+    async def decline_relearn(self, declined: RelearnDeclined) -> None:
+        raise AssertionError("nobody asks for it here")
 
     async def progress(self, proposal: str) -> Progress | None:
         found = self._progress.get(proposal)

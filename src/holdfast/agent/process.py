@@ -12,16 +12,17 @@ import hashlib
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import cast
 
 import numpy as np
 
 from holdfast.agent.diagnosis.bind import bind
 from holdfast.agent.diagnosis.course import Course, Pause
+from holdfast.agent.diagnosis.past import interleave, past_rows
 from holdfast.agent.diagnosis.rank import Ranking, presence, rank
+from holdfast.agent.diagnosis.upkeep import Upkeep
 from holdfast.agent.diagnosis.watch import Stuck, Watch, detector_of
 from holdfast.agent.knowledge.modes import modes_of
 from holdfast.agent.perception.confirm import Event, finding_of
@@ -57,6 +58,7 @@ class Status(Word):
     holding: str  # code of why the newest incident waits, "" when it doesn't
     gaps: int
     late: int
+    drift: tuple[tuple[str, float], ...] = ()  # (detector, wanders) of those whose normal state moved
 
 
 @dataclasses.dataclass
@@ -90,6 +92,7 @@ class Agent:
         for watch in self._watches:
             if learned is not None and watch.spec.name in learned:
                 watch.load(learned[watch.spec.name])
+        self._upkeep = Upkeep(link, site, self._watches, self._tables, self._join.tags, self._pursues)
         self._after = dict.fromkeys(self._join.tables, -1)
         self._latest = np.full(len(self._join.tags), np.nan)
         parts = [(loop.sp, part) for loop in site.loops if loop.sp for part in (loop.mode, loop.permit) if part in self._place]
@@ -115,6 +118,7 @@ class Agent:
             holding="" if newest is None else "waiting" if newest.course.open is not None else newest.course.last or "",
             gaps=self._gaps,
             late=self._join.late,
+            drift=self._upkeep.drift,
         )
 
     def value_of(self, tag: str) -> float | None:
@@ -128,26 +132,18 @@ class Agent:
     # ---- on duty
 
     async def start(self) -> None:
-        """Learn from the gate's history where nothing was learned yet. Raises LinkError."""
-        wanted = max((watch.spec.quiet_rows for watch in self._watches if watch.learning is not None), default=0)
+        """Take over what is in force; learn from the gate's history where nothing was learned yet. Raises LinkError."""
+        await self._upkeep.begin()
+        wanted = max((watch.spec.quiet_rows for watch in self._watches if watch.learning is not None and not watch.held), default=0)
         if not wanted:
             return
-        past = Join(self._tables, self._join.tags)
-        to_ns = self._clock.now_ns()
-        lead_s = min(table.period_s for table in self._tables)
-        from_ns = to_ns - round(wanted * lead_s * SECOND_NS)
-        frames: list[Frame] = []
-        for table in self._tables:
-            rows_max = round(wanted * lead_s / table.period_s) + 1
-            frames.append(await self._link.history(table.id, from_ns, to_ns, rows_max=rows_max))
-        for frame in interleave(frames):
-            rows = past.push(frame)
-            for at_ns, row in zip(rows.at_ns.tolist(), rows.values, strict=True):
-                if at_ns > self._now_ns:
-                    self._now_ns = at_ns
-                    for watch in self._watches:
-                        if watch.learning is not None:
-                            watch.feed(at_ns, row)
+        rows = await past_rows(self._link, self._tables, self._join.tags, wanted, self._clock.now_ns())
+        for at_ns, row in zip(rows.at_ns.tolist(), rows.values, strict=True):
+            if at_ns > self._now_ns:
+                self._now_ns = at_ns
+                for watch in self._watches:
+                    if watch.learning is not None:
+                        watch.feed(at_ns, row)
 
     async def step(self, wait_s: float = 0.0) -> int:
         """Do what there is to do; waits at most wait_s for rows of the first table. Returns rows taken in. Raises LinkError."""
@@ -172,6 +168,8 @@ class Agent:
             self._now_ns = self._clock.now_ns()
         for incident in tuple(self._incidents.values()):
             await self._pursue(incident)
+        if self._now_ns:
+            await self._upkeep.step(self._now_ns)
         return taken
 
     def _take(self, rows: Rows) -> int:
@@ -204,6 +202,9 @@ class Agent:
             known = _Incident(finding, watch, Course(self.site, self.name, finding.incident))
             self._incidents[finding.incident] = known
         known.finding, known.told, known.asked_ns = finding, False, 0
+
+    def _pursues(self, watch: Watch) -> bool:
+        return any(incident.watch is watch and incident.course.open is not None for incident in self._incidents.values())
 
     async def _moves(self) -> Sequence[Move]:
         return await self._link.moves(self._now_ns - MOVES_NS)
@@ -273,24 +274,6 @@ class Agent:
             raise
 
 
-def interleave(frames: Sequence[Frame]) -> Iterator[Frame]:
-    """The rows of several tables' frames in the order in which they were received: the join gives up on a table that is late."""
-    if all(frame.rows <= 1 for frame in frames):
-        yield from frames
-        return
-    order = sorted((int(at), place, row) for place, frame in enumerate(frames) for row, at in enumerate(frame.received_ns.tolist()))
-    for _, place, row in order:
-        frame, cut = frames[place], slice(row, row + 1)
-        yield Frame(
-            table=frame.table,
-            seq=frame.seq + row,
-            received_ns=frame.received_ns[cut],
-            source_ns=frame.source_ns[cut],
-            values=frame.values[cut],
-            status=frame.status[cut],
-        )
-
-
 def _stuck_finding(event: Stuck) -> Finding:
     key = hashlib.sha256(f"{STILLNESS}/{event.tag}/{event.at_ns}".encode()).hexdigest()[:16]
     return Finding(
@@ -320,16 +303,6 @@ def _kept(folder: Path | None, site: Site) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
 
 
-def _keep(folder: Path | None, agent: Agent) -> None:
-    for spec in agent.site.perception if folder is not None else ():
-        state = agent.learned().get(spec.name)
-        path = cast(Path, folder) / f"{digest(spec)[:32]}.npz"
-        if state is not None and not path.is_file():
-            fresh = path.with_suffix(".new")
-            fresh.write_bytes(state)
-            fresh.replace(path)
-
-
 async def serve(link: HttpLink, clock: Clock, *, name: str, folder: Path | None, random: Random, stop: asyncio.Event) -> int:
     """On duty until `stop`, or until another configuration is in force; how the process is to end.
 
@@ -350,7 +323,6 @@ async def serve(link: HttpLink, clock: Clock, *, name: str, folder: Path | None,
             learning = bool(agent.status().learning)
             await agent.step(wait_s=1.0)
             if learning and not agent.status().learning:
-                _keep(folder, agent)
                 print(json.dumps({"agent": name, "learning": []}), flush=True)  # noqa: T201
             failures = 0
             if link.configuration != known:

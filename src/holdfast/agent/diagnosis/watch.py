@@ -15,11 +15,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.agent.diagnosis.drift import Drift
 from holdfast.agent.diagnosis.features import BLOCK_ROWS, Features, Quiet, features, frozen_after_rows, learn_quiet
 from holdfast.agent.perception.confirm import Confirmation, Event, Rule
 from holdfast.plugins import DETECTORS, find
 from holdfast.ports import Detector
 from holdfast.site.model import DetectorSpec, Site
+from holdfast.site.quiet import conditions
 from holdfast.terms import SECOND_NS, Word
 
 Floats = NDArray[np.float64]
@@ -57,6 +59,7 @@ class Watch:
 
     def __init__(self, site: Site, spec: DetectorSpec, detector: Detector, tags: Sequence[str], period_s: float) -> None:
         self.spec, self.detector = spec, detector
+        self._of = (site, tuple(tags), period_s)
         self.tags = watched_tags(site, spec)
         self._columns = np.array([list(tags).index(tag) for tag in self.tags], dtype=np.intp)
         self._detected = len(spec.tags)
@@ -69,8 +72,16 @@ class Watch:
         self._sp_quiet = np.zeros(len(loops))
         self._last_sp = np.full(len(loops), np.nan)
         self._settling = np.zeros(len(loops), dtype=np.int64)
+        normal = [must for must in conditions(site, spec) if must.tag in tags]
+        self._normal = np.array([list(tags).index(must.tag) for must in normal], dtype=np.intp)
+        self._normal_is = np.array([must.value for must in normal])
+        self._normal_must = np.array([must.must for must in normal], dtype=np.bool_)
         self.quiet: Quiet | None = None
+        self.drift: Drift | None = None
+        self.stretch = (0, 0, 0)  # rows learned from, and the times of the first and the last; zeros of a state that was loaded
+        self.held = False  # there is a state in force that can't be used here: nothing is learned in its place
         self.identity = ""
+        self._from_ns = 0
         self._state = b""
         self._learning: list[Floats] = []
         self._last = np.full(len(self.tags), np.nan)
@@ -93,19 +104,42 @@ class Watch:
         return None if self.quiet is not None else min(len(self._learning) / max(self.spec.quiet_rows, 1), 1.0)
 
     @property
+    def digest(self) -> str:
+        """SHA-256 of the state; "" while learning."""
+        return hashlib.sha256(self._state).hexdigest() if self._state else ""
+
+    @property
+    def rows_wanted(self) -> int:
+        return max(self.spec.quiet_rows, 5 * BLOCK_ROWS)
+
+    def anew(self) -> "Watch":
+        """The same detector of the same tags, that has learned nothing yet."""
+        site, tags, period_s = self._of
+        return Watch(site, self.spec, detector_of(self.spec), tags, period_s)
+
+    @property
+    def stuck_now(self) -> bool:
+        """One of its own tags is frozen."""
+        return self.quiet is not None and bool((self._still >= self._frozen_after)[: self._detected].any())
+
+    @property
     def active(self) -> Event | None:
         return self._confirm.active
 
-    def _learn(self, row: Floats) -> None:
+    def _learn(self, at_ns: int, row: Floats) -> None:
+        self._from_ns = self._from_ns if self._learning else at_ns
         self._learning.append(row.copy())  # bounded: quiet_rows, of which the older half goes when they can't be learned from
-        if len(self._learning) < max(self.spec.quiet_rows, 5 * BLOCK_ROWS):
+        if len(self._learning) < self.rows_wanted:
             return
         try:
             self._fit(np.stack(self._learning))
         except ValueError:
             # Not a stretch to learn from (a tag was never Good): go on with its newer half, and say "learning" meanwhile.
-            self._learning = self._learning[len(self._learning) // 2 :]
+            period_ns = round((at_ns - self._from_ns) / max(len(self._learning) - 1, 1))
+            dropped = len(self._learning) // 2
+            self._learning, self._from_ns = self._learning[dropped:], self._from_ns + dropped * period_ns
             return
+        self.stretch = len(self._learning), self._from_ns, at_ns
         self._learning = []
 
     def _fit(self, rows: Floats) -> None:
@@ -148,14 +182,20 @@ class Watch:
                     spread=found["spread"],
                     still_rows=found["still_rows"],
                 )
-                self._sp_quiet = found["sp_quiet"]
+                sp_quiet = found["sp_quiet"]
+                if sp_quiet.shape != self._sp_quiet.shape or any(
+                    getattr(quiet, one).shape != (len(self.tags),) for one in ("mean", "wander", "spread", "still_rows")
+                ):
+                    raise ValueError(f"the learned state of '{self.spec.name}' does not fit together: learn again")
                 self.detector.load(found["detector"].tobytes())
-        except (KeyError, OSError, EOFError) as error:
+                self._sp_quiet = sp_quiet
+        except (KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise ValueError(f"the learned state of '{self.spec.name}' can't be read: learn again") from error
+        self._learning = []
         self._ready(quiet, state)
 
     def _ready(self, quiet: Quiet, state: bytes) -> None:
-        self.quiet, self._state = quiet, state
+        self.quiet, self._state, self.drift, self.held = quiet, state, Drift(quiet), False
         self.identity = f"{self.spec.detector}@{hashlib.sha256(state).hexdigest()[:16]}"
         self._frozen_after = frozen_after_rows(quiet)
         self._confirm = Confirmation(self.identity, Rule(limit=self.spec.limit, rows=self.spec.confirm_rows, window=self.spec.confirm_rows))
@@ -166,8 +206,9 @@ class Watch:
 
     def feed(self, at_ns: int, row: Floats) -> tuple[Event | Stuck, ...]:
         """One joined row (all tags,), NaN where Bad. What began or ended with it."""
-        if self.quiet is None:
-            self._learn(row)
+        if self.quiet is None or self.drift is None:
+            if not self.held:
+                self._learn(at_ns, row)
             return ()
         values = self._relative(row)
         stuck = self._stillness(at_ns, row)
@@ -184,7 +225,13 @@ class Watch:
         self._recent += RECENT * (values - self._recent)
         self.score = float(self.detector.score(values[None, : self._detected])[0])
         event = self._confirm.step(self.score, at_ns)
+        if self._confirm.active is None and not missing.all() and self._is_normal(row):
+            self.drift.take(np.where(missing, np.nan, values))
         return stuck if event is None else (*stuck, event)
+
+    def _is_normal(self, row: Floats) -> bool:
+        """Nobody works on it and it runs: only then do its rows say what is normal."""
+        return not len(self._normal) or bool(((row[self._normal] == self._normal_is) == self._normal_must).all())
 
     def _relative(self, row: Floats) -> Floats:
         """The watched columns, process values of loops taken to where their setpoint stood in the quiet stretch."""
