@@ -1,12 +1,14 @@
 """Register addresses and bits; expected words are the big-endian IEEE 754 and two's complement forms, by hand."""
 
 import math
+import struct
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.gate.connectors.registers import decode, encode, parse, spans, to_eng, to_raw, wire_value
+from holdfast.gate.connectors.registers import Decoder, Kind, Order, Register, decode, encode, parse, spans, to_eng, to_raw, wire_value
 from holdfast.terms import Scale
 
 
@@ -120,3 +122,30 @@ def test_every_bit_pattern_of_integers_comes_back(kind: str, orders: str, data: 
     value = decode(register, words)
     if math.isfinite(value) and abs(value) < 2**53:
         assert decode(register, encode(register, value)) == value
+
+
+KINDS = ("bool", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+
+
+@given(
+    data=st.data(),
+    wanted=st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from(KINDS), st.sampled_from(["big", "little"]), st.sampled_from(["big", "little"])),
+        min_size=1,
+        max_size=20,
+    ),
+)
+def test_a_span_decoded_at_once_gives_the_same_bits_as_one_by_one(
+    data: st.DataObject, wanted: list[tuple[int, Kind, Order, Order]]
+) -> None:
+    found = [
+        Register(area="holding", offset=at, kind=kind, word_order=word, byte_order=byte, bit=at % 16 if kind == "bool" else None)
+        for at, kind, word, byte in wanted
+    ]
+    (span,) = spans(found, gap_max=100)
+    words = data.draw(st.lists(st.integers(0, 0xFFFF), min_size=span.count, max_size=span.count))
+    values = np.zeros(len(found))
+    Decoder(span, found).into(np.array(words, np.uint16), values)
+    alone = [decode(r, words[r.offset - span.offset : r.offset - span.offset + r.words]) for r in found]
+    assert [struct.pack("<d", v) for v in values if v == v] == [struct.pack("<d", v) for v in alone if v == v]
+    assert [v != v for v in values] == [v != v for v in alone]

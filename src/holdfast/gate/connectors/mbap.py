@@ -44,21 +44,26 @@ class Mbap(asyncio.Protocol):
         self._end(f"the connection broke ({exc})" if exc else "the device closed the connection")
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while len(self._buffer) >= _HEADER.size:
-            transaction, protocol, length, unit_id = _HEADER.unpack_from(self._buffer)
+        if self._buffer:
+            self._buffer += data
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        at, end = 0, len(data)
+        while end - at >= _HEADER.size:
+            transaction, protocol, length, unit_id = _HEADER.unpack_from(data, at)
             if protocol != 0 or not 2 <= length <= _PDU_MAX + 1:
                 self.abort("the device sent something that is no Modbus TCP")
                 return
-            if len(self._buffer) < 6 + length:
-                return
-            pdu = bytes(self._buffer[_HEADER.size : 6 + length])
-            del self._buffer[: 6 + length]
+            if end - at < 6 + length:
+                break
             waiting = self._waiting.get(transaction)
             if waiting is None or waiting.done() or unit_id != self._unit_id:
                 self.late += 1  # the answer to a request that was given up, or nobody's: it must not answer another
             else:
-                waiting.set_result(pdu)
+                waiting.set_result(data[at + _HEADER.size : at + 6 + length])
+            at += 6 + length
+        if at < end:
+            self._buffer += data[at:]
 
     async def request(self, pdu: bytes, *, timeout_s: float) -> bytes:
         """The answering PDU's body after its function code.
@@ -69,8 +74,11 @@ class Mbap(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         until_s = loop.time() + timeout_s
         try:
-            async with asyncio.timeout_at(until_s):
-                await self._open.acquire()
+            if self._open.locked():
+                async with asyncio.timeout_at(until_s):
+                    await self._open.acquire()
+            else:
+                await self._open.acquire()  # at once
         except TimeoutError:
             raise NotSent(f"earlier requests were not answered within {timeout_s:g} s") from None
         try:
@@ -82,11 +90,12 @@ class Mbap(asyncio.Protocol):
             answer: asyncio.Future[bytes] = loop.create_future()
             self._waiting[transaction] = answer
             self.requests += 1
+            limit = loop.call_at(until_s, _expire, answer)
             try:
                 transport.write(_HEADER.pack(transaction, 0, len(pdu) + 1, self._unit_id) + pdu)
-                async with asyncio.timeout_at(until_s):
-                    body = await answer
+                body = await answer
             finally:
+                limit.cancel()
                 del self._waiting[transaction]
         finally:
             self._open.release()
@@ -109,3 +118,8 @@ class Mbap(asyncio.Protocol):
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionError(why))
+
+
+def _expire(answer: asyncio.Future[bytes]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())

@@ -11,12 +11,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from holdfast.clock import Clock, RealClock
 from holdfast.gate.connectors import registers, writable
 from holdfast.gate.connectors.mbap import Mbap, NotSent, Refused
 from holdfast.gate.connectors.pace import Budget, Pace
-from holdfast.gate.connectors.registers import Area, Order, Register, Span
-from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE, Row, is_bad
+from holdfast.gate.connectors.registers import Area, Decoder, Order, Register, Span
+from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE, Row
+from holdfast.gate.connectors.scales import Scales
 from holdfast.ports import ConnectionLost
 from holdfast.terms import BAD_DECODING_ERROR, BAD_NO_COMMUNICATION, BAD_NODE_ID_UNKNOWN, GOOD, Frame, Sample, Sent, Tag, TagTable
 
@@ -37,7 +41,26 @@ _STATUS = {
 # device behind the gateway did not answer) are not among them.
 PLANS_MAX = 1_000
 _NOTHING_DONE = frozenset((0x01, 0x02, 0x03, 0x06, 0x0A))
-_Value = tuple[float, int]  # in engineering units (NaN where Bad), status
+_Read = tuple[NDArray[np.float64], NDArray[np.uint32]]  # values (NaN where Bad) and status, one a tag
+
+
+class _Plan:
+    """How some addresses are read: which registers they name, in which requests, and how the answers are decoded."""
+
+    def __init__(self, registers_: Sequence[Register | None], spans: Sequence[Span], known: Sequence[int]) -> None:
+        self.wanted = [register for register in registers_ if register is not None]
+        self.spans = spans
+        self.known = np.array(known, np.intp)
+        self.width = len(registers_)
+        # By first member and how many there are: spans and their halves are stretches of one order. At most 2n-1 for n registers.
+        self._decoders: dict[tuple[int, int], Decoder] = {}
+
+    def decoder(self, span: Span) -> Decoder:
+        key = (span.members[0], len(span.members))
+        found = self._decoders.get(key)
+        if found is None:
+            found = self._decoders[key] = Decoder(span, self.wanted)
+        return found
 
 
 @dataclass(kw_only=True)
@@ -83,7 +106,7 @@ class Modbus:
         self._budget = Budget(float(self.requests_per_s))
         self._link: Mbap | None = None
         self._parsed: dict[str, Register | None] = {}  # one entry an address of the site file
-        self._plans: dict[tuple[str, ...], tuple[Span, ...]] = {}  # by addresses, PLANS_MAX of them
+        self._plans: dict[tuple[str, ...], _Plan] = {}  # by addresses, PLANS_MAX of them
         self._paces: dict[str, Pace] = {}  # one entry a table
         self._lag_s = 0.0
         self._before = {"requests": 0, "late_answers": 0, "exceptions": 0}
@@ -117,27 +140,28 @@ class Modbus:
             yield tag
 
     async def read(self, tags: Sequence[Tag]) -> Sequence[Sample]:
-        values = await self._poll(tags)
+        values, status = await self._poll(self._plan(tags), Scales(tags))
         now_ns = self.clock.now_ns()
-        return tuple(Sample(tag=t.name, value=v, status=s, source_ns=now_ns) for t, (v, s) in zip(tags, values, strict=True))
+        found = zip(tags, values.tolist(), status.tolist(), strict=True)
+        return tuple(Sample(tag=t.name, value=v, status=s, source_ns=now_ns) for t, v, s in found)
 
     async def subscribe(self, table: TagTable) -> AsyncIterator[Frame]:
         """Polls at the table's period; the source time is when the device answered, as Modbus carries none."""
         pace = self._paces.setdefault(table.id, Pace(self.clock, table.period_s))
         await pace.start()
         row = Row(table, self.clock.now_ns())
+        plan, scales, columns = self._plan(table.tags), Scales(table.tags), np.arange(len(table.tags))
         while True:
             if await self._rests(pace.wait_s()):
                 break
             seq, begun_ns = pace.take(), self.clock.monotonic_ns()
             try:
-                values = await self._poll(table.tags)
+                values, status = await self._poll(plan, scales)
             except ConnectionLost:
                 break
             self._lag_s = (self.clock.monotonic_ns() - begun_ns) / 1e9
             now_ns = self.clock.now_ns()
-            for column, (value, status) in enumerate(values):
-                row.put(column, value, status, now_ns)
+            row.put_many(columns, values, status, np.full(len(columns), now_ns))
             yield row.frame(seq, now_ns)
         now_ns = self.clock.now_ns()
         row.lose(BAD_NO_COMMUNICATION, now_ns)
@@ -207,42 +231,46 @@ class Modbus:
             )
         return register
 
-    async def _poll(self, tags: Sequence[Tag]) -> list[_Value]:
-        """One value a tag, in order. Raises ConnectionLost once the device no longer answers."""
-        link = self._link
-        if link is None or link.lost.done():
-            cause = link.lost.result() if link is not None else "it was not opened"
-            raise ConnectionLost(f"{self.name}: no connection to {self.host}:{self.port}: {cause}")
-        parsed = [self._register(tag) for tag in tags]
-        known = [i for i, register in enumerate(parsed) if register is not None]
-        wanted = [register for register in parsed if register is not None]
-        found: list[_Value] = [(float("nan"), BAD_NODE_ID_INVALID)] * len(tags)
-        plan = self._plan(tags, wanted)
-        # Depth is bounded: each halving of a refused span leaves fewer members, at most 2n-1 requests for n tags.
-        done = [await self._read(link, span, wanted) for span in plan] if self.pipeline == 1 else await self._gather(link, plan, wanted)
-        for part in done:
-            for member, value in part.items():
-                column = known[member]
-                found[column] = self._scaled(tags[column], value)
-        return found
-
-    def _plan(self, tags: Sequence[Tag], wanted: Sequence[Register]) -> tuple[Span, ...]:
+    def _plan(self, tags: Sequence[Tag]) -> _Plan:
         addresses = tuple([tag.address for tag in tags])
         plan = self._plans.get(addresses)
         if plan is None:
             if len(self._plans) >= PLANS_MAX:
                 self._plans.clear()
-            plan = self._plans[addresses] = registers.spans(wanted, gap_max=self.gap_max, words_max=self.words_max)
+            parsed = [self._register(tag) for tag in tags]
+            known = [i for i, register in enumerate(parsed) if register is not None]
+            spans = registers.spans([parsed[i] for i in known], gap_max=self.gap_max, words_max=self.words_max)  # pyright: ignore[reportArgumentType]
+            plan = self._plans[addresses] = _Plan(parsed, spans, known)
         return plan
 
-    async def _gather(self, link: Mbap, plan: Sequence[Span], wanted: Sequence[Register]) -> list[dict[int, _Value]]:
-        done = await asyncio.gather(*(self._read(link, span, wanted) for span in plan), return_exceptions=True)
-        for part in done:
-            if isinstance(part, BaseException):
-                raise part
-        return [part for part in done if not isinstance(part, BaseException)]
+    async def _poll(self, plan: _Plan, scales: Scales) -> _Read:
+        """In engineering units, in the tags' order. Raises ConnectionLost once the device no longer answers."""
+        link = self._link
+        if link is None or link.lost.done():
+            cause = link.lost.result() if link is not None else "it was not opened"
+            raise ConnectionLost(f"{self.name}: no connection to {self.host}:{self.port}: {cause}")
+        raw: _Read = np.full(len(plan.wanted), np.nan), np.zeros(len(plan.wanted), np.uint32)
+        # Depth is bounded: each halving of a refused span leaves fewer members, at most 2n-1 requests for n tags.
+        if self.pipeline == 1:
+            for span in plan.spans:
+                await self._read(link, span, plan, raw)
+        else:
+            done = await asyncio.gather(*(self._read(link, span, plan, raw) for span in plan.spans), return_exceptions=True)
+            for part in done:
+                if isinstance(part, BaseException):
+                    raise part
+        if len(plan.wanted) == plan.width:
+            values, status = raw
+        else:
+            values, status = np.full(plan.width, np.nan), np.full(plan.width, BAD_NODE_ID_INVALID, np.uint32)
+            values[plan.known], status[plan.known] = raw
+        values = scales.eng(values)
+        unfit = (status == GOOD) & ~np.isfinite(values)
+        status[unfit] = BAD_OUT_OF_RANGE
+        values[status != GOOD] = np.nan
+        return values, status
 
-    async def _read(self, link: Mbap, span: Span, wanted: Sequence[Register]) -> dict[int, _Value]:
+    async def _read(self, link: Mbap, span: Span, plan: _Plan, into: _Read) -> None:
         """Raw values of a span's members; a refused span is halved, so that one bad register degrades itself alone."""
         await self._budget.spend()
         pdu = struct.pack(">BHH", _READ[span.area], span.offset, span.count)
@@ -250,11 +278,12 @@ class Modbus:
             body = await link.request(pdu, timeout_s=self.timeout_s)
         except Refused as refused:
             self._before["exceptions"] += 1
-            smaller = registers.halves(span, wanted) if refused.code in (0x02, 0x03) else ()
+            smaller = registers.halves(span, plan.wanted) if refused.code in (0x02, 0x03) else ()
             if not smaller:
-                return dict.fromkeys(span.members, (float("nan"), _STATUS.get(refused.code, BAD_NO_COMMUNICATION)))
-            parts = [await self._read(link, half, wanted) for half in smaller]
-            return {member: value for part in parts for member, value in part.items()}
+                into[1][list(span.members)] = _STATUS.get(refused.code, BAD_NO_COMMUNICATION)
+            for half in smaller:
+                await self._read(link, half, plan, into)
+            return
         except TimeoutError:
             link.abort(f"no answer to a read within {self.timeout_s:g} s")
             raise ConnectionLost(f"{self.name}: {self.host}:{self.port} did not answer within {self.timeout_s:g} s") from None
@@ -262,18 +291,9 @@ class Modbus:
             raise ConnectionLost(f"{self.name}: {self.host}:{self.port}: {error}") from None
         words = _words(span, body)
         if words is None:
-            return dict.fromkeys(span.members, (float("nan"), BAD_DECODING_ERROR))
-        at = {member: wanted[member].offset - span.offset for member in span.members}
-        return {
-            member: (registers.decode(wanted[member], words[start : start + wanted[member].words]), GOOD) for member, start in at.items()
-        }
-
-    def _scaled(self, tag: Tag, value: _Value) -> _Value:
-        raw, status = value
-        if is_bad(status):
-            return value
-        eng = registers.to_eng(tag.scale, raw)
-        return (eng, status) if eng - eng == 0.0 else (float("nan"), BAD_OUT_OF_RANGE)  # inf - inf and NaN are not 0
+            into[1][list(span.members)] = BAD_DECODING_ERROR
+        else:
+            plan.decoder(span).into(words, into[0])
 
     async def _rests(self, wait_s: float) -> bool:
         """Wait for the next tick; True as soon as the connection is lost."""
@@ -287,15 +307,15 @@ class Modbus:
         return link.lost.done() or self._link is not link
 
 
-def _words(span: Span, body: bytes) -> Sequence[int] | None:
-    """Registers, or one 0 or 1 a bit; None when the answer has not the length that was asked for."""
+def _words(span: Span, body: bytes) -> NDArray[np.uint16] | None:
+    """Registers, or one 0 or 1 a bit, (count,); None when the answer has not the length that was asked for."""
     if not body or body[0] != len(body) - 1:
         return None
     if span.area in ("holding", "input"):
-        return struct.unpack_from(f">{span.count}H", body, 1) if body[0] == span.count * 2 else None
+        return np.frombuffer(body, ">u2", span.count, 1).astype(np.uint16) if body[0] == span.count * 2 else None
     if body[0] != (span.count + 7) // 8:
         return None
-    return [body[1 + i // 8] >> i % 8 & 1 for i in range(span.count)]
+    return np.unpackbits(np.frombuffer(body, np.uint8, -1, 1), count=span.count, bitorder="little").astype(np.uint16)
 
 
 def _write_pdu(register: Register, words: Sequence[int]) -> tuple[bytes, bytes]:

@@ -16,6 +16,9 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Literal, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from holdfast.terms import Scale, Word
 
 Area = Literal["coil", "discrete", "input", "holding"]
@@ -26,6 +29,9 @@ _AREAS: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4": "hol
 _FORMATS: dict[str, str] = {
     "int16": ">h", "uint16": ">H", "int32": ">i", "uint32": ">I",
     "int64": ">q", "uint64": ">Q", "float32": ">f", "float64": ">d",
+}  # fmt: skip
+_NUMPY: dict[str, str] = {
+    "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4", "int64": "i8", "uint64": "u8", "float32": "f4", "float64": "f8",
 }  # fmt: skip
 _REFERENCE = re.compile(r"([0134])(\d{4,5})(?:\.(\d{1,2}))?")
 
@@ -96,6 +102,39 @@ def decode(register: Register, words: Sequence[int]) -> float:
     if register.kind == "bool":
         return float(words[0] >> register.bit & 1 if register.bit is not None else words[0] & 1)
     return float(struct.unpack(_FORMATS[register.kind], _arrange(register, words))[0])
+
+
+class Decoder:
+    """All registers of one span at once: the same bits as `decode` gives one by one, an array operation a type."""
+
+    def __init__(self, span: Span, registers: Sequence[Register]) -> None:
+        groups: dict[tuple[Kind, Order, Order], list[int]] = {}
+        for member in span.members:
+            register = registers[member]
+            groups.setdefault((register.kind, register.word_order, register.byte_order), []).append(member)
+        self._groups = [_group(*key, members, registers, span) for key, members in groups.items()]
+
+    def into(self, words: NDArray[np.uint16], values: NDArray[np.float64]) -> None:
+        """`words` (count,) as read (for coils 0 or 1 each); fills `values` at the members' places."""
+        for members, at, bits, swapped, form in self._groups:
+            if bits is not None:
+                values[members] = words[at[:, 0]] >> bits & 1
+            else:
+                values[members] = words[at].astype("<u2" if swapped else ">u2").view(form)[:, 0]
+
+
+_Group = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint16] | None, bool, str]
+
+
+def _group(kind: Kind, word_order: Order, byte_order: Order, members: Sequence[int], registers: Sequence[Register], span: Span) -> _Group:
+    """(members, the places of their words (members, words), their bits or None, bytes swapped, numpy's form)."""
+    starts = np.array([registers[m].offset - span.offset for m in members], np.intp)
+    width = registers[members[0]].words
+    within = np.arange(width, dtype=np.intp)
+    at = starts[:, None] + (within if word_order == "big" else within[::-1])
+    if kind == "bool":
+        return np.array(members, np.intp), at, np.array([registers[m].bit or 0 for m in members], np.uint16), False, ""
+    return np.array(members, np.intp), at, None, byte_order == "little", f">{_NUMPY[kind]}"
 
 
 def encode(register: Register, raw: float) -> tuple[int, ...]:

@@ -1,0 +1,109 @@
+// node-opcua's server as a plant: items that count, points to write, requests counted as they come in.
+//
+// node server.js '{"port", "pki", "items", "every_ms", "namespaces": [uri, …], "secure": bool}'
+// Says "ready" on stdout; then answers each line of stdin with one line of JSON: "counts", "holds NAME", "trust FILE", "set NAME VALUE".
+// Item Ti holds i * 1000 + n % 1000 at the n-th change, so that a value tells whose it is. Namespace urn:decoy has the same
+// names with -1 in them.
+const path = require("path");
+const readline = require("readline");
+const { createRequire } = require("module");
+
+const given = JSON.parse(process.argv[2]);
+const {
+  OPCUAServer, OPCUACertificateManager, Variant, DataType, StatusCodes, MessageSecurityMode, SecurityPolicy, DataValue,
+} = createRequire(path.join(given.modules, "package.json"))("node-opcua");
+
+const MILL = "urn:holdfast:mill";
+const held = { "Stand4.Tension.PV": 101.5, "Stand4.Tension.SP": 100.0, "Stand4.Speed": 812, "Stand4.Run": true, "Stand4.Locked": 1.0, "Stand4.Grade": "DC01" };
+const types = {
+  "Stand4.Tension.PV": DataType.Double, "Stand4.Tension.SP": DataType.Float, "Stand4.Speed": DataType.UInt16,
+  "Stand4.Run": DataType.Boolean, "Stand4.Locked": DataType.Double, "Stand4.Grade": DataType.String,
+};
+const writable = new Set(["Stand4.Tension.SP", "Stand4.Speed", "Stand4.Run"]);
+
+async function main() {
+  const manager = new OPCUACertificateManager({ rootFolder: given.pki, automaticallyAcceptUnknownCertificate: !given.secure });
+  await manager.initialize();
+  const server = new OPCUAServer({
+    port: given.port,
+    hostname: "127.0.0.1",
+    alternateHostname: ["127.0.0.1"],
+    serverInfo: { applicationUri: "urn:holdfast:peer" },
+    serverCertificateManager: manager,
+    allowAnonymous: true,
+    securityModes: given.secure ? [MessageSecurityMode.SignAndEncrypt] : [MessageSecurityMode.None],
+    securityPolicies: given.secure ? [SecurityPolicy.Basic256Sha256] : [SecurityPolicy.None],
+    serverCapabilities: { maxSessions: 20, maxMonitoredItemsPerCall: 2000, minSupportedSampleRate: 10 },
+  });
+  await server.initialize();
+  const space = server.engine.addressSpace;
+  for (const uri of given.namespaces) space.registerNamespace(uri);
+  const mill = space.getNamespace(space.getNamespaceIndex(MILL));
+  const counting = plant(space, mill, "mill", (i) => i * 1000);
+  const decoy = space.getNamespaceIndex("urn:decoy");
+  if (decoy > 0) plant(space, space.getNamespace(decoy), "decoy", () => -1);
+  points(space, mill);
+  const counts = {};
+  server.on("request", (request) => {
+    const name = request.schema.name;
+    counts[name] = (counts[name] || 0) + 1;
+  });
+  await server.start();
+  let n = 0;
+  if (given.every_ms) setInterval(() => { n += 1; change(counting, n); }, given.every_ms);
+  readline.createInterface({ input: process.stdin }).on("line", (line) => answer(line, counts, counting, manager)).on("close", () => process.exit(0));
+  console.log("ready");
+}
+
+function plant(space, namespace, name, value) {
+  const folder = namespace.addFolder(space.rootFolder.objects, { browseName: name, nodeId: `s=${name}` });
+  const found = [];
+  for (let i = 0; i < given.items; i++) {
+    found.push(namespace.addVariable({
+      componentOf: folder, browseName: `T${i}`, nodeId: `s=T${i}`, dataType: DataType.Double, minimumSamplingInterval: 10,
+      value: { dataType: DataType.Double, value: value(i) },
+    }));
+  }
+  return found;
+}
+
+function points(space, namespace) {
+  const folder = namespace.addFolder(space.rootFolder.objects, { browseName: "Stand4", nodeId: "s=Stand4" });
+  for (const name of Object.keys(held)) {
+    const options = {
+      componentOf: folder, browseName: name.split(".").pop(), nodeId: `s=${name}`, dataType: types[name], minimumSamplingInterval: 10,
+      accessLevel: writable.has(name) ? "CurrentRead | CurrentWrite" : "CurrentRead",
+      userAccessLevel: writable.has(name) ? "CurrentRead | CurrentWrite" : "CurrentRead",
+      value: {
+        get: () => new Variant({ dataType: types[name], value: held[name] }),
+        set: (variant) => { held[name] = variant.value; return StatusCodes.Good; },
+      },
+    };
+    if (name !== "Stand4.Tension.PV") { namespace.addVariable(options); continue; }
+    namespace.addAnalogDataItem({
+      ...options, description: "strip tension", engineeringUnitsRange: { low: 0, high: 150 },
+      engineeringUnits: { namespaceUri: "http://www.opcfoundation.org/UA/units/un/cefact", unitId: 4403510, displayName: "kN", description: "kilonewton" },
+    });
+  }
+}
+
+function change(items, n) {
+  const at = new Date();
+  for (let i = 0; i < items.length; i++) {
+    items[i].setValueFromSource({ dataType: DataType.Double, value: i * 1000 + (n % 1000) }, StatusCodes.Good, at);
+  }
+}
+
+async function answer(line, counts, items, manager) {
+  const [what, name, value] = line.split(" ");
+  if (what === "counts") console.log(JSON.stringify(counts));
+  else if (what === "holds") console.log(JSON.stringify(held[name]));
+  else if (what === "set") { held[name] = JSON.parse(value); console.log("true"); }
+  else if (what === "change") { change(items, Number(name)); console.log("true"); }
+  else if (what === "trust") {
+    await manager.trustCertificate(require("fs").readFileSync(name));
+    console.log("true");
+  } else console.log("null");
+}
+
+main().catch((error) => { console.error(error.message); process.exit(1); });
