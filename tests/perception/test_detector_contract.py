@@ -11,7 +11,7 @@ from holdfast.agent.perception.ewma import Ewma
 from holdfast.agent.perception.frozen import Frozen
 from holdfast.agent.perception.gradual import Gradual
 from holdfast.agent.perception.limits import Limits
-from holdfast.agent.perception.named import OWN, detector_named
+from holdfast.agent.perception.named import detector_named, names
 from holdfast.agent.perception.pca import Pca
 from holdfast.agent.perception.spoofed import Spoofed
 from holdfast.testing import check_detector, stand_of_one_tag
@@ -44,7 +44,7 @@ def test_a_detector_of_lying_sensors_keeps_the_contract() -> None:
     check_detector(Spoofed, judges_still_tags=False)
 
 
-@pytest.mark.parametrize("name", sorted(OWN))
+@pytest.mark.parametrize("name", names())
 def test_every_own_detector_is_found_by_the_name_it_has(name: str) -> None:
     assert detector_named(name).name == name
 

@@ -19,7 +19,7 @@ RNG = np.random.default_rng(11)
 QUIET = RNG.normal(size=(500, 3))
 TAGS = ["a", "b", "c"]
 HAS_RUNTIME = importlib.util.find_spec("onnxruntime") is not None
-needs_runtime = pytest.mark.skipif(not HAS_RUNTIME, reason="onnxruntime is not installed (extra `agent`)")
+needs_runtime = pytest.mark.skipif(not HAS_RUNTIME, reason="onnxruntime is not installed (extra `onnx`)")
 
 
 def test_a_sum_adds_what_is_beyond_the_allowance_and_stops_at_its_ceiling() -> None:

@@ -2,37 +2,23 @@
 
 import dataclasses
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
 
+from holdfast import plugins
+from holdfast.plugins import DETECTORS, PluginError
 from holdfast.ports import Detector
-
-GROUP = "holdfast.detectors"
-# The package's own: found also where the installed metadata is older than the code, as in a checkout.
-OWN = {
-    "auto": "holdfast.agent.perception.auto:Auto",
-    "cusum": "holdfast.agent.perception.cusum:Cusum",
-    "dynamic": "holdfast.agent.perception.dynamic:Dynamic",
-    "ewma": "holdfast.agent.perception.ewma:Ewma",
-    "frozen": "holdfast.agent.perception.frozen:Frozen",
-    "gradual": "holdfast.agent.perception.gradual:Gradual",
-    "limits": "holdfast.agent.perception.limits:Limits",
-    "onnx": "holdfast.agent.perception.onnx:Onnx",
-    "pca": "holdfast.agent.perception.pca:Pca",
-    "spoofed": "holdfast.agent.perception.spoofed:Spoofed",
-}
 
 
 def names() -> tuple[str, ...]:
     """Installed detectors, by name."""
-    return tuple(sorted({*OWN, *(point.name for point in entry_points(group=GROUP))}))
+    return plugins.installed(DETECTORS)
 
 
 def detector_named(name: str, options: Sequence[tuple[str, str | float | bool]] = ()) -> Detector:
     """A new detector. Raises ValueError for an unknown name or option, naming those there are."""
-    point = EntryPoint(name, OWN[name], GROUP) if name in OWN else next(iter(entry_points(group=GROUP, name=name)), None)
-    if point is None:
-        raise ValueError(f"no detector {name!r} is installed: there are {', '.join(names())}")
-    made = point.load()
+    try:
+        made = plugins.find(DETECTORS, name)
+    except PluginError as error:
+        raise ValueError(str(error)) from None
     fields = {field.name: field for field in dataclasses.fields(made) if field.init}
     unknown = [key for key, _ in options if key not in fields]
     if unknown:
