@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from holdfast.agent.knowledge.standards.find import find
 from holdfast.agent.knowledge.standards.folded import fold
@@ -51,6 +53,10 @@ def test_folding_keeps_every_character_in_its_place() -> None:
         ("ISO 8859-15", ["ISO 8859-15"]),
         ("DIN-EN 10025-2", ["DIN EN 10025-2"]),
         ("IEC 61850-9-2LE", ["IEC 61850-9-2"]),
+        ("ISO 14443A", ["ISO 14443"]),
+        ("IEC 60 751", ["IEC 60751"]),
+        ("EN 301 549 V3.2.1", ["EN 301 549"]),
+        ("DLT/645", ["DL/T 645"]),
         ("ASTM D 1730-03", ["ASTM D1730-03"]),
         ("ASTM A36/A36M", ["ASTM A36/A36M"]),
     ],
@@ -66,6 +72,9 @@ def test_one_standard_has_one_form_however_it_is_typed(text: str, expected: list
         ("GB/T 3811、6067.1", ["GB/T 3811", "GB/T 6067.1"]),
         ("GB 50150～50170", ["GB 50150", "GB 50170"]),
         ("GB 30966-30971", ["GB 30966", "GB 30971"]),
+        ("ISO 9000-9004", ["ISO 9000", "ISO 9004"]),
+        ("TSG Q7001～Q7015", ["TSG Q7001", "TSG Q7015"]),
+        ("EN55011/55022 A级", ["EN 55011", "EN 55022"]),
         ("GB/T 5023.1～7", ["GB/T 5023.1", "GB/T 5023.7"]),
         ("GB/T 17626.2/.4", ["GB/T 17626.2", "GB/T 17626.4"]),
         ("IEC 61850-1 to -10", ["IEC 61850-1", "IEC 61850-10"]),
@@ -141,6 +150,10 @@ def test_the_parts_of_a_reference_are_told() -> None:
         "PGB50217-2018",
         "dgiot_gb26875",
         "ASTM方法",
+        "dl/t0000-skip-test",
+        "gb23121980",
+        "TSG 4000",
+        "NY 10001",
         "IEEE 802.3, API 610, UL 508A",
     ],
 )
@@ -153,6 +166,77 @@ def test_a_word_beside_vouches_for_a_bare_number() -> None:
     assert forms("SH3408标准") == ["SH 3408"]
     assert forms("按照 SH3408") == ["SH 3408"]
     assert forms("SH3408、GB12459") == ["SH 3408", "GB 12459"]
+
+
+PIECES = (
+    "GB",
+    "/T",
+    "GBZ",
+    "ISO",
+    "/IEC",
+    "EN ",
+    "DIN",
+    "ASTM ",
+    "TSG ",
+    "Q/GDW",
+    "HJ",
+    "A36",
+    "Q70",
+    "1",
+    "50",
+    "3811",
+    "2008",
+    "-",
+    "—",
+    "~",
+    "、",
+    "/",
+    ".",
+    ":",
+    " ",
+    "一",
+    "(",
+    ")",
+    "and",
+    "第",
+    "条",
+    "附录B",
+    "mm",
+    "GB/T 1",
+    "\n",
+    "Ｔ",
+    "３",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_whatever_the_text_spans_are_in_order_and_say_what_stands_there(text: str) -> None:
+    end = 0
+    for reference in find(text):
+        assert end <= reference.start < reference.end
+        end = reference.end
+        assert text[reference.start : reference.end] == reference.surface
+        assert reference.number in reference.canonical.replace(" ", "") or reference.family == "EN"
+        assert reference.canonical.startswith(reference.family)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GB/T 3811—2008",
+        "GB 7702.7—87",
+        "TSG T7001—2009",
+        "Q/GDW 1161—2014",
+        "ISO/IEC 27001:2022",
+        "DIN EN ISO 13849-1",
+        "ASTM A36/A36M",
+        "ASTM D1686-61",
+        "GBZ/T 189.8—2007",
+        "IEC TR 61850-90-1:2010",
+    ],
+)
+def test_the_canonical_form_is_read_as_itself(text: str) -> None:
+    assert forms(text) == [text]
 
 
 def test_a_hostile_text_is_searched_in_bounded_time() -> None:

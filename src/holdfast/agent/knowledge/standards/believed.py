@@ -8,37 +8,35 @@ import re
 
 from holdfast.agent.knowledge.standards.families import FIVE_DIGITS, WEAK, Prefix
 from holdfast.agent.knowledge.standards.numbers import YEAR, Number
+from holdfast.agent.knowledge.standards.quantities import COUNT_AFTER, ONE_LETTER, UNIT_AFTER
+from holdfast.agent.knowledge.standards.reference import ETSI_DIGITS
 
-BESIDE = 12  # characters before and after that can vouch for a bare number
+BESIDE = 20  # characters before and after that can vouch for a bare number
+DIGITS_MAX = 5  # of any number published so far
 SCENE = 40  # characters that can tell what the talk is about
 
 _VOUCHES_AFTER = re.compile(
-    r"[\s\"”’)》』】*`]{0,3}(?:标准|规范|规程|协议|规约|要求|规定|附录|的附录|第\s?[0-9一二三四五六七八九十]+[条章部]|《|之规定"
+    r"[\s\"”’)》』】*`]{0,3}(?:标准|规范|规程|协议|规约|要求|规定|执行|验收|检验|探伤|检测|试验|合格|附录|的附录|[ⅠⅡⅢ]级"
+    r"|第\s?[0-9一二三四五六七八九十]+[条章部]|《|之规定"
     r"|standards?\b|specification|protocol|annex\b|clause\b|compliant|as\s+per|requirements?\b)",
     re.IGNORECASE,
 )
 _VOUCHES_BEFORE = re.compile(
-    r"(?:标准|规范|规程|国标|行标|协议|规约|符合|依据|根据|按照|遵照|执行|满足|参照|参考|遵循|遵守|采用|依照|引用|见|》|"
-    r"\bper|\bto|\bwith|\bstandards?|specification|according|acc\.)[\s\"“‘:：(《『【*`为]{0,4}$",
+    r"(?:标准|标准号|规范|规程|国标|行标|协议|规约|符合|依据|根据|按照?|遵照|执行|满足|参照|参考|遵循|遵守|采用|依照?|引用|详?见|达到|等效|等同|》"
+    r"|\bper|\bstandards?|specification|according\sto|comply\swith|complies\swith|accordance\swith|conforms?\sto|acc\.(?:\sto)?|\bmeets?"
+    r"|(?P<loose>\bto|\bwith|\bsee|\bunder))[\s\"“‘:：(《『【*`为]{0,4}$",
     re.IGNORECASE,
 )
 # In a list with another, as JB1152、GB3323: what nobody writes of quantities.
 _SIBLING = r"(?:GB|[A-Z]{2}/T|ISO|IEC|JGJ|TSG|ASTM)\s?[A-Z]?[0-9]{3,6}(?:[.-][0-9]{1,4})?"
 _SIBLING_AFTER = re.compile(rf"\s?(?:[、,/;和与及]|and)\s?{_SIBLING}")
 _SIBLING_BEFORE = re.compile(rf"{_SIBLING}\s?(?:[、,/;和与及]|and)\s?$")
-_UNIT_AFTER = re.compile(
-    r"\s?(?:mm|cm|km|kg|%|‰|°|℃|kV|mA|kW|MW|Hz|kHz|MHz|GHz|[KMGT]B(?!/|\s?[0-9])|kbit|[KMG]bps|bps|rpm|r/min|MPa|kPa|bar|MT/s|min|ms|ml|pins?|poles?|rail"
-    r"|V|W|A|s|h|m|g|L)(?![A-Za-z0-9])|\s?(?:[-~×xX*]\s?[0-9.]+\s?(?:mm|cm|kg|%|°|℃|V|A|W|Hz|MHz|s|m)(?![A-Za-z0-9]))"
-)
-_COUNT_AFTER = re.compile(r"\s?(?:年|月|日|万|元|亿|个(?!体)|台|只|针(?!织)|芯|脚|孔|级|人(?!体|员|造|机)|次|度|页|张|块)")
 _PHOTO = re.compile(
     r"感光|快门|光圈|曝光|相机|胶片|拍摄|镜头|摄影|噪点|\bf/\d|shutter|aperture|\bfilm|camera|exposure|\blens|\bshot\b|photo", re.IGNORECASE
 )
 _OIL = re.compile(r"油|润滑|黏度|粘度|\boils?\b|viscosity|lubric|grease|\bVG\b", re.IGNORECASE)
 _FREE = frozenset(" ,;:()[]|/\n\"'") | {""}
-_EDITION = re.compile(r"(?:LE|E)(?![A-Za-z0-9])")
-_FORM = re.compile(r"[A-H](?![A-Za-z0-9])")  # DIN 125A
-_ONE_LETTER = re.compile(r"\s[A-Za-z](?![A-Za-z0-9])")  # ISO 2768 m: a class, not metres
+_FORM = re.compile(r"(?:LE|[A-H])(?![A-Za-z0-9])")  # DIN 125A, ISO 14443A, IEC 61850-9-2LE
 _IMAGE = re.compile(r"镜像|光盘|\bimage|download|mount|\w\.iso\b(?!\.)", re.IGNORECASE)
 FILM_SPEEDS = frozenset(
     {25, 50, 64, 80, 100, 125, 160, 200, 250, 320, 400, 500, 640, 800, 1000, 1250, 1600, 3200, 6400, 12800, 25600, 51200}
@@ -66,7 +64,10 @@ def believed(text: str, prefix: Prefix, first: Number, *, dated: bool, read_to: 
 def _vouched(text: str, prefix: Prefix, first: Number) -> bool:
     """Whether a word beside says that this is a standard."""
     before = text[max(0, prefix.start - BESIDE) : prefix.start]
-    if _VOUCHES_AFTER.match(text, first.end) is not None or _VOUCHES_BEFORE.search(before) is not None:
+    if _VOUCHES_AFTER.match(text, first.end) is not None:
+        return True
+    found = _VOUCHES_BEFORE.search(before)
+    if found is not None and (prefix.kind.family not in WEAK or not found["loose"]):  # sent to NY 10001
         return True
     return _SIBLING_AFTER.match(text, first.end) is not None or _SIBLING_BEFORE.search(before) is not None
 
@@ -87,12 +88,13 @@ def _stands_free(text: str, prefix: Prefix, first: Number) -> bool:
             if left == "." and not (kind.upper or "/" in kind.family):
                 return False
     right = text[first.end : first.end + 1]
+    if right == "-" and not prefix.kind.upper and not first.part and text[first.end + 1 : first.end + 2].isalpha():
+        return False  # dl/t0000-skip-test
     if not right.isascii() or right in _FREE:
         return True
     if right.isalpha():
-        if prefix.kind.family == "DIN":
-            return len(first.number) >= 3 and _FORM.match(text, first.end) is not None
-        return prefix.kind.style == "international" and bool(first.part) and _EDITION.match(text, first.end) is not None
+        enough = bool(first.part) or len(first.number) >= (3 if prefix.kind.family == "DIN" else 4)
+        return enough and prefix.kind.style == "international" and _FORM.match(text, first.end) is not None
     if right == "_" and text[first.end + 1 : first.end + 2].isalpha():
         return "/" in text[prefix.start : prefix.end]
     return not (right == "." and text[first.end + 1 : first.end + 2].isdigit())
@@ -100,6 +102,8 @@ def _stands_free(text: str, prefix: Prefix, first: Number) -> bool:
 
 def _chinese(text: str, prefix: Prefix, first: Number, *, dated: bool, quantity: bool) -> bool:
     kind, digits = prefix.kind, len(first.number)
+    if digits > DIGITS_MAX and not first.year:
+        return False
     weak, bare_year = kind.family in WEAK, YEAR.fullmatch(first.number) is not None and not first.part
     if bare_year and len(first.year) == 2 and not kind.firm:
         return False  # HJ 2023-03 is a month
@@ -107,7 +111,7 @@ def _chinese(text: str, prefix: Prefix, first: Number, *, dated: bool, quantity:
         return not quantity or digits >= 4
     if kind.firm and not bare_year:
         return True
-    if _UNIT_AFTER.match(text, first.end):
+    if UNIT_AFTER.match(text, first.end):
         return False
     vouched = _vouched(text, prefix, first) and digits >= 2
     if kind.firm or vouched:
@@ -128,7 +132,7 @@ def _behind_a_quantity(text: str, prefix: Prefix) -> bool:
 def _plain_gb(text: str, first: Number, *, upper: bool) -> bool:
     """GB and a number, with no year and no word that vouches."""
     digits = len(first.number)
-    if int(first.number) in MEMORY_SIZES or (digits < 4 and (not upper or _COUNT_AFTER.match(text, first.end))):
+    if int(first.number) in MEMORY_SIZES or (digits < 4 and (not upper or COUNT_AFTER.match(text, first.end))):
         return False
     if digits >= 3 or first.part:
         return True
@@ -144,17 +148,19 @@ def _international(text: str, prefix: Prefix, first: Number, *, dated: bool) -> 
         return False
     if dated:
         return True
+    if digits > DIGITS_MAX and not (family == "EN" and digits == ETSI_DIGITS and first.number.startswith("30")):
+        return False
     value = int(first.number)
     if family == "ISO" and value in FILM_SPEEDS and first.part.isdigit() and int(first.part) in FILM_SPEEDS:
         return False
-    if _UNIT_AFTER.match(text, first.end) and not text[first.end : first.end + 1].isalpha():
-        return _ONE_LETTER.match(text, first.end) is not None and digits >= 4
+    if UNIT_AFTER.match(text, first.end) and not text[first.end : first.end + 1].isalpha():
+        return ONE_LETTER.match(text, first.end) is not None and digits >= 4
     if first.part:
         return digits >= 2
     if digits > 4 and value not in FILM_SPEEDS:
         return True
     vouched = _vouched(text, prefix, first)
-    if digits <= 4 and not vouched and _COUNT_AFTER.match(text, first.end):
+    if digits <= 4 and not vouched and COUNT_AFTER.match(text, first.end):
         return False
     if family in ("EN", "DIN") and YEAR.fullmatch(first.number):
         return vouched

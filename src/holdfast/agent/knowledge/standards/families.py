@@ -55,7 +55,7 @@ _BODY = rf"(?:{_begun(('DIN', 'ISO', 'IEC', 'EN'))})(?:\s?[/ -]\s?(?:{_BODY_AFTE
 # A set of first letters at the very front lets `re` skip to the next of them; the look behind it then leaves the inside of words.
 PREFIX = re.compile(
     r"[GJDHSYNLTQAIEgjdhsynltqaie](?<![A-Za-z].)(?:"
-    rf"(?P<trade>{_TRADE})(?P<sep>\s{{0,2}}[-_.:+]?\s{{0,2}})(?=[0-9])"
+    rf"(?P<trade>{_TRADE})(?P<sep>\s{{0,2}}[-_.:+/]?\s{{0,2}})(?=[0-9])"
     rf"|(?P<body>{_BODY})(?P<gap>\s{{0,2}}[-_+/]?\s?)(?=[0-9])"
     rf"|(?P<grid>{_GRID})\s?[-_]?\s?(?=[0-9])"
     rf"|(?P<safety>{_begun(('TSG',))})\s{{0,2}}-?\s?(?=[A-Z]{{0,2}}\s?[0-9])"

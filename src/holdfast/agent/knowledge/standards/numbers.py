@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from holdfast.agent.knowledge.standards.families import Kind
+from holdfast.agent.knowledge.standards.quantities import COUNT_AFTER, ONE_LETTER, UNIT_AFTER
 from holdfast.agent.knowledge.standards.reference import Style
 
 LISTED_MAX = 20  # numbers behind one prefix
@@ -17,12 +18,15 @@ _BESIDE = rf"|[/ ](?P<spaced>{_Y})(?![0-9年.-])|\s?\(\s?(?P<boxed>{_Y})\s?(?:�
 _TWO = r"(?<![:_])(?<!:\s)[0-9]{2}(?![0-9]|[-/.:][0-9])"
 _CHINESE_YEAR = rf"(?:\s?(?:[-一_:]\s?){{1,2}}(?:\n\s?)?(?P<year>{_Y}|{_TWO})(?![0-9]){_BESIDE})?"
 _CHINESE = re.compile(rf"(?P<number>[0-9]{{1,6}}+)(?P<part>(?:\.[0-9]{{1,4}}(?![0-9])){{0,3}}+){_CHINESE_YEAR}")
-_SAFETY = re.compile(rf"(?P<number>[A-Za-z]{{0,2}}\s?[0-9]{{2,5}}+)(?P<part>){_CHINESE_YEAR}")
-_BODY_DATED = rf"\s?:\s?(?P<year>{_Y}|[6-9][0-9](?![0-9:.]))(?![0-9])|(?:\s?[-一]{{1,2}}\s?|\.)(?P<dashed>{_Y})(?![0-9年])"
-_BODY_PART = rf"/[0-9](?![0-9])|(?:-(?!{_Y}(?![0-9]))[0-9]{{1,4}}(?![0-9])){{0,4}}+"
-_BODY = re.compile(rf"(?P<number>[0-9]{{1,6}}+)(?P<part>{_BODY_PART})(?:{_BODY_DATED}{_BESIDE})?")
+_SAFETY = re.compile(rf"(?P<number>[A-Z]\s?[0-9]{{3,5}}+|[A-Z]{{2}}\s?[0-9]{{3,4}}+|[0-9]{{2}}(?![0-9]))(?P<part>){_CHINESE_YEAR}")
+_BODY_DATED = rf"\s?:\s?(?P<year>{_Y}|[6-9][0-9](?![0-9:.]))(?![0-9]|-[0-9]{{2}}-)|(?:\s?[-一]{{1,2}}\s?|\.)(?P<dashed>{_Y})(?![0-9年])"
+_BODY_PART = r"/[0-9](?![0-9])|(?:-[0-9]{1,3}(?![0-9])){0,4}+"
+# IEC 60 751 and EN 301 549: old print and ETSI set thousands apart.
+_BODY = re.compile(
+    rf"(?P<number>(?:[1-9][0-9]|30[0-9]) [0-9]{{3}}(?![0-9])|[0-9]{{1,6}}+)(?P<part>{_BODY_PART})(?:{_BODY_DATED}{_BESIDE})?"
+)
 _ASTM = re.compile(
-    r"(?P<number>[A-Ga-g][ -]?[0-9]{1,4}+[MmNn]?(?:/(?:[A-Ga-g]?)[0-9]{1,4}[Mm](?![A-Za-z0-9]))?)(?P<part>)"
+    r"(?P<number>(?:[A-G][ -]?|[a-g])[0-9]{1,4}+[MmNn]?(?:/(?:[A-Ga-g]?)[0-9]{1,4}[Mm](?![A-Za-z0-9]))?)(?P<part>)"
     rf"(?:\s?-\s?(?P<year>(?:{_Y}|[0-9]{{2}}(?![0-9]))[a-z]?(?:[eε][0-9])?)(?![0-9]))?"
 )
 
@@ -127,8 +131,10 @@ def _may_follow(text: str, link: str, last: Number, item: Number, style: Style) 
     if re.match(r"[.-][0-9]", text[item.end : item.end + 2]):
         return False
     digits, had = len(item.number), len(last.number)
-    if link == "-":  # GB 30966-30971: a range, for no year has five digits
-        return style == "chinese" and digits == had >= 5 and not last.year and item.number > last.number
+    if link == "-":  # GB 30966-30971, ISO 9000-9004: a range, for neither is a year
+        plain = not (last.part or last.year or item.part or YEAR.fullmatch(item.number))
+        least = 5 if style == "chinese" else 4
+        return plain and style != "astm" and had <= digits <= had + 1 and digits >= least and _comes_after(item, last)
     if style == "astm":
         return True
     if digits < 2 or abs(digits - had) > 1 or (digits < 3 and digits != had):
@@ -137,10 +143,15 @@ def _may_follow(text: str, link: str, last: Number, item: Number, style: Style) 
         return True
     if YEAR.fullmatch(item.number) and not item.part:
         return False
-    if link in _RANGE and not item.part and int(item.number) <= int(last.number):
+    if link in _RANGE and not item.part and not _comes_after(item, last):
         return False
     if link in _LOOSE:
         return digits >= 4 and bool(_GOES_ON.match(text, item.end))
-    return not re.match(r"\s?(?:[a-zA-Z%°℃]|[个台只件条米吨次倍元年月日]\b)", text[item.end : item.end + 3]) or bool(
-        _GOES_ON.match(text, item.end)
-    )
+    if UNIT_AFTER.match(text, item.end):
+        return digits >= 4 and ONE_LETTER.match(text, item.end) is not None
+    return digits >= 4 or bool(_GOES_ON.match(text, item.end)) or not COUNT_AFTER.match(text, item.end)
+
+
+def _comes_after(item: Number, last: Number) -> bool:
+    """In a range the second number is the greater one; TSG's are letters and digits."""
+    return (len(item.number), item.number) > (len(last.number), last.number)

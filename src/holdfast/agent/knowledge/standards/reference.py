@@ -4,6 +4,7 @@ from typing import Literal
 
 from holdfast.terms import Word
 
+ETSI_DIGITS = 6  # EN 301 549: written apart
 Style = Literal["chinese", "international", "astm"]
 
 
@@ -32,6 +33,8 @@ def canonical(style: Style, family: str, number: str, part: str, year: str) -> s
         return f"{family} {number}" + (f".{part}" if part else "") + (f"—{year}" if year else "")
     if style == "astm":
         return f"{family} {number}" + (f"-{year}" if year else "")
+    if family == "EN" and len(number) == ETSI_DIGITS:
+        number = f"{number[:3]} {number[3:]}"
     return f"{family} {number}" + (f"-{part}" if part else "") + (f":{year}" if year else "")
 
 
