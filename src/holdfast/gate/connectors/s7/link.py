@@ -5,13 +5,13 @@ class 0) and its requests are. Everything here but `abort` and `is_broken` block
 """
 
 import contextlib
-import select
 import socket
 import struct
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from holdfast.gate.connectors import farewell
 from holdfast.gate.connectors.s7.addresses import Address, Area
 from holdfast.gate.connectors.s7.plan import Span
 
@@ -30,7 +30,6 @@ _WORD_LENGTHS = {
 _AS_BYTES = 0x02  # types of 64 bits have no transport size of their own
 _IN_BITS = frozenset((0x03, 0x04, 0x05))  # transport sizes of an answer whose length counts bits
 _READ, _WRITE, _SETUP = 0x04, 0x05, 0xF0
-_FAREWELL = getattr(select, "POLLRDHUP", select.POLLHUP)
 
 
 class Broken(Exception):
@@ -128,12 +127,8 @@ class Link:
     def is_broken(self) -> str:
         """Why it can't be used, empty while it can; the peer's farewell is noticed without taking bytes from the worker."""
         sock = self._iso.socket if self._iso is not None else None
-        if not self._why and sock is not None:
-            poll = select.poll()
-            with contextlib.suppress(OSError, ValueError):
-                poll.register(sock, _FAREWELL)
-                if poll.poll(0):
-                    self._why = "the CPU closed the connection"
+        if not self._why and sock is not None and farewell.heard(sock.fileno()):
+            self._why = "the CPU closed the connection"
         return self._why
 
     # ---- inside --------------------------------------------------------------------------------------------------
