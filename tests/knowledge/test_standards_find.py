@@ -59,6 +59,7 @@ def test_folding_keeps_every_character_in_its_place() -> None:
         ("DLT/645", ["DL/T 645"]),
         ("ASTM D 1730-03", ["ASTM D1730-03"]),
         ("ASTM A36/A36M", ["ASTM A36/A36M"]),
+        ("ASTM 1417-21", ["ASTM 1417-21"]),
     ],
 )
 def test_one_standard_has_one_form_however_it_is_typed(text: str, expected: list[str]) -> None:
@@ -153,6 +154,7 @@ def test_the_parts_of_a_reference_are_told() -> None:
         "dl/t0000-skip-test",
         "gb23121980",
         "TSG 4000",
+        "ASTM 304 stainless",
         "NY 10001",
         "IEEE 802.3, API 610, UL 508A",
     ],

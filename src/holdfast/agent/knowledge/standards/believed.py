@@ -53,7 +53,9 @@ def believed(text: str, prefix: Prefix, first: Number, *, dated: bool, read_to: 
     """
     if not _stands_free(text, prefix, first):
         return False
-    if prefix.kind.style == "astm" or prefix.kind.family in ALONE:
+    if prefix.kind.style == "astm":  # ASTM 1417-21 has lost its letter; ASTM 304 is a steel
+        return not first.number[0].isdigit() or (dated and len(first.number) >= 3)
+    if prefix.kind.family in ALONE:
         return True
     if prefix.kind.style == "chinese":
         quantity = _behind_a_quantity(text, prefix) and read_to < prefix.start - 2

@@ -59,7 +59,7 @@ PREFIX = re.compile(
     rf"|(?P<body>{_BODY})(?P<gap>\s{{0,2}}[-_+/]?\s?)(?=[0-9])"
     rf"|(?P<grid>{_GRID})\s?[-_]?\s?(?=[0-9])"
     rf"|(?P<safety>{_begun(('TSG',))})\s{{0,2}}-?\s?(?=[A-Z]{{0,2}}\s?[0-9])"
-    rf"|(?P<astm>{_begun(('ASTM',))})\s{{0,2}}-?\s?(?=[A-Ga-g][ -]?[0-9])"
+    rf"|(?P<astm>{_begun(('ASTM',))})\s{{0,2}}-?\s?(?=(?:[A-Ga-g][ -]?)?[0-9])"
     r")"
 )
 _SIGNS = re.compile(r"[\s/_-]+")

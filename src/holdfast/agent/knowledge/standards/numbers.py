@@ -26,7 +26,7 @@ _BODY = re.compile(
     rf"(?P<number>(?:[1-9][0-9]|30[0-9]) [0-9]{{3}}(?![0-9])|[0-9]{{1,6}}+)(?P<part>{_BODY_PART})(?:{_BODY_DATED}{_BESIDE})?"
 )
 _ASTM = re.compile(
-    r"(?P<number>(?:[A-G][ -]?|[a-g])[0-9]{1,4}+[MmNn]?(?:/(?:[A-Ga-g]?)[0-9]{1,4}[Mm](?![A-Za-z0-9]))?)(?P<part>)"
+    r"(?P<number>(?:[A-G][ -]?|[a-g])?[0-9]{1,4}+[MmNn]?(?:/(?:[A-Ga-g]?)[0-9]{1,4}[Mm](?![A-Za-z0-9]))?)(?P<part>)"
     rf"(?:\s?-\s?(?P<year>(?:{_Y}|[0-9]{{2}}(?![0-9]))[a-z]?(?:[eε][0-9])?)(?![0-9]))?"
 )
 
@@ -136,7 +136,7 @@ def _may_follow(text: str, link: str, last: Number, item: Number, style: Style) 
         least = 5 if style == "chinese" else 4
         return plain and style != "astm" and had <= digits <= had + 1 and digits >= least and _comes_after(item, last)
     if style == "astm":
-        return True
+        return not item.number[0].isdigit()
     if digits < 2 or abs(digits - had) > 1 or (digits < 3 and digits != had):
         return False
     if item.year:
