@@ -270,6 +270,7 @@ def test_a_mistake_in_a_tag_list_is_told_with_its_row(tmp_path: Path, csv: str, 
             4,
             'two rules have the id "a"',
         ),
+        ("revision: 1\nrules:\n  - {id: a, effect: ask, tags: ['learned/*']}\n", 3, 'no tag fits "learned/*"'),
     ],
 )
 def test_a_mistake_in_the_policy_is_told_with_its_line(tmp_path: Path, policy: str, line: int, what: str) -> None:

@@ -22,7 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def test_the_demo_mill_loads_with_the_numbers_that_are_written() -> None:
     site = load(MILL / "site.yaml").site
-    assert (len(site.tags), len(site.loops), len(site.envelopes), len(site.policy.rules)) == (36, 3, 2, 4)
+    assert (len(site.tags), len(site.loops), len(site.envelopes), len(site.policy.rules)) == (36, 3, 2, 5)
     tension = site.envelope("stand-4/tension.sp")
     assert tension is not None
     assert tension.enable == Equals(tag="stand-4/tension.permit", value=1.0)

@@ -95,6 +95,10 @@ class Desk:
         wanted = {"loop": loop, "rung": rung, "evidence": evidence, "person": person, "password": password, "reason": reason}
         return await self._ask("POST", "/v1/commission/sign", wanted)
 
+    async def detectors(self) -> list[Any]:
+        """Each detector: what is in force, its versions, its drift, and who asked it to learn anew."""
+        return await self._ask("GET", "/v1/detectors")
+
     async def records(self, after: int, limit: int = 1000) -> list[Any]:
         return await self._ask("GET", f"/v1/records?after={after}&limit={limit}")
 

@@ -10,6 +10,8 @@ from holdfast.site.names import clean, is_glob, matches
 from holdfast.site.shapes import At, Block
 from holdfast.terms import Tag
 
+ADOPTED = ("configuration", "model", "learned", "cause")  # what an adoption may be of, before the slash
+
 
 def make_policy(data: bytes, file: str, tags: Sequence[Tag], agents: Collection[str], log: Log) -> Policy:
     """The policy, rules in the file's order; a rule that can't be read is told and left out."""
@@ -46,9 +48,12 @@ def _rule(item: At, tags: Sequence[Tag], agents: Collection[str], log: Log) -> R
     patterns = tuple(clean(at.value) for at in block.listed("tags"))
     # A piece of equipment is named as the target of an order, such as a batch to hold.
     names = [t.name for t in tags] + list(dict.fromkeys(t.name.partition("/")[0] for t in tags))
+    actions = tuple(dict.fromkeys(at.value for at in block.listed("actions")))
+    # What is adopted is named as learned/NAME, which is no tag.
+    adopts = "adopt" in actions or (not actions and block.get("effect") == "forbid")
     for at in block.listed("tags"):
         pattern = clean(at.value)
-        if not any(matches(pattern, name) for name in names):
+        if not any(matches(pattern, name) for name in names) and not (adopts and pattern.partition("/")[0] in ADOPTED):
             kind = "no tag fits" if is_glob(pattern) else "unknown tag"
             log.error(file, at.line, f'{kind} "{pattern}"', nearest(pattern, names, "write equipment/tag, or a glob such as stand-4/*"))
     effect = block.get("effect")
@@ -62,7 +67,7 @@ def _rule(item: At, tags: Sequence[Tag], agents: Collection[str], log: Log) -> R
         effect=effect,
         agents=wanted,
         tags=patterns,
-        actions=tuple(dict.fromkeys(at.value for at in block.listed("actions"))),
+        actions=actions,
         when=block.get("when", "true"),
         approvals=approvals,
         line=item.line,
