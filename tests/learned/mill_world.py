@@ -1,4 +1,4 @@
-"""The demo mill, a gate and an agent in lockstep, with a short quiet stretch and a policy that asks before it adopts."""
+"""The demo mill, a gate and an agent in lockstep, with a short quiet stretch, a limit that suits it, and a policy that asks before it adopts."""
 
 import dataclasses
 import hashlib
@@ -12,7 +12,7 @@ from holdfast.gate.actuation.learned import InForce
 from holdfast.gate.actuation.relearning import Asked, DetectorNow
 from holdfast.gate.identity.seal import Cost, opened
 from holdfast.gate.process import open_gate
-from holdfast.link import DirectLink
+from holdfast.link import DirectLink, Link
 from holdfast.run.inprocess import InProcess
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import SteppedMill, mill_site, past
@@ -31,7 +31,7 @@ ADOPTING = Rule(id="adopt", effect="ask", agents=("*",), tags=("learned/*",), ac
 
 def learning_site(*, rules: tuple[Rule, ...] = (ADOPTING,), **changes: Any) -> Site:
     site = mill_site().site
-    spec = dataclasses.replace(site.perception[0], **{"quiet_rows": QUIET_ROWS, **changes})
+    spec = dataclasses.replace(site.perception[0], **{"quiet_rows": QUIET_ROWS, "limit": 6.0, **changes})
     without = tuple(rule for rule in site.policy.rules if "adopt" not in rule.actions)
     policy = dataclasses.replace(site.policy, rules=(*without, *rules))
     return dataclasses.replace(site, perception=(spec,), policy=policy)
@@ -40,21 +40,23 @@ def learning_site(*, rules: tuple[Rule, ...] = (ADOPTING,), **changes: Any) -> S
 class MillWorld:
     """`run` is seconds of all three; `agent_again` is an agent that was started anew, `again` a gate over the same folder."""
 
-    def __init__(self, folder: Path, site: Site | None = None, *, scenario: str = "normal") -> None:
+    def __init__(self, folder: Path, site: Site | None = None, *, again: bool = False) -> None:
+        """`again`: people and past are there already."""
         self.folder, self.site = folder, site or learning_site()
         self.clock = VirtualClock(EPOCH_NS)
-        self.plant = SteppedMill(Mill(1, scenario), self.site)
+        self.plant = SteppedMill(Mill(1, "normal"), self.site)
         self._open()
-        self.gate.people.add("ann", ["operator"], PASSWORD)
-        self.gate.people.add("ben", ["process-engineer"], PASSWORD)
-        self.gate.remember(past(self.site, 1, EPOCH_NS))
+        if not again:
+            self.gate.people.add("ann", ["operator"], PASSWORD)
+            self.gate.people.add("ben", ["process-engineer"], PASSWORD)
+            self.gate.remember(past(self.site, 1, EPOCH_NS))
         self.gate.start(clock="virtual")
         self.agent: Agent | None = None
         self._driver = Lockstep(self.plant, self.gate, None, self.clock)
 
     def _open(self) -> None:
         connectors = {c.name: InProcess(self.plant.mill, c.name, self.clock, registers=c.type == "modbus") for c in self.site.connections}
-        self.gate, _ = open_gate(self.site, self.folder, self.clock, connectors, durable=False, cost=CHEAP, boot="virtual")
+        self.gate, self.agents = open_gate(self.site, self.folder, self.clock, connectors, durable=False, cost=CHEAP, boot="virtual")
         self.gate.intake.keep_every = 400
 
     def again(self, site: Site | None = None) -> None:
@@ -64,8 +66,8 @@ class MillWorld:
         self.agent = None
         self._driver = Lockstep(self.plant, self.gate, None, self.clock)
 
-    async def agent_again(self, *, learned: dict[str, bytes] | None = None) -> Agent:
-        link = DirectLink(self.gate, AGENT)
+    async def agent_again(self, *, learned: dict[str, bytes] | None = None, link: Link | None = None) -> Agent:
+        link = link or DirectLink(self.gate, AGENT)
         self.agent = Agent(link, await link.site(), self.clock, name=AGENT, learned=learned)
         await self.agent.start()
         self._driver = Lockstep(self.plant, self.gate, self.agent, self.clock)
