@@ -186,6 +186,13 @@ def test_a_keep_alive_brings_no_data_and_the_servers_clock() -> None:
     assert fast.server_ns == 1767323045_678900_000
 
 
+def test_an_answer_without_a_publish_time_is_still_decoded_here() -> None:
+    body = bytearray(response([changes([ua.DataValue(ua.Variant(1.5, V.Double))])]))
+    assert struct.unpack_from("<q", body, 41) == (134_117_966_456_789_000,)  # 1767323045.6789 s + 11644473600 s
+    struct.pack_into("<q", body, 41, 0)  # as node-opcua sends it
+    assert same(bytes(body)).server_ns is None
+
+
 def test_a_time_that_means_no_time_is_none() -> None:
     never = datetime.datetime(1601, 1, 1, tzinfo=UTC)
     fast = same(response([changes([ua.DataValue(ua.Variant(1.0, V.Double), ua.StatusCode(0), never, None)] * 40)]))

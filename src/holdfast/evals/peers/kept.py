@@ -44,7 +44,7 @@ def kept(name: str, sources: Sequence[Path], make: Callable[[Path], None]) -> Pa
 def ran(command: Sequence[str], folder: Path, cure: str) -> None:
     """Run a step of making a peer. Raises NoPeer that ends with `cure`."""
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S_MAX, check=False)  # noqa: S603
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S_MAX, check=False)
     except FileNotFoundError:
         raise NoPeer(f"{command[0]} is not installed: {cure}") from None
     except subprocess.TimeoutExpired:

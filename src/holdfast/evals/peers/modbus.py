@@ -1,17 +1,13 @@
 """libmodbus, in C, as a Modbus TCP device and client: compiled here with gcc from Debian's libmodbus-dev."""
 
 import asyncio
-import contextlib
-import os
-import signal
 from pathlib import Path
 
-from holdfast.evals.peers.kept import NoPeer, kept, ran
-from holdfast.evals.peers.opcua import free_port
+from holdfast.evals.peers.kept import kept, ran
+from holdfast.evals.peers.lines import Lines, free_port
 
 _HERE = Path(__file__).parent / "libmodbus"
 _CURE = "the peer needs gcc and libmodbus: apt install gcc libmodbus-dev"
-_ANSWER_S_MAX = 20.0
 LOCKED = 9000  # registers from this offset on can't be written
 
 
@@ -23,43 +19,6 @@ def programs() -> Path:
             ran(["gcc", "-O2", "-Wall", "-I/usr/include/modbus", "-o", name, f"{name}.c", "-lmodbus"], folder, _CURE)
 
     return kept("libmodbus", [_HERE / "server.c", _HERE / "writes.c"], make)
-
-
-class Lines:
-    """A program that is asked and answers in lines."""
-
-    def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    async def begin(self, *command: str) -> None:
-        self._process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
-        if await self.line() != "ready":
-            await self.kill()
-            raise NoPeer(f"{command[0]} did not come up")
-
-    def say(self, line: str) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(line.encode() + b"\n")
-
-    async def line(self) -> str:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        async with asyncio.timeout(_ANSWER_S_MAX):
-            return (await self._process.stdout.readline()).decode().strip()
-
-    async def kill(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
 
 
 class Device(Lines):
@@ -80,12 +39,6 @@ class Device(Lines):
         """Raises NoPeer."""
         folder = await asyncio.to_thread(programs)
         await self.begin(str(folder / "server"), str(self.port))
-
-    def freeze(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
 
     async def writes(self) -> int:
         """Write requests since the start."""

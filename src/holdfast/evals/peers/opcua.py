@@ -1,22 +1,17 @@
 """node-opcua as an OPC UA server and client: https://github.com/node-opcua/node-opcua, through npm."""
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from holdfast.evals.peers.kept import NoPeer, kept, ran
+from holdfast.evals.peers.lines import START_S_MAX, Lines, free_port
 
 URI = "urn:holdfast:mill"
 DECOY = "urn:decoy"
 _HERE = Path(__file__).parent / "node_opcua"
-_START_S_MAX = 60.0
-_ANSWER_S_MAX = 20.0
 
 
 def modules() -> Path:
@@ -28,34 +23,23 @@ def modules() -> Path:
     return kept("node-opcua", [_HERE / "package.json", _HERE / "package-lock.json"], make)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class NodePlant:
+class NodePlant(Lines):
     """`async with NodePlant(folder) as plant`: a server process. Its port stays over `kill` and `start`."""
 
     def __init__(
         self, pki: Path, *, items: int = 0, every_ms: int = 0, namespaces: Sequence[str] = (DECOY, URI), secure: bool = False, port: int = 0
     ) -> None:
+        super().__init__()
         self.port = port or free_port()
         self.url = f"opc.tcp://127.0.0.1:{self.port}"
         self.namespaces = tuple(namespaces)
         self._pki = pki
         self._given = {"port": self.port, "pki": str(pki), "items": items, "every_ms": every_ms, "secure": secure}
-        self._process: asyncio.subprocess.Process | None = None
 
     @property
     def certificate(self) -> Path:
         """The server's own, DER or PEM, made at its first start."""
         return self._pki / "own" / "certs" / "certificate.pem"
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
 
     async def __aenter__(self) -> "NodePlant":
         await self.start()
@@ -68,59 +52,16 @@ class NodePlant:
         """Raises NoPeer where node or node-opcua can't be had, or the server does not come up."""
         folder = await asyncio.to_thread(modules)
         given = self._given | {"namespaces": list(self.namespaces), "modules": str(folder)}
-        self._process = await asyncio.create_subprocess_exec(
-            "node",
-            str(_HERE / "server.js"),
-            json.dumps(given),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            async with asyncio.timeout(_START_S_MAX):
-                while (line := await self._line()) != "ready":
-                    if not line:
-                        raise NoPeer("node-opcua's server ended while starting: run it by hand to see why")
-        except (TimeoutError, NoPeer) as error:
-            await self.kill()
-            raise NoPeer(str(error) or f"node-opcua's server was not ready within {_START_S_MAX:g} s") from None
-
-    async def kill(self) -> None:
-        """At once, as when the power fails."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
-
-    def freeze(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        await self.begin("node", str(_HERE / "server.js"), json.dumps(given))
 
     async def ask(self, question: str) -> Any:
         """One line to the server's own side channel, one answer: see server.js."""
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        process.stdin.write(question.encode() + b"\n")
-        async with asyncio.timeout(_ANSWER_S_MAX):
-            return json.loads(await self._line())
+        self.say(question)
+        return json.loads(await self.line())
 
     async def count(self, request: str) -> int:
         """Requests of a kind (`WriteRequest`) that have come in since the start."""
         return int((await self.ask("counts")).get(request, 0))
-
-    async def _line(self) -> str:
-        process = self._process
-        assert process is not None
-        assert process.stdout is not None
-        while line := (await process.stdout.readline()).decode():
-            if ":verify_pcks1" not in line and not line.startswith("   "):  # node-opcua's words about its node version
-                return line.strip()
-        return ""
 
 
 async def subscribed(url: str, *, items: int, every_ms: int, seconds: float) -> dict[str, float]:
@@ -130,7 +71,7 @@ async def subscribed(url: str, *, items: int, every_ms: int, seconds: float) -> 
         "node", str(_HERE / "client.js"), json.dumps(given), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     try:
-        async with asyncio.timeout(seconds + _START_S_MAX):
+        async with asyncio.timeout(seconds + START_S_MAX):
             out, error = await process.communicate()
     except TimeoutError:
         process.kill()

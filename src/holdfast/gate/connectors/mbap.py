@@ -31,9 +31,13 @@ class Mbap(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._open = asyncio.Semaphore(pipeline)
         self._waiting: dict[int, asyncio.Future[bytes]] = {}  # at most `pipeline` entries
+        self._until_s: dict[int, float] = {}  # their time limits, on the loop's clock
+        self._limit: asyncio.TimerHandle | None = None  # one for all that wait: most answers come long before it is due
+        self._limit_s = 0.0
         self._buffer = bytearray()  # at most one message and what came in the same read
         self._last_id = 0
-        self.lost = asyncio.get_running_loop().create_future()  # done with the reason once the connection is gone
+        self._loop = asyncio.get_running_loop()
+        self.lost = self._loop.create_future()  # done with the reason once the connection is gone
         self.requests = 0
         self.late = 0
 
@@ -71,33 +75,33 @@ class Mbap(asyncio.Protocol):
         Raises NotSent, Refused, TimeoutError or ConnectionError (the last two: the request's fate is unknown). The
         time limit, real seconds, covers waiting for the turn too.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         until_s = loop.time() + timeout_s
-        try:
-            if self._open.locked():
+        if self._open.locked():
+            try:
                 async with asyncio.timeout_at(until_s):
                     await self._open.acquire()
-            else:
-                await self._open.acquire()  # at once
-        except TimeoutError:
-            raise NotSent(f"earlier requests were not answered within {timeout_s:g} s") from None
+            except TimeoutError:
+                raise NotSent(f"earlier requests were not answered within {timeout_s:g} s") from None
+        else:
+            await self._open.acquire()  # at once
+        transaction = 0
         try:
             transport = self._transport
             if transport is None or self.lost.done() or transport.is_closing():
                 raise NotSent("the connection is closed")
-            self._last_id = self._last_id % 0xFFFF + 1
-            transaction = self._last_id
+            self._last_id = transaction = self._last_id % 0xFFFF + 1
             answer: asyncio.Future[bytes] = loop.create_future()
             self._waiting[transaction] = answer
+            self._until_s[transaction] = until_s
+            if self._limit is None or until_s < self._limit_s:
+                self._watch(until_s)
             self.requests += 1
-            limit = loop.call_at(until_s, _expire, answer)
-            try:
-                transport.write(_HEADER.pack(transaction, 0, len(pdu) + 1, self._unit_id) + pdu)
-                body = await answer
-            finally:
-                limit.cancel()
-                del self._waiting[transaction]
+            transport.write(_HEADER.pack(transaction, 0, len(pdu) + 1, self._unit_id) + pdu)
+            body = await answer
         finally:
+            self._waiting.pop(transaction, None)
+            self._until_s.pop(transaction, None)
             self._open.release()
         if body[0] == pdu[0] | 0x80 and len(body) == 2:
             raise Refused(body[1])
@@ -112,14 +116,29 @@ class Mbap(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _watch(self, until_s: float) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        self._limit_s = until_s
+        self._limit = self._loop.call_at(until_s, self._expire)
+
+    def _expire(self) -> None:
+        self._limit = None
+        now_s = self._loop.time()
+        for transaction, until_s in self._until_s.items():
+            answer = self._waiting[transaction]
+            if until_s <= now_s and not answer.done():
+                answer.set_exception(TimeoutError())
+        left = [until_s for until_s in self._until_s.values() if until_s > now_s]
+        if left:
+            self._watch(min(left))
+
     def _end(self, why: str) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
         if not self.lost.done():
             self.lost.set_result(why)
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionError(why))
-
-
-def _expire(answer: asyncio.Future[bytes]) -> None:
-    if not answer.done():
-        answer.set_exception(TimeoutError())

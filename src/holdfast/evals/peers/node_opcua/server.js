@@ -8,6 +8,9 @@ const path = require("path");
 const readline = require("readline");
 const { createRequire } = require("module");
 
+const say = (line) => process.stdout.write(line + "\n");
+console.log = console.info = console.warn = console.error; // node-opcua's own words: stdout is for answers alone
+
 const given = JSON.parse(process.argv[2]);
 const {
   OPCUAServer, OPCUACertificateManager, Variant, DataType, StatusCodes, MessageSecurityMode, SecurityPolicy, DataValue,
@@ -52,7 +55,7 @@ async function main() {
   let n = 0;
   if (given.every_ms) setInterval(() => { n += 1; change(counting, n); }, given.every_ms);
   readline.createInterface({ input: process.stdin }).on("line", (line) => answer(line, counts, counting, manager)).on("close", () => process.exit(0));
-  console.log("ready");
+  say("ready");
 }
 
 function plant(space, namespace, name, value) {
@@ -96,14 +99,14 @@ function change(items, n) {
 
 async function answer(line, counts, items, manager) {
   const [what, name, value] = line.split(" ");
-  if (what === "counts") console.log(JSON.stringify(counts));
-  else if (what === "holds") console.log(JSON.stringify(held[name]));
-  else if (what === "set") { held[name] = JSON.parse(value); console.log("true"); }
-  else if (what === "change") { change(items, Number(name)); console.log("true"); }
+  if (what === "counts") say(JSON.stringify(counts));
+  else if (what === "holds") say(JSON.stringify(held[name]));
+  else if (what === "set") { held[name] = JSON.parse(value); say("true"); }
+  else if (what === "change") { change(items, Number(name)); say("true"); }
   else if (what === "trust") {
     await manager.trustCertificate(require("fs").readFileSync(name));
-    console.log("true");
-  } else console.log("null");
+    say("true");
+  } else say("null");
 }
 
 main().catch((error) => { console.error(error.message); process.exit(1); });

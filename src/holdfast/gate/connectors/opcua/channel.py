@@ -102,7 +102,8 @@ async def open_channel(address: Address) -> Channel:
     except BaseException as error:
         _drop(client)
         await _settle()
-        if not isinstance(error, ua.UaError | OSError | TimeoutError | ConnectionError):
+        # asyncua asserts that an answer to OpenSecureChannel came, where a server sends an error message instead.
+        if not isinstance(error, ua.UaError | OSError | TimeoutError | ConnectionError | AssertionError):
             raise
         raise ConnectionLost(f"{address.name}: {await _why(address, error)}") from None
     return Channel(client, session)
@@ -147,7 +148,7 @@ async def _why(address: Address, error: BaseException) -> str:
                 f" ({identity.thumbprint(address.pinned)}): not connected. If the server's certificate was renewed, compare the thumbprint"
                 " at the server itself and put the new file where `server` points"
             )
-        if code is not None or isinstance(error, ConnectionError | TimeoutError):
+        if code is not None or isinstance(error, ConnectionError | TimeoutError | AssertionError):
             return (
                 f"{address.url} ended the handshake ({error or type(error).__name__}): check that it offers Basic256Sha256,"
                 f" sign and encrypt, and that it trusts this gate's certificate {address.certificate}"

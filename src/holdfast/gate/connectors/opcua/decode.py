@@ -100,8 +100,6 @@ def _answer(data: bytes) -> Answer | None:
     at = 36 + 4 * max(available, 0)
     _, sequence, published, parts = _MESSAGE(data, at)
     at += 17
-    if not _TICKS_FIRST <= published < _TICKS_END:
-        return None
     found: list[Changes] = []
     for _ in range(parts):
         if data[at : at + 5] != _CHANGES:
@@ -118,7 +116,8 @@ def _answer(data: bytes) -> Answer | None:
     at += 4 + 4 * max(results, 0)
     if _INT(data, at)[0] > 0 or at + 4 != len(data):
         return None
-    server_ns = (published // 10 * 10 - _EPOCH_TICKS) * 100
+    # Some servers send none (0, which is 1601).
+    server_ns = (published // 10 * 10 - _EPOCH_TICKS) * 100 if _TICKS_FIRST <= published < _TICKS_END else None
     return Answer(subscription=subscription, sequence=sequence, server_ns=server_ns, changes=tuple(found), data=parts > 0)
 
 
