@@ -26,8 +26,8 @@ def test_every_line_of_the_corpus_marks_what_it_says() -> None:
 
 
 def test_folding_keeps_every_character_in_its_place() -> None:
-    text = "ＧＢ／Ｔ　３８１１－２００８、《GB 1〔2〕》\u00a0—"
-    assert fold(text) == "GB/T 3811-2008、《GB 1(2)》 -"
+    text = " ＧＢ／Ｔ　３８１１－２００８、《GB 1〔2〕》\u00a0—"
+    assert fold(text) == " GB/T 3811-2008、《GB 1(2)》 -"
     assert len(fold(text)) == len(text)
 
 
@@ -136,6 +136,10 @@ def test_the_parts_of_a_reference_are_told() -> None:
         "ISO 800，快门 1/200",
         "ISO 100-6400",
         "Gear oil ISO 320",
+        "润滑油 ISO 460",
+        "内存容量 GB 512",
+        "磁盘 8 GB 7200 转",
+        "sent to SY 3120 today",
         "Download the ISO 2004 image",
         "DIN 5芯插头",
         "DIN 1.4301",

@@ -110,6 +110,18 @@ def test_a_withdrawn_edition_is_followed_to_what_is_in_force() -> None:
     assert fate("GB 50217-2007") == ("withdrawn", ["GB 50217—2018"], "2018-09-01")
 
 
+def test_replacements_of_replacements_are_followed_over_numbers() -> None:
+    rows = "".join(f"GB {n}-2000,withdrawn,GB {n + 1}-2000\n" for n in range(111, 115)) + "GB 115-2000,current,\n"
+    graph = Graph(parse_table(f"canonical,state,replaced_by\n{rows}".encode(), "t.csv").standards, "2024-01-01")
+    (reference,) = find("GB 111-2000")
+    assert [s.canonical for s in graph.judge(reference).successors] == ["GB 115—2000"]
+
+
+def test_two_digit_years_are_of_the_century_that_they_can_be_of() -> None:
+    assert fate("GB/T 3811-08")[0] == "in_force"
+    assert fate("GB 50217-94")[0] == "withdrawn"
+
+
 def test_without_a_day_of_withdrawal_the_successors_first_day_counts() -> None:
     assert fate("GB 50054-1995") == ("withdrawn", ["GB 50054—2011"], "2012-06-01")
 
