@@ -1,4 +1,4 @@
-"""The demo mill, a gate and an agent in lockstep, with a short quiet stretch, a limit that suits it, and a policy that asks before it adopts."""
+"""The demo mill, a gate and an agent in lockstep: a short quiet stretch, and a policy that asks before it adopts."""
 
 import dataclasses
 import hashlib

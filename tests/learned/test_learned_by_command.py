@@ -1,76 +1,22 @@
 """Over both doors and by `holdfast detectors`: relearn, approve, list, put back, with a gate at its sockets and an agent on the link."""
 
-import asyncio
-import json
-import shutil
-import sys
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest_asyncio
-from mill_world import AGENT, NAME, PASSWORD, MillWorld
+from mill_world import NAME, MillWorld
+from served_mill import Served, serving
 
 from holdfast.gate.actuation.learned import FOLDER
-from holdfast.gate.api.agents import agents_app
-from holdfast.gate.api.people import people_app
-from holdfast.gate.process import Doors
-from holdfast.link import HttpLink, LearnedOffer, LinkRefused
+from holdfast.link import LearnedOffer, LinkRefused
 from holdfast.run.backup import back_up, restore
-
-HOLDFAST = (sys.executable, "-c", "from holdfast.cli.main import main; main()")
-PATIENCE_S = 30.0
-
-
-class Served(MillWorld):
-    """`home` is what a command is given."""
-
-    async def open(self) -> None:
-        self.home = self.folder.parent
-        self.token = self.agents.add(AGENT)
-        doors = {self.home / "link.sock": agents_app(self.gate, self.agents), self.folder / "people.sock": people_app(self.gate)}
-        self._doors = Doors(doors)
-        self._serving = asyncio.create_task(self._doors.serve())
-        self.link = HttpLink(f"unix:{self.home / 'link.sock'}", self.token)
-        async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(self.folder / "people.sock"))) as http:
-            assert (await http.get("http://gate/health")).status_code == 200
-
-    async def shut(self) -> None:
-        await self.link.close()
-        self._doors.close()
-        await self._serving
-        self.close()
-
-    async def command(self, *arguments: str, password: str = PASSWORD) -> tuple[int, Any]:
-        """The exit code, and the last line as JSON; the plant and its agent go on meanwhile."""
-        process = await asyncio.create_subprocess_exec(
-            *HOLDFAST, "detectors", *arguments, "--home", str(self.home), "--json",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        ended = asyncio.create_task(process.communicate(password.encode() + b"\n"))
-        async with asyncio.timeout(PATIENCE_S):
-            while not ended.done():
-                await self.run(1)
-                await asyncio.wait([ended], timeout=0.01)
-        said, _ = await ended
-        assert process.returncode is not None
-        return process.returncode, json.loads(said.decode().splitlines()[-1])
 
 
 @pytest_asyncio.fixture
 async def served() -> AsyncIterator[Served]:
-    folder = Path(tempfile.mkdtemp(prefix="hf"))  # a socket's path is short
-    world = Served(folder / "gate")
-    await world.open()
-    try:
-        await world.agent_again(link=world.link)
-        await world.run(3)
+    async with serving() as world:
         yield world
-    finally:
-        await world.shut()
-        shutil.rmtree(folder)
 
 
 async def test_a_detector_is_relearned_approved_listed_and_put_back(served: Served) -> None:

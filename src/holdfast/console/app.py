@@ -18,13 +18,25 @@ from holdfast.console.gate import Gate, GateError
 from holdfast.console.hosts import HERE as HERE_NAMES
 from holdfast.console.hosts import Ours
 from holdfast.console.house import House
-from holdfast.console.pages import alarms, approvals, commissioning, connections, incidents, ledger, overview, people, policy, session
+from holdfast.console.pages import (
+    alarms,
+    approvals,
+    commissioning,
+    connections,
+    detectors,
+    incidents,
+    ledger,
+    overview,
+    people,
+    policy,
+    session,
+)
 from holdfast.console.stream import Crowded, Stream
 from holdfast.console.visit import Req, SignInFirst, Visit, Visits
 
 HERE = Path(__file__).parent
 BODY_BYTES_MAX = 1 << 20
-PAGES = (session, overview, approvals, alarms, incidents, ledger, policy, commissioning, connections, people)
+PAGES = (session, overview, approvals, alarms, incidents, detectors, ledger, policy, commissioning, connections, people)
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "

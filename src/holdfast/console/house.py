@@ -21,6 +21,7 @@ NAVIGATION = (
     ("approvals", "/approvals"),
     ("alarms", "/alarms"),
     ("incidents", "/incidents"),
+    ("detectors", "/detectors"),
     ("ledger", "/ledger"),
     ("policy", "/policy"),
     ("commissioning", "/commissioning"),
