@@ -35,6 +35,7 @@ _PHOTO = re.compile(
     r"感光|快门|光圈|曝光|相机|胶片|拍摄|镜头|摄影|噪点|\bf/\d|shutter|aperture|\bfilm|camera|exposure|\blens|\bshot\b|photo", re.IGNORECASE
 )
 _OIL = re.compile(r"油|润滑|黏度|粘度|\boils?\b|viscosity|lubric|grease|\bVG\b", re.IGNORECASE)
+_PARTS = frozenset(str(part) for part in range(1, 16))  # of trade standards
 _FREE = frozenset(" ,;:()[]|/\n\"'") | {""}
 _FORM = re.compile(r"(?:LE|[A-H])(?![A-Za-z0-9])")  # DIN 125A, ISO 14443A, IEC 61850-9-2LE
 _IMAGE = re.compile(r"镜像|光盘|\bimage|download|mount|\w\.iso\b(?!\.)", re.IGNORECASE)
@@ -121,7 +122,8 @@ def _chinese(text: str, prefix: Prefix, first: Number, *, dated: bool, quantity:
     if first.number.startswith("0") or bare_year or quantity:
         return False
     if weak:
-        return kind.upper and prefix.tight and digits == 5 and kind.family in FIVE_DIGITS
+        # DL 5190.5: a part behind four digits is hardly a quantity's, for those are rarely written so exactly.
+        return kind.upper and prefix.tight and ((digits == 5 and kind.family in FIVE_DIGITS) or (digits >= 4 and first.part in _PARTS))
     return _plain_gb(text, first, upper=kind.upper)
 
 
@@ -158,7 +160,8 @@ def _international(text: str, prefix: Prefix, first: Number, *, dated: bool) -> 
     if UNIT_AFTER.match(text, first.end) and not text[first.end : first.end + 1].isalpha():
         return ONE_LETTER.match(text, first.end) is not None and digits >= 4
     if first.part:
-        return digits >= 2
+        month = first.part.startswith("0") or (family == "EN" and YEAR.fullmatch(first.number) and len(first.part) == 2)
+        return digits >= 2 and (not month or _vouched(text, prefix, first))
     if digits > 4 and value not in FILM_SPEEDS:
         return True
     vouched = _vouched(text, prefix, first)
