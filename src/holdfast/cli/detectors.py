@@ -135,7 +135,8 @@ def _told(found: list[Any], language: str) -> tuple[str, ...]:
                 moved = ", ".join(f"{tag} {wanders:+.1f}" for tag, wanders in said["tags"])
                 lines.append(f"{agent}: {one['name']}: {say('learned.drifted', {'moved': moved}, language)}")
         if one["asked"]:
-            said = say(one["asked"]["ended"], dict(one["asked"]["facts"]), language) if one["asked"]["ended"] else "…"
+            ended = "learned.adopted" if now and one["asked"]["digest"] == now else one["asked"]["ended"]
+            said = say(ended, dict(one["asked"]["facts"]), language) if ended else "…"
             lines.append(f"{one['asked']['person']}, {_utc(one['asked']['at_ns'])}: {one['name']}: {said}")
     return tuple(lines)
 

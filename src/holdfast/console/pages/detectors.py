@@ -112,7 +112,8 @@ def _view(one: Mapping[str, Any], shown: Shown) -> View:
     said = ""
     if asked:
         facts = {str(name): str(value) for name, value in asked["facts"]}
-        said = shown.word(str(asked["ended"]), **facts) if asked["ended"] else shown.t("detectors.waits")
+        ended = "learned.adopted" if in_force and asked["digest"] == in_force else str(asked["ended"])
+        said = shown.word(ended, **facts) if ended else shown.t("detectors.waits")
     return View(
         name=str(one["name"]),
         detector=str(one["detector"]),
