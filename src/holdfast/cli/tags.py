@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LISTED_MAX = 1000
 WATCHED_MAX = 200  # tags of one live table
+UNLISTED = {"modbus": "40001:float32", "s7": "DB10.DBD4:REAL"}  # protocols without a list of what there is
 AGAIN_S, AGAIN_S_MAX = 1.0, 30.0  # after a loss, doubled each time
 
-Target = Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, modbus://HOST:PORT/UNIT, or a connection of the site file.")]
+Target = Annotated[
+    str, typer.Argument(help="opc.tcp://HOST:PORT, modbus://HOST:PORT/UNIT, s7://HOST/RACK/SLOT, mqtt://HOST, or a connection of --site.")
+]
 Addresses = Annotated[list[str], typer.Argument(help="Addresses (Stand4.Vibration, 40001:float32), or tags of the site file.")]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="The site file that names the connection.")]
 Security = Annotated[str, typer.Option("--security", help="none or Basic256Sha256 (with --server).")]
@@ -63,9 +66,9 @@ def browse(
         return found
 
     found = _with(connection, folder, listed, json)
-    if not found and connection.type == "modbus":
-        cure = "give addresses from its manual to `holdfast tags read`, as 40001:float32"
-        fail(f"{target}: a Modbus device can't be asked what it has; {cure}", json=json)
+    if not found and connection.type in UNLISTED:
+        cure = f"give addresses from its manual to `holdfast tags read`, as {UNLISTED[connection.type]}"
+        fail(f"{target}: such a device can't be asked what it has; {cure}", json=json)
     more = len(found) > limit
     rows = tuple(
         (t.address, t.type, "" if t.unit == "1" else t.unit, _span(t), "yes" if t.writable else "", t.description) for t in found[:limit]

@@ -6,9 +6,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from holdfast.site.model import Connection, Site
 
 NAME = "it"  # of a connection that no site file names
-EXAMPLES = "opc.tcp://10.1.4.10:4840, modbus://10.1.4.20:502/1"
-SCHEMES: Mapping[str, str] = {"opc.tcp": "opcua", "modbus": "modbus"}
-MODBUS_PORT = 502
+EXAMPLES = "opc.tcp://10.1.4.10:4840, modbus://10.1.4.20:502/1 (unit), s7://10.1.4.30/0/1 (rack, slot), mqtt://10.1.4.40"
+SCHEMES: Mapping[str, str] = {"opc.tcp": "opcua", "modbus": "modbus", "s7": "s7", "mqtt": "mqtt", "mqtts": "mqtt"}
+IN_PATH: Mapping[str, tuple[str, ...]] = {"modbus": ("unit_id",), "s7": ("rack", "slot")}  # what the parts of its path are
+NUMBERS = ("port", "unit_id", "rack", "slot")
 
 
 def connection_named(text: str, site: Site | None, options: Mapping[str, str]) -> Connection:
@@ -27,16 +28,19 @@ def connection_named(text: str, site: Site | None, options: Mapping[str, str]) -
         raise ValueError(f"{text}: there is no host in it; type it as {EXAMPLES}")
     if parts.password is not None:
         raise ValueError("a password in an address is seen by everyone on this machine: give it as --login env:NAME or file:PATH")
-    found = {"security": "none", **options}
-    if scheme == "opc.tcp":
-        found["url"] = text
+    found = dict(options)
+    kind = SCHEMES[scheme]
+    if kind == "opcua":
+        found = {"security": "none", **found, "url": text}
     else:
-        found.pop("security")
-        found |= {"host": parts.hostname, "port": str(port or MODBUS_PORT)}
-        if parts.path.strip("/"):
-            found["unit_id"] = unquote(parts.path.strip("/"))
+        found |= {"host": parts.hostname, **({"port": str(port)} if port else {})}
+        found |= {"security": "tls" if scheme == "mqtts" else "none"} if kind == "mqtt" else {}
+        told = [unquote(part) for part in parts.path.split("/") if part]
+        if len(told) > len(IN_PATH.get(kind, ())):
+            raise ValueError(f"{text}: there is more in it than {kind} has; type it as {EXAMPLES}")
+        found |= dict(zip(IN_PATH.get(kind, ()), told, strict=False))
         found |= dict(parse_qsl(parts.query))
-    return Connection(name=NAME, type=SCHEMES[scheme], options=tuple((key, _plain(key, value)) for key, value in found.items()))
+    return Connection(name=NAME, type=kind, options=tuple((key, _plain(key, value)) for key, value in found.items()))
 
 
 def _of_site(name: str, site: Site | None, options: Mapping[str, str]) -> Connection:
@@ -51,4 +55,4 @@ def _of_site(name: str, site: Site | None, options: Mapping[str, str]) -> Connec
 
 
 def _plain(key: str, value: str) -> str | int:
-    return int(value) if key in ("port", "unit_id") and value.isdecimal() else value
+    return int(value) if key in NUMBERS and value.isdecimal() else value
