@@ -9,7 +9,7 @@ from holdfast.ports import ConnectionLost, Connector
 from holdfast.terms import Frame, TagTable
 
 BACKOFF_S_MIN = 0.5
-BACKOFF_S_MAX = 30.0
+BACKOFF_S_MAX = 2.5  # with its jitter at most 3.75 s: data are to be back within 5 s of the server
 
 
 async def keep(

@@ -1,0 +1,53 @@
+"""Torn connections again and again under one connector: memory, descriptors and tasks must end where they began."""
+
+import asyncio
+import gc
+import os
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from holdfast.evals.faults.scenes import LIMIT_S, Kind, judged, stage
+
+SETTLE = 10  # cycles before the first look, or a third of a short run
+GROWTH_KIB_MAX = 1024.0  # of resident memory, from the cycles after the first look to the last ones; caches and fragments move by less
+PAGE_KIB = os.sysconf("SC_PAGESIZE") / 1024
+
+
+async def cycled(kind: Kind, seed: int, cycles: int) -> dict[str, Any]:
+    """Raises NoPeer."""
+    resident: list[float] = []
+    backs: list[float | None] = []
+    held: list[tuple[int, int]] = []
+    async with stage(kind, seed) as played:
+        watch = played.watch
+        if await watch.next_good(LIMIT_S) is None:
+            return judged(watch, None, "tear") | {"why": watch.why}
+        for _ in range(cycles):
+            await played.proxy.tear()
+            backs.append(await watch.next_good(LIMIT_S))
+            if backs[-1] is None:
+                break
+            await asyncio.sleep(0)
+            gc.collect()
+            resident.append(_resident_kib())
+            held.append((_descriptors(), len(asyncio.all_tasks())))
+        worst = None if None in backs else max(back for back in backs if back is not None)
+        found = judged(watch, worst, "tear")
+    settled = min(SETTLE, cycles // 3)
+    window = max((len(resident) - settled) // 4, 1)
+    growth_kib = median(resident[-window:]) - median(resident[settled : settled + window])
+    descriptors = [
+        median(count[at] for count in held[-window:]) - median(count[at] for count in held[settled : settled + window]) for at in (0, 1)
+    ]
+    flat = growth_kib <= GROWTH_KIB_MAX and max(descriptors) <= 0
+    more = {"cycles": len(backs), "growth_kib": round(growth_kib, 1), "descriptors_more": descriptors[0], "tasks_more": descriptors[1]}
+    return found | more | {"aim": {"growth_kib_max": GROWTH_KIB_MAX}, "pass": found["pass"] and flat}
+
+
+def _resident_kib() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KIB
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
