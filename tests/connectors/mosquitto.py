@@ -2,17 +2,23 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import aiomqtt
 import pytest
 
+from holdfast.gate.connectors.mqtt import Mqtt
+from holdfast.terms import Sample, Tag
+
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 needs_mosquitto = pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed: apt-get install mosquitto")
+
+AS_US = ("user root",) if os.getuid() == 0 else ()  # else mosquitto becomes a user who may not read our folder
 
 
 def free_port() -> int:
@@ -118,3 +124,43 @@ async def pump(broker: Broker) -> AsyncGenerator[Pump]:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def flood(port: int, topic: str, payload: bytes, count: int) -> None:
+    """`count` messages of quality 0, as fast as the broker takes them, written without a client."""
+    body = len(topic).to_bytes(2, "big") + topic.encode() + payload
+    length, left = b"", len(body)
+    while left > 127:
+        length += bytes((left & 127 | 128,))
+        left >>= 7
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00" + (b"\x30" + length + bytes((left,)) + body) * count)
+    writer.write(b"\xe0\x00")
+    await writer.drain()
+    await reader.read()  # to the end: closing with its CONNACK unread would throw away what the broker has not read yet
+    writer.close()
+    await writer.wait_closed()
+
+
+def client(port: int, **more: object) -> Mqtt:
+    return Mqtt(**{"name": "broker", "host": "127.0.0.1", "port": port, "security": "none", "timeout_s": 3.0, "first_s": 0.3} | more)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int, **more: object) -> AsyncGenerator[Mqtt]:
+    connector = client(port, **more)
+    await connector.connect()
+    try:
+        yield connector
+    finally:
+        await connector.close()
+
+
+async def until(connector: Mqtt, of: Tag, holds: Callable[[Sample], bool]) -> Sample:
+    """The first sample that is as wanted; whatever waits longer than five seconds for it has failed."""
+    sample = (await connector.read((of,)))[0]
+    async with asyncio.timeout(5):
+        while not holds(sample):
+            await asyncio.sleep(0.005)
+            sample = (await connector.read((of,)))[0]
+    return sample

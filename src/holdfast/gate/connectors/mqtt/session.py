@@ -25,7 +25,7 @@ from holdfast.terms import Word
 READ_BYTES = 262_144
 READS_MAX = 4  # at one go, before other tasks get their turn
 LOOK_EVERY_S = 0.25  # how late a silence may be noticed
-PING_AFTER_S = 1.0  # of silence
+PING_AFTER_S_MAX = 1.0  # of silence; sooner where less than three of it are allowed
 KEEPALIVE_S = 10  # told to the broker, which gives us up after one and a half of it
 FILTERS_A_REQUEST = 200
 REFUSED = 0x80  # a reason code from here on is a no (MQTT 5.0 §2.4)
@@ -71,6 +71,19 @@ class _Client(paho.Client):
 
     def ping(self) -> None:
         self._send_pingreq()
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """As paho's, but a refused handshake leaves no open socket behind."""
+        if self._ssl_context is None:
+            raise ValueError("TLS without a context")
+        sock = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self.host, do_handshake_on_connect=False)
+        sock.settimeout(self.connect_timeout)
+        try:
+            sock.do_handshake()
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if not self._packet:
@@ -294,13 +307,14 @@ class Session:
             self.fail(f"broken off: {paho.error_string(code)}")
 
     def _watch(self) -> None:
-        """Alive is what sends: after a second of silence it is asked to."""
+        """Alive is what sends; one that is silent is asked to."""
         now_s = self._loop.time()
         silent_s = now_s - self._heard_s
         if silent_s >= self._address.alive_s:
             self.fail(f"silent for {silent_s:.1f} s")
             return
-        if (silent_s >= PING_AFTER_S and now_s - self._pinged_s >= PING_AFTER_S) or now_s - self._pinged_s >= KEEPALIVE_S / 2:
+        after_s = min(PING_AFTER_S_MAX, self._address.alive_s / 3)
+        if (silent_s >= after_s and now_s - self._pinged_s >= after_s) or now_s - self._pinged_s >= KEEPALIVE_S / 2:
             self._pinged_s = now_s
             self._client.ping()
             self._client.loop_write()
