@@ -200,14 +200,14 @@ async def test_it_reads_on_a_clock_that_is_stepped(plc: Plc) -> None:
 async def test_tables_and_writes_of_one_connection_do_not_get_each_other_s_answers(plc: Plc) -> None:
     for i in range(100):
         plc.put("DB", 10, 100 + 2 * i, struct.pack(">h", i))
-    press = await connected(plc.port)
+    press = await connected(plc.port, timeout_s=10.0)
 
     async def reads(i: int) -> bool:
         (sample,) = await press.read([tag(f"DB10.DBW{100 + 2 * i}:INT")])
         return sample.value == i
 
     async def writes(i: int) -> bool:
-        return await press.write(tag(f"MW{2 * i}:INT"), float(i), timeout_s=3.0) == "acked"
+        return await press.write(tag(f"MW{2 * i}:INT"), float(i), timeout_s=10.0) == "acked"
 
     done = await asyncio.gather(*(f(i) for i in range(30) for f in (reads, writes)))
     assert all(done)
@@ -217,7 +217,7 @@ async def test_tables_and_writes_of_one_connection_do_not_get_each_other_s_answe
 
 
 async def test_a_write_to_a_frozen_cpu_is_unknown_and_one_that_had_to_wait_behind_it_was_never_sent(plc: Plc) -> None:
-    press = await connected(plc.port, timeout_s=2.0)
+    press = await connected(plc.port, timeout_s=10.0)
     plc.freeze()
     said = await asyncio.gather(*(press.write(tag(f"MW{2 * i}:INT"), 7.0, timeout_s=0.2) for i in range(3)))
     assert said == ["unknown", "rejected", "rejected"]
@@ -229,9 +229,9 @@ async def test_a_write_to_a_frozen_cpu_is_unknown_and_one_that_had_to_wait_behin
 
 
 async def test_a_cancelled_write_that_had_not_begun_is_not_sent(plc: Plc) -> None:
-    press = await connected(plc.port, timeout_s=2.0)
+    press = await connected(plc.port, timeout_s=10.0)
     plc.freeze()
-    first, second = (asyncio.create_task(press.write(tag(f"MW{2 * i}:INT"), 7.0, timeout_s=1.0)) for i in range(2))
+    first, second = (asyncio.create_task(press.write(tag(f"MW{2 * i}:INT"), 7.0, timeout_s=10.0)) for i in range(2))
     await asyncio.sleep(0.05)
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)

@@ -128,6 +128,14 @@ async def test_bytes_of_another_length_are_bad_and_never_shifted(items: tuple[by
         await press.close()
 
 
+async def test_a_yes_with_something_behind_it_is_unknown() -> None:
+    async with FaultyS7(lambda ref, pdu: written(ref, 0xFF)[:3] + b"\x1a" + written(ref, 0xFF)[4:] + b"\x00" * 4) as faulty:
+        press = await connected(faulty.port)
+        assert len(written(b"\x00\x01", 0xFF)) == 0x1A - 4
+        assert await press.write(FORCE, 1.0, timeout_s=1.0) == "unknown"
+        await press.close()
+
+
 async def test_a_value_that_is_no_number_is_bad() -> None:
     async with FaultyS7(lambda ref, pdu: read_of(ref, value(struct.pack(">f", float("nan"))))) as faulty:
         press = await connected(faulty.port)
@@ -164,6 +172,7 @@ async def test_a_device_that_sends_byte_by_byte_for_ever_holds_nobody() -> None:
         async with asyncio.timeout(1.0):
             with pytest.raises(ConnectionLost, match=r"did not answer within 0\.4 s"):
                 await press.read([FORCE])
+            assert press.health()["connected"] == 0.0
             await press.close()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

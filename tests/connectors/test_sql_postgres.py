@@ -138,13 +138,17 @@ async def test_a_frozen_server_turns_bad_within_the_time_limit_and_holds_nobody(
                 pass
             assert frame.status.tolist() == [[BAD_NO_COMMUNICATION] * 2]
             await sql.close()
+        workers = [thread for thread in threading.enumerate() if thread.name.startswith("connector")]
+        for worker in workers:
+            worker.join(1.0)
+        assert not [worker for worker in workers if worker.is_alive()]
 
 
 async def test_more_rows_than_told_are_never_fetched(server: Postgres) -> None:
     many = "SELECT i AS name, j AS value FROM generate_series(1, 10000) AS i, generate_series(1, 10000) AS j"
-    async with asyncio.timeout(3.0):
+    async with asyncio.timeout(20.0):
         with pytest.raises(ConnectionLost, match="gives more than 100 rows"):
-            await lab(server.port, many, shape="rows", rows_max=100).connect()
+            await lab(server.port, many, shape="rows", rows_max=100, timeout_s=10.0).connect()
 
 
 async def test_after_a_restart_data_is_back_with_a_bad_row_and_a_gap_between(server: Postgres) -> None:

@@ -12,12 +12,22 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <unistd.h>
 #include "s7_server.h"
 
 static std::atomic<long> writes(0), reads(0);
 
 static void S7API on_event(void *, PSrvEvent event, int) {
     if (event->EvtCode == evcDataWrite) writes++;
+}
+
+// The server tells of a write after it has answered it: a count that still moves is not yet the count.
+static long settled(const std::atomic<long> &count) {
+    for (;;) {
+        long before = count;
+        usleep(30000);
+        if (before == count) return before;
+    }
 }
 
 static void S7API on_read(void *, PSrvEvent, int) { reads++; }
@@ -56,8 +66,8 @@ int main(int argc, char **argv) {
         std::string what, area, hex;
         int db = 0, start = 0, count = 0;
         words >> what;
-        if (what == "writes") { std::cout << writes << std::endl; continue; }
-        if (what == "reads") { std::cout << reads << std::endl; continue; }
+        if (what == "writes") { std::cout << settled(writes) << std::endl; continue; }
+        if (what == "reads") { std::cout << settled(reads) << std::endl; continue; }
         if (what == "clients") { std::cout << server.ClientsCount << std::endl; continue; }
         words >> area >> db >> start;
         auto found = memory.find(area + std::to_string(db));
