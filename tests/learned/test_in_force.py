@@ -1,15 +1,18 @@
 """A learned state comes into force as the first, by an approved adoption, or by a person who puts it back; never by an agent."""
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mill_world import ADOPTING, NAME, MillWorld, learning_site
 
 from holdfast.gate.actuation.learned import FOLDER, LearnedError
 from holdfast.gate.ledger.agree import agreement
+from holdfast.link import LinkError
 
 LOOKS_S = 12  # an agent looks every ten seconds
 
@@ -215,3 +218,34 @@ async def test_a_policy_that_permits_is_asked_all_the_same(tmp_path: Path) -> No
     await candidate(world)
     assert world.in_force == first
     world.close()
+
+
+async def test_an_answer_that_was_lost_on_its_way_is_asked_for_again_and_counts_once(world: MillWorld) -> None:
+    agent = await world.agent_again()
+    await world.run(60)
+    link = agent._link
+    lost = [0]
+    offer_learned, propose = link.offer_learned, link.propose
+
+    async def offered_and_lost(*given: Any) -> Any:
+        done = await offer_learned(*given)
+        lost[0] += 1
+        if lost[0] == 1:
+            raise LinkError("the answer was lost")
+        return done
+
+    async def proposed_and_lost(*given: Any) -> Any:
+        done = await propose(*given)
+        lost[0] += 1
+        if lost[0] == 3:
+            raise LinkError("the answer was lost")
+        return done
+
+    link.offer_learned, link.propose = offered_and_lost, proposed_and_lost  # type: ignore[method-assign]
+    world.relearn()
+    for _ in range(30):
+        with contextlib.suppress(LinkError):
+            await world.run(1)
+    assert lost[0] == 4  # each of the two, twice
+    assert world.sign(world.asked()) == "approved"
+    assert len(world.records("learned.offered")) == 2  # the first, and this one once

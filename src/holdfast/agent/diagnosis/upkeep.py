@@ -43,6 +43,7 @@ class Upkeep:
         self._trouble: dict[str, str] = {}
         self._done: dict[str, str] = {}  # by detector: the request that was answered last
         self._proposals: list[Proposal] = []
+        self._made: tuple[LearnedOffer, bytes, Proposal] | None = None  # the last candidate, whole: a lost answer is asked for again
         self._looked_ns = self._told_ns = -(10**18)
 
     async def begin(self) -> None:
@@ -55,6 +56,8 @@ class Upkeep:
         for watch in self._watches:
             if watch.quiet is not None and watch.spec.name not in self._offered:
                 await self._offer_own(watch, now_ns)
+        if self._made is not None:
+            await self._put_forward(*self._made)
         for proposal in tuple(self._proposals):
             await self._propose(proposal)
         if self._watches and now_ns - self._looked_ns >= LOOK_NS:
@@ -145,13 +148,28 @@ class Upkeep:
     async def _relearn(self, watch: Watch, relearn: str, now_ns: int) -> None:
         if watch.active is not None or watch.stuck_now or self._busy(watch):
             raise NotQuiet("relearn.incident", name=watch.spec.name)
+        self._made = await self._candidate(watch, relearn, now_ns)
+        await self._put_forward(*self._made)
+
+    async def _put_forward(self, offer: LearnedOffer, state: bytes, proposal: Proposal) -> None:
+        """Raises LinkError: then it is done again, with the same bytes."""
+        try:
+            await self._link.offer_learned(offer, state)
+        except LinkRefused:
+            self._made = None  # another agent was quicker, or it took too long: the gate knows of it
+            return
+        self._made = None
+        self._proposals.append(proposal)
+        del self._proposals[:-WAITING_MAX]
+        await self._propose(proposal)
+
+    async def _candidate(self, watch: Watch, relearn: str, now_ns: int) -> tuple[LearnedOffer, bytes, Proposal]:
         rows = await past_rows(self._link, self._tables, self._tags, watch.rows_wanted + MARGIN_ROWS, now_ns)
         candidate = learned_anew(watch, rows, self._tags, conditions(self._site, watch.spec))
-        state, language = candidate.save(), _language(self._site)
+        language = _language(self._site)
         n, from_ns, to_ns = candidate.stretch
         shown = evidence(self._site, watch, candidate, rows, language)
         offer = LearnedOffer(name=watch.spec.name, rows=n, from_ns=from_ns, to_ns=to_ns, relearn=relearn)
-        await self._link.offer_learned(offer, state)
         proposal = Proposal(
             id=f"learned-{relearn}-{candidate.digest[:12]}",
             incident=f"learned-{relearn}",
@@ -160,12 +178,10 @@ class Upkeep:
             evidence=shown,
             valid_s=VALID_S,
         )
-        self._proposals.append(proposal)
-        del self._proposals[:-WAITING_MAX]
-        await self._propose(proposal)
+        return offer, candidate.save(), proposal
 
     async def _propose(self, proposal: Proposal) -> None:
-        """The gate decides, and people after it; posting it again after a lost answer is posting it once."""
+        """Raises LinkError. The gate decides, and people after it; posting it again after a lost answer is posting it once."""
         with contextlib.suppress(LinkRefused):
             await self._link.propose(proposal)
         self._proposals.remove(proposal)

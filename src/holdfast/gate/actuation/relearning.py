@@ -4,6 +4,7 @@ A request is refused at once where now is no time to learn from; the agent looks
 relearning: what a restart forgets is asked for again. Nothing here puts a state in force but a person's own act of putting one back.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -89,27 +90,29 @@ class Relearning:
     def standing(self) -> Sequence[LearnedStanding]:
         return tuple(self._standing(spec.name) for spec in self._site().perception)
 
-    def state(self, of: str) -> bytes:
-        return self.states.state(of)
+    def state(self, digest: str) -> bytes:
+        return self.states.state(digest)
 
     def offer(self, author: str, offer: LearnedOffer, state: bytes) -> LearnedStanding:
         """For runs in lockstep; over HTTP the bytes are put in a thread, and `take` follows."""
-        self.demand_wanted(offer)
+        self.demand_wanted(offer, state)
         of = put(self.states.folder, state)
         return self.take(author, offer, of, len(state))
 
-    def demand_wanted(self, offer: LearnedOffer) -> None:
-        """Before anything is written. Raises LearnedError."""
+    def demand_wanted(self, offer: LearnedOffer, state: bytes) -> None:
+        """Before anything is written. The same answer to a request twice is one answer. Raises LearnedError."""
         self.states.spec(offer.name)
-        asked = self._open(offer.name)
-        if offer.relearn and (asked is None or asked.relearn != offer.relearn):
+        self._open(offer.name)
+        asked = self._asked.get(offer.name)
+        again = asked is not None and asked.digest == hashlib.sha256(state).hexdigest()
+        if offer.relearn and (asked is None or asked.relearn != offer.relearn or (asked.ended and not again)):
             raise LearnedError("relearn.over", "nobody asks for this any more: it was answered, or took too long")
 
     def take(self, author: str, offer: LearnedOffer, of: str, size: int) -> LearnedStanding:
-        self.demand_wanted(offer)
+        """What was wanted and is put."""
         self._debts.demand_well()
         self.states.keep(author, offer, of, size)
-        if offer.relearn:
+        if offer.relearn and self._open(offer.name) is not None:
             self._end(offer.name, "learned.offered", of=of)
         self.states.sweep()
         self._tell()

@@ -88,7 +88,7 @@ def learned_handlers(gate: Gatekeeper, author: Callable[[Req], str], writer: Cal
         content = await request.body()
         try:
             async with one_by_one:
-                learning.demand_wanted(offered)
+                learning.demand_wanted(offered, content)
                 gate.debts.demand_well()
                 of = await asyncio.to_thread(put, learning.states.folder, content)
                 return json(learning.take(name, offered, of, len(content)))
