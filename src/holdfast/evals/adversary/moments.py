@@ -86,9 +86,12 @@ async def away(world: World, rng: Random) -> None:
         await world.push("alpha", (tag, near(world, tag, rng)))
         await world.run(rng.choice((0, 2)))
     away_s = rng.choice((0, 20, 5000))
+    stood = world.present(tag)
     world.plant.operator_moves(tag, near(world, tag, rng))
+    moved = world.present(tag) != stood  # a register at its end can't be moved further
     await world.reboot(away_s=away_s)
-    world.oracle.hand(tag)
+    if moved:
+        world.oracle.hand(tag)
     await world.run(4)
     await world.push("alpha", (tag, near(world, tag, rng)))
     await world.wait(rng.choice((40, 250)))

@@ -371,8 +371,9 @@ class World:
         for proposal, state, tags in self.jobs():
             if state in ("indeterminate", "escalated"):
                 self.resolve(proposal)
-                for tag in tags:
+                for tag in tags:  # nobody could tell whose hand it was: the loop is taken for the operator's
                     self.oracle.resolved(tag)
+                    self.shy[tag] = self.up_ns() + SHY_S * SECOND_NS
             elif state == "asked":
                 any(self.sign(proposal, person, role, yes=False) for person, role in REFUSERS)
         await self.run(1)  # so that the gate sees now what was touched now

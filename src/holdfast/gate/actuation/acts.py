@@ -13,6 +13,7 @@ from holdfast.gate.actuation.hands import OperatorWatch
 from holdfast.gate.actuation.jobs import Job, Jobs
 from holdfast.gate.actuation.snapshot import Snapshots
 from holdfast.gate.actuation.stop import StopSwitch
+from holdfast.gate.actuation.taken import OperatorWins
 from holdfast.gate.actuation.transitions import WAIT_FOR_PERSON
 from holdfast.gate.approval.inbox import ApprovalError, Inbox
 from holdfast.gate.approval.signatures import signed_bytes
@@ -43,6 +44,7 @@ class Acts:
         stop: StopSwitch,
         autonomy: AutonomyLevels,
         watch: OperatorWatch,
+        wins: OperatorWins,
         snapshots: Snapshots,
         told: Callable[[], None],
         changed: Callable[[], None],
@@ -57,6 +59,7 @@ class Acts:
         self._stop = stop
         self._autonomy = autonomy
         self._watch = watch
+        self._wins = wins
         self._snapshots = snapshots
         self._told = told
         self._changed = changed
@@ -129,7 +132,10 @@ class Acts:
         def record() -> Job:
             with committing(self._log.state, "resolved"):
                 self._log.append("resolved", signed)
-                return self._jobs.put(job.on("done" if result == "verified" else "undone", outcome=outcome))
+                ended = self._jobs.put(job.on("done" if result == "verified" else "undone", outcome=outcome))
+                for step in job.steps:  # for as long as nobody knew, somebody may have moved it: the loop is theirs for its yield
+                    self._wins.perhaps(step.tag, step.wanted, step.wanted if result == "verified" else step.former, self._clock.now_ns())
+                return ended
 
         resolved = self._debts.by_person(record)
         for tag in job.tags:

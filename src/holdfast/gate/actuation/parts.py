@@ -136,6 +136,7 @@ class Parts:
 
     def _serve_people(self) -> None:
         self.acts = Acts(
+            wins=self.wins,
             compiled=self.compiled,
             clock=self.clock,
             log=self.log,
@@ -206,6 +207,7 @@ class Parts:
         )
         self.errands = Errands(context=self.context, outbox=self.outbox, debts=self.debts, told=self.hearers.tell)
         self.saga = Saga(
+            wins=self.wins,
             site=self.site,
             clock=self.clock,
             log=self.log,

@@ -18,6 +18,7 @@ from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.outbox import Outbox
 from holdfast.gate.actuation.second import Eyes, Second
 from holdfast.gate.actuation.stop import StopSwitch
+from holdfast.gate.actuation.taken import OperatorWins
 from holdfast.gate.actuation.wire import Wire
 from holdfast.gate.approval.inbox import ApprovalError
 from holdfast.gate.ledger.log import Log
@@ -49,8 +50,9 @@ class Saga:
         eyes: Eyes,
         outbox: Outbox,
         learned: LearnedStates,
+        wins: OperatorWins,
     ) -> None:
-        self._outbox, self._learned = outbox, learned
+        self._outbox, self._learned, self._wins = outbox, learned, wins
         self._clock = clock
         self._log = log
         self._jobs = jobs
@@ -389,6 +391,8 @@ class Saga:
         """In the caller's transaction."""
         job = self._jobs.put(job.on(event, outcome=outcome))  # type: ignore[arg-type]
         self._record("outcome", job, outcome=outcome)
+        for step in job.steps if event == "former" else ():
+            self._wins.perhaps(step.tag, step.wanted, step.former, self._clock.now_ns())
 
     def _record(self, kind: str, job: Job, **facts: object) -> None:
         self._log.append(kind, {"proposal": job.proposal.id, "author": job.author, **facts})

@@ -15,6 +15,10 @@ class OperatorWins:
     def __init__(self, *, compiled: Compiled, log: Log, moves: Moves, jobs: Jobs, inbox: Inbox) -> None:
         self._compiled, self._log, self._moves, self._jobs, self._inbox = compiled, log, moves, jobs, inbox
 
+    def perhaps(self, sp: str, wanted: float, now: float, at_ns: int) -> None:
+        """What we wrote is not there: the device did not act on it, or somebody put it back. Nobody can tell, so it counts as theirs."""
+        self(Taken(sp=sp, what="setpoint", at_ns=at_ns, before=wanted, after=now, last=wanted, phase="begun"))
+
     def adopt(self, compiled: Compiled) -> None:
         self._compiled = compiled
 
