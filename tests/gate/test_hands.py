@@ -212,3 +212,16 @@ async def test_an_external_setpoint_that_moves_nothing_starts_a_yield_and_travel
     assert [r["what"] for r in world.records("taken") if r["phase"] == "begun"][0:1] == ["setpoint"]
     assert others_travel(world) < 0.5
     assert "yield.operator" in world.failed(world.propose(101.0))
+
+
+async def test_a_write_that_is_acknowledged_and_not_there_may_have_been_put_back_so_the_loop_is_theirs(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.run(3)
+    world.propose(103.0)
+    await world.run(1)
+    assert world.plc.written == [(f"{T}.sp", 103.0)]
+    world.plc.blocks[T].sp_ext = 100.0  # before anybody looked
+    await world.run(20)
+    assert (world.state(), [r["outcome"]["code"] for r in world.records("outcome")]) == ("failed", ["readback.former"])
+    assert others_travel(world) == 3.0
+    assert "yield.operator" in world.failed(world.propose(101.0, id="p2"))
