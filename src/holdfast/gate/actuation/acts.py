@@ -10,7 +10,7 @@ from holdfast.gate.actuation.autonomy import AutonomyLevels
 from holdfast.gate.actuation.debts import Debts
 from holdfast.gate.actuation.failpoints import committing
 from holdfast.gate.actuation.hands import OperatorWatch
-from holdfast.gate.actuation.jobs import Job, Jobs
+from holdfast.gate.actuation.jobs import Job, Jobs, Step
 from holdfast.gate.actuation.snapshot import Snapshots
 from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.actuation.taken import OperatorWins
@@ -133,8 +133,8 @@ class Acts:
             with committing(self._log.state, "resolved"):
                 self._log.append("resolved", signed)
                 ended = self._jobs.put(job.on("done" if result == "verified" else "undone", outcome=outcome))
-                for step in job.steps:  # for as long as nobody knew, somebody may have moved it: the loop is theirs for its yield
-                    self._wins.perhaps(step.tag, step.wanted, step.wanted if result == "verified" else step.former, self._clock.now_ns())
+                for step in job.steps:
+                    self._stand_off(job, step, landed=result == "verified")
                 return ended
 
         resolved = self._debts.by_person(record)
@@ -142,6 +142,18 @@ class Acts:
             self._watch.targets.pop(tag, None)
         self._told()
         return resolved.progress
+
+    def _stand_off(self, job: Job, step: Step, *, landed: bool) -> None:
+        """Where a setpoint is not where the person's answer says, or may have been put back while the gate was away, it is somebody's.
+
+        In the caller's transaction.
+        """
+        bound = self._compiled.bounds.get(step.tag)
+        if bound is None or bound.envelope.readback is None:
+            return
+        should, now = step.wanted if landed else step.former, self._watch.last(bound.present.tag.name)
+        if now is None or job.restarted or abs(now - should) > bound.envelope.readback.within:
+            self._wins.perhaps(step.tag, step.wanted, should if now is None else now, self._clock.now_ns())
 
     def press_stop(self, scope: str, by: str) -> None:
         """Works whatever else is broken; the record follows when it can. Raises ValueError for a place that the site does not have."""

@@ -101,6 +101,10 @@ class OperatorWatch:
                 else:
                     yield from self._rested(loop, what, now_ns)
 
+    def last(self, tag: str) -> float | None:
+        """Where a tag that is watched stood when it was last seen."""
+        return self._last.get(tag)
+
     def unsaved(self) -> dict[str, float]:
         """What changed and is not yet in the file."""
         return dict(self._unsaved)
