@@ -30,9 +30,10 @@ TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 KINDS = (
     "activated", "agent", "alarm", "alarm.acknowledged", "alarm.flood", "alarm.shelved", "alarm.unshelved", "answer", "approval", "ask",
     "autonomy", "clock", "commission", "configuration", "configuration.proposed", "configuration.signed", "configuration.unused",
-    "connection", "context", "decision", "delivery", "diagnosis", "effect", "egress", "escalated", "expired", "export", "fault", "fell",
-    "finding", "history", "intent", "outcome", "person", "question", "reconciling", "recovered", "refused.act", "resolved", "restored",
-    "resume", "retreat", "session", "set_back", "start", "stop", "taken", "void", "voided",
+    "connection", "context", "decision", "delivery", "diagnosis", "drift", "effect", "egress", "escalated", "expired", "export", "fault",
+    "fell", "finding", "history", "intent", "learned", "learned.offered", "outcome", "person", "question", "reconciling", "recovered",
+    "refused.act", "relearn", "relearn.declined", "resolved", "restored", "resume", "retreat", "session", "set_back", "start", "stop",
+    "taken", "void", "voided",
 )  # fmt: skip
 
 

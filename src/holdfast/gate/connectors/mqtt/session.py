@@ -138,7 +138,7 @@ class Session:
             raise ConnectionLost(f"{where} can't be reached ({cause}): check address, port, `security` and that the broker runs") from None
         sock = self._client.socket()
         if not isinstance(sock, socket.socket):
-            raise ConnectionLost(f"{where}: the connection broke off at once")
+            raise ConnectionLost(f"{where}: it broke off at once; check `client_cert` and what the broker demands")
         self._attach(sock)
         try:
             async with asyncio.timeout(address.timeout_s):
