@@ -155,7 +155,7 @@ def test_few_rows_for_many_columns_warn_and_far_too_few_are_refused(tmp_path: Pa
         ({"--data": "empty.csv"}, "empty.csv: no table"),
         ({"--data": "header.csv"}, "header.csv: a header and no rows"),
         ({"--columns": "pressure,speed"}, "no column 'speed': it has time, pressure, flow, temperature"),
-        ({"--detector": "oracle"}, "no detector 'oracle' is installed: there are auto"),
+        ({"--detector": "oracle"}, 'no detector "oracle" is installed; installed: auto'),
         ({"--far": "1.5"}, "--far must be between 0 and 1"),
         ({"--out": "quiet.csv"}, "--out is one of the inputs"),
         ({"--out": "no/such/folder/out.csv"}, "No such file or directory"),

@@ -39,5 +39,5 @@ def test_a_limit_that_is_given_is_kept_and_what_it_means_is_said() -> None:
 def test_an_unknown_option_or_detector_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match="no option speed: it has memories, lags, ridge, folds"):
         learn("dynamic", TAGS, QUIET, options=(("speed", 1.0),))
-    with pytest.raises(ValueError, match=r"there are auto, .*dynamic, .*limits"):
+    with pytest.raises(ValueError, match=r"installed: auto, .*dynamic, .*limits"):
         learn("oracle", TAGS, QUIET)
