@@ -23,6 +23,7 @@ def test_a_tag_cant_be_named_as_a_script(scene: Scene, tmp_path: Path) -> None:
         load(tmp_path / "site.yaml")
 
 
+@pytest.mark.timeout(240)  # it opens every page
 def test_a_stored_script_is_text_on_every_page_that_shows_it(scene: Scene, browser: Browser, waiting: str) -> None:
     finding = Finding(
         id=fresh_id("f"), incident=EVIL[:100], detector=EVIL, onset_ns=1, found_ns=2, confidence=0.9, score=2.0, shares=((SETPOINT, 1.0),)
