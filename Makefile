@@ -4,7 +4,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo test lint format pins browser screenshots clean
+.PHONY: setup demo test lint format pins browser peers screenshots clean
 
 setup: .venv/.made
 
@@ -26,6 +26,17 @@ browser:  ## Debian's Chromium and a CJK font, for the tests that look at pages;
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell fontconfig fonts-noto-cjk >/dev/null; \
 	else echo "no Chromium or no CJK font here, and no right to install them: apt install chromium-headless-shell fonts-noto-cjk"; fi
+
+peers:  ## Debian's packages for the servers that are not our code; without them the tests that talk to those say that they skip
+	@missing=; \
+	for pair in gcc:gcc g++:g++ mosquitto:mosquitto node:nodejs npm:npm; do \
+	  PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	test -e /usr/include/modbus/modbus.h || missing="$$missing libmodbus-dev"; \
+	command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	test -z "$$missing" && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "not here, and no right to install them: apt install$$missing"; fi
 
 screenshots: setup browser  ## the pictures in docs/
 	HOLDFAST_PICTURES=docs/pictures $(BIN)/python -m pytest tests/console/test_console_pictures.py
