@@ -224,4 +224,5 @@ async def test_a_write_that_is_acknowledged_and_not_there_may_have_been_put_back
     await world.run(20)
     assert (world.state(), [r["outcome"]["code"] for r in world.records("outcome")]) == ("failed", ["readback.former"])
     assert others_travel(world) == 3.0
+    assert [(r["phase"], r["before"], r["after"]) for r in world.records("taken")] == [("perhaps", 103.0, 100.0)]
     assert "yield.operator" in world.failed(world.propose(101.0, id="p2"))

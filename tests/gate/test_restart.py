@@ -4,9 +4,12 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from small_plant import T, World
+from small_plant import PASSWORD, T, World
+
+from holdfast.gate.identity.seal import opened
 
 SP = f"{T}.sp"
 COMMITS_MAX = 12  # of one write's life; the last ones are past its end
@@ -105,8 +108,34 @@ async def test_killed_during_the_write_it_is_read_and_never_sent_again(tmp_path:
     assert len(world.plc.written) == 1
 
 
+@pytest.mark.parametrize("answer", ["failed", "verified"])
+async def test_what_a_person_resolves_after_a_restart_may_have_been_put_back_meanwhile_so_the_loop_is_theirs(
+    tmp_path: Path, answer: Literal["failed", "verified"]
+) -> None:
+    world = World(tmp_path)
+    world.gate.people.add("ann", ["operator"], PASSWORD)
+    await world.run(3)
+
+    def ends(tag: str, value: float) -> None:
+        raise asyncio.CancelledError
+
+    world.plc.on_write = ends
+    world.propose(103.0)
+    with pytest.raises(asyncio.CancelledError):
+        await world.run(1)
+    world.plc.on_write = lambda tag, value: None
+    world.again(after_s=5.0)
+    await world.run(30)
+    assert world.state() == "indeterminate"
+    attempt = world.gate.people.begin("ann")
+    key = opened(attempt.seal, PASSWORD)
+    assert key is not None
+    world.gate.acts.resolve("p1", "ann", world.gate.people.finish(attempt, key), result=answer, reason="looked")
+    assert "yield.operator" in world.failed(world.propose(101.0, id="p2"))
+
+
 async def test_what_was_asked_or_approved_lapses_with_a_restart(tmp_path: Path) -> None:
-    from small_plant import ASKING, PASSWORD, site
+    from small_plant import ASKING, site
 
     world = World(tmp_path, site(rules=ASKING))
     world.gate.people.add("ann", ["operator"], PASSWORD)

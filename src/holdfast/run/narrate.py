@@ -70,6 +70,11 @@ class Narrator:
             case "effect":
                 good = body["outcome"]["effect"] == "expected"
                 self.line(at, "effect", say(body["outcome"]["code"], {}, "en"), "green" if good else "yellow")
+            case "taken" if body["phase"] == "perhaps":
+                part = f"{self._told(body, 'before')} → {self._told(body, 'after')}"
+                self.line(
+                    at, "stands off", f"{body['tag']}: what we wrote is not there, so somebody may have put it back: {part}", "yellow"
+                )
             case "taken" if body["phase"] != "ended" or body["what"] in ("setpoint", "external setpoint"):
                 part = f"{body['what']} {self._told(body, 'before')} → {self._told(body, 'after')}"
                 said = "; at rest now" if body["phase"] == "ended" else "; Holdfast stands off"

@@ -29,7 +29,10 @@ class Target(Word):
 
 
 class Taken(Word):
-    """Somebody else acted on a loop. `begun`: the first of an act; `ended`: nothing new, the act is over and summed up."""
+    """Somebody else acted on a loop. `begun`: the first of an act; `ended`: nothing new, the act is over and summed up.
+
+    `perhaps`: nobody saw it, and nobody can say that it was not so.
+    """
 
     sp: str
     what: What
@@ -37,7 +40,7 @@ class Taken(Word):
     before: float  # of the whole act
     after: float
     last: float  # before this change alone
-    phase: Literal["begun", "goes on", "ended"]
+    phase: Literal["begun", "goes on", "ended", "perhaps"]
 
 
 @dataclasses.dataclass

@@ -25,7 +25,7 @@ def count(records: Iterable[Record], tag: str) -> Counter[str]:
                 if answer.get("proposal") in about:
                     counts["yes" if answer.get("yes") else "no"] += 1
             case "taken":
-                counts["taken"] += body["tag"] == tag and body.get("phase") != "ended"
+                counts["taken"] += body["tag"] == tag and body.get("phase") not in ("ended", "perhaps")
             case "outcome" | "effect":
                 if body["proposal"] in about:
                     outcome = body["outcome"]

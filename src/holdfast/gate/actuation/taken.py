@@ -17,7 +17,7 @@ class OperatorWins:
 
     def perhaps(self, sp: str, wanted: float, now: float, at_ns: int) -> None:
         """What we wrote is not there: the device did not act on it, or somebody put it back. Nobody can tell, so it counts as theirs."""
-        self(Taken(sp=sp, what="setpoint", at_ns=at_ns, before=wanted, after=now, last=wanted, phase="begun"))
+        self(Taken(sp=sp, what="setpoint", at_ns=at_ns, before=wanted, after=now, last=wanted, phase="perhaps"))
 
     def adopt(self, compiled: Compiled) -> None:
         self._compiled = compiled
