@@ -1,13 +1,14 @@
 """Sparkplug B against an edge node made with npm's sparkplug-payload, over a real mosquitto."""
 
 import asyncio
-import contextlib
+import functools
 import math
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from connectors import mosquitto
 from connectors.mosquitto import Broker, needs_mosquitto, running, until
 from connectors.sparkplug_node import DEVICE, EDGE, GROUP, Node
 from holdfast.evals.peers.kept import NoPeer
@@ -51,18 +52,8 @@ async def node(broker: Broker) -> AsyncIterator[Node]:
         await there.kill()
 
 
-def client(port: int, **more: object) -> Mqtt:
-    return Mqtt(**{"name": "broker", "host": "127.0.0.1", "port": port, "security": "none", "timeout_s": 3.0, "first_s": 3.0} | more)  # type: ignore[arg-type]
-
-
-@contextlib.asynccontextmanager
-async def connected(port: int, **more: object) -> AsyncGenerator[Mqtt]:
-    connector = client(port, **more)
-    await connector.connect()
-    try:
-        yield connector
-    finally:
-        await connector.close()
+client = functools.partial(mosquitto.client, first_s=3.0)  # a birth takes its time
+connected = functools.partial(mosquitto.connected, first_s=3.0)
 
 
 async def test_the_contract_of_readers_is_kept(broker: Broker, node: Node) -> None:
