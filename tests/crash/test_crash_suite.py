@@ -1,5 +1,6 @@
 """The crash suite in small: a hundred kills, no write twice, none unrecorded, no approval lost; and the oracle can say no."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -112,6 +113,43 @@ def test_the_oracle_finds_an_order_that_was_delivered_twice_and_one_that_never_w
     (tmp_path / "gate" / "outbox" / "logbook.jsonl").write_text('{"key":"k1"}\n{"key":"k1"}\n{"ke')
     found = judge(tmp_path, {})
     assert (found.duplicate_writes, found.lost_answers) == (1, 1)
+
+
+def _learned(folder: Path, *states: bytes, in_force: str) -> None:
+    db = apsw.Connection(str(folder / "gate" / "state.db"))
+    db.execute("CREATE TABLE learned_state(digest TEXT); CREATE TABLE learned_in_force(name TEXT, digest TEXT)")
+    (folder / "gate" / "learned").mkdir()
+    for state in states:
+        of = hashlib.sha256(state).hexdigest()
+        db.execute("INSERT INTO learned_state VALUES(?)", (of,))
+        (folder / "gate" / "learned" / of).write_bytes(state)
+    db.execute("INSERT INTO learned_in_force VALUES('watch', ?)", (in_force,))
+    db.close()
+
+
+ONE, TWO = (hashlib.sha256(state).hexdigest() for state in (b"one", b"two"))
+OFFERED = tuple(("learned.offered", {"digest": of}) for of in (ONE, TWO))
+IN_FORCE = tuple(("learned", {"name": "watch", "digest": of, "how": how}) for of, how in ((TWO, "first"), (ONE, "put_back")))
+
+
+def test_the_oracle_finds_nothing_in_states_that_are_kept_recorded_and_in_force(tmp_path: Path) -> None:
+    _home(tmp_path, *OFFERED, *IN_FORCE)
+    _learned(tmp_path, b"one", b"two", in_force=ONE)
+    assert judge(tmp_path, {"kept": (ONE, TWO), "restored": (ONE,)}).faults == ()
+
+
+def test_the_oracle_finds_a_learned_state_that_is_torn_unrecorded_or_in_force_without_a_record(tmp_path: Path) -> None:
+    _home(tmp_path, *OFFERED[1:], *IN_FORCE[:1], ("relearn", {}))
+    _learned(tmp_path, b"one", b"two", in_force=ONE)
+    (tmp_path / "gate" / "learned" / TWO).write_bytes(b"tw")
+    found = judge(tmp_path, {"kept": (ONE, TWO), "restored": (ONE,), "relearning": ("r1", "r2")})
+    assert sorted(line.replace(ONE, "ONE").replace(TWO, "TWO") for line in found.faults) == [
+        "learned state ONE of watch: in force without its record",
+        "learned state ONE: put back, not recorded",
+        "learned state ONE: taken, not recorded",
+        "learned state TWO: a row names it, its file is not what it was",
+        "relearning 2 times, 1 records",
+    ]
 
 
 def test_the_oracle_finds_a_call_that_was_not_refused(tmp_path: Path) -> None:

@@ -70,8 +70,6 @@ JOINED = {
 }  # fmt: skip
 
 
-# No scene of the crash suite kills the gate in these yet (docs/design/crash.md).
-NOT_YET = {"learned.keep", "learned.put_back", "relearning.relearn"}
 PLANT = "connectors"  # what is begun there is a database of the plant's, not the gate's
 
 
@@ -103,7 +101,7 @@ def _said(args: list[ast.expr], which: int) -> str:
 
 def test_every_transaction_of_the_gate_has_a_failpoint_and_every_failpoint_stands_in_the_gate() -> None:
     files = [path for path in (*SOURCE.rglob("*.py"), SOURCE.parent / "run" / "backup.py") if path.name != "failpoints.py"]
-    found = {name for path in files if PLANT not in path.parts for name in _named(path)} - JOINED - NOT_YET - {""}
+    found = {name for path in files if PLANT not in path.parts for name in _named(path)} - JOINED - {""}
     # Wire.send is told which of the two it does.
     text = (SOURCE / "actuation" / "saga.py").read_text()
     assert 'send(job.steps, "write")' in text

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from holdfast.clock import ScaledClock
 from holdfast.gate.actuation.commissioning import CommissionError
+from holdfast.gate.actuation.learned import LearnedError
 from holdfast.gate.actuation.rungs import Signed
 from holdfast.gate.actuation.transitions import WAIT_FOR_PERSON
 from holdfast.gate.alarms.board import alarm_id
@@ -21,13 +23,14 @@ from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.identity.people import IdentityError
 from holdfast.gate.identity.seal import opened
+from holdfast.link import LearnedOffer, RelearnDeclined
 from holdfast.site.load import Loaded
 from holdfast.terms import SECOND_NS, Call, Finding, Order, Proposal, Write, canonical, digest
 
 PASSWORD, PERSON, AGENT = "brass kettle orchard", "ann", "ann-agent"
 ANOTHER, ANOTHER_AGENT = "bert", "second"
 A, B, C = "stand/a_sp", "stand/b_sp", "stand/c.sp"
-LOOP, SCOPE, ALARMED = "stand/c", "stand", "stand/a_pv"
+LOOP, SCOPE, ALARMED, DETECTOR = "stand/c", "stand", "stand/a_pv", "watch"
 PAUSE_S = 0.012
 WAIT_S_MAX, LOOK_S = 0.5, 0.002
 SHORT_S = 1.0  # of the clock: nobody answers in time
@@ -69,6 +72,7 @@ class Hands:
             "question": self._question,
             "commission": self._commission,
             "live activation": self._activate,
+            "learned": self._learned,
             "clock": self._clock_set,
             "silence": self._silence,
             "keep": self._pause,
@@ -250,6 +254,28 @@ class Hands:
             of.propose(found, "site.yaml", {}, PERSON)
             if of.activate(found.digest, PERSON, self._key()).adopted:
                 self._tell(f"activated {found.digest}")
+
+    async def _learned(self) -> None:
+        """Two states kept, the second put in force as if people had approved it, the first put back; and one asked for in vain."""
+        learning, states = self._gate.learning, self._gate.learning.states
+        with contextlib.suppress(LearnedError):  # of lives that were killed before: the same is in force, or too many wait
+            kept = [self._offered() for _ in range(2)]
+            with self._gate.log.state.transaction("suite"):
+                for of in reversed(kept):
+                    states.adopt(DETECTOR, of, PERSON, "")
+            learning.put_back(DETECTOR, kept[1], PERSON, self._key(), reason="r")
+            self._tell(f"restored {kept[1]}")
+        with contextlib.suppress(LearnedError):
+            asked = learning.relearn(DETECTOR, PERSON, self._key(), reason="r")
+            self._tell(f"relearning {asked.relearn}")
+            learning.declined(AGENT, RelearnDeclined(relearn=asked.relearn, code="relearn.short"))
+
+    def _offered(self) -> str:
+        state = f"state {next(self.numbers())}".encode()
+        self._gate.learning.offer(AGENT, LearnedOffer(name=DETECTOR, rows=100, from_ns=0, to_ns=1), state)
+        of = hashlib.sha256(state).hexdigest()
+        self._tell(f"kept {of}")
+        return of
 
     # ---- time --------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The crash suite's oracle: what the device got, held against the records on disk. It imports neither gate nor agent."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +49,7 @@ def judge(folder: Path, heard: Mapping[str, Sequence[str]]) -> Life:
             (str(t), round(float(str(a)) * 100)) for t, a in db.execute("SELECT tag, after FROM moves WHERE ours AND NOT shadow")
         )
         jobs = {str(p): str(s) for p, s in db.execute("SELECT proposal, state FROM job")}
+        learned = _learned(db, folder / "gate" / "learned")
     finally:
         db.close()
     got = _lines(folder / "device.log")
@@ -66,7 +68,7 @@ def judge(folder: Path, heard: Mapping[str, Sequence[str]]) -> Life:
     unrecorded += [r["body"]["proposal"] for r in by.get("intent", ()) if r["body"]["proposal"] not in decided]
     unrecorded += [f"{p} is a call and was not refused" for p in _calls(by) if jobs.get(p) != "refused"]
     lost = [*_lost(by, heard.get("signed", ())), *(f"{p}: usable again" for p in heard.get("reused", ()))]
-    unanswered = [*_unanswered(by, heard, orders)]
+    unanswered = [*_unanswered(by, heard, orders), *_unlearned(learned, by, heard)]
     refunded = [f"{key}" for key, n in wanted.items() if moves[key] < n]
     unclear = [r for r in by.get("outcome", ()) if r["body"]["outcome"]["result"] == "indeterminate"]
     decidable = [r["body"]["proposal"] for r in unclear if _could_tell(r, by)]
@@ -88,6 +90,36 @@ def judge(folder: Path, heard: Mapping[str, Sequence[str]]) -> Life:
         lost_answers=len(unanswered),
         faults=told[:FAULTS_MAX],
     )
+
+
+class Learned(Word):
+    """What detectors learned, as the tables and the files have it."""
+
+    kept: frozenset[str]  # digests that a row names
+    torn: tuple[str, ...]  # of them those whose file is not what it was
+    in_force: tuple[tuple[str, str], ...]  # (detector, digest)
+
+
+def _learned(db: apsw.Connection, folder: Path) -> Learned:
+    if not list(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'learned_state'")):
+        return Learned(kept=frozenset(), torn=(), in_force=())
+    kept = frozenset(str(row[0]) for row in db.execute("SELECT digest FROM learned_state"))
+    whole = {of for of in kept if (folder / of).is_file() and hashlib.sha256((folder / of).read_bytes()).hexdigest() == of}
+    rows = [(str(name), str(of)) for name, of in db.execute("SELECT name, digest FROM learned_in_force")]
+    return Learned(kept=kept, torn=tuple(sorted(kept - whole)), in_force=tuple(rows))
+
+
+def _unlearned(learned: Learned, by: Mapping[str, list[Mapping[str, Any]]], heard: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """A state that was taken and is not on record, whose file is gone or torn, or that is in force without its record."""
+    offered = {r["body"]["digest"] for r in by.get("learned.offered", ())}
+    adopted = [(r["body"]["name"], r["body"]["digest"]) for r in by.get("learned", ())]
+    yield from (f"learned state {of}: taken, not recorded" for of in heard.get("kept", ()) if of not in offered)
+    yield from (f"learned state {of}: a row names it, its file is not what it was" for of in learned.torn)
+    yield from (f"learned state {of}: in force, not kept" for _, of in learned.in_force if of not in learned.kept)
+    last = dict(adopted)
+    yield from (f"learned state {of} of {name}: in force without its record" for name, of in learned.in_force if last.get(name) != of)
+    back = {r["body"]["digest"] for r in by.get("learned", ()) if r["body"]["how"] == "put_back"}
+    yield from (f"learned state {of}: put back, not recorded" for of in heard.get("restored", ()) if of not in back)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -119,6 +151,7 @@ def _unanswered(by: Mapping[str, list[Mapping[str, Any]]], heard: Mapping[str, S
         ("commissioned", signed),
         ("shelved", by.get("alarm.shelved", ())),
         ("asked", by.get("question", ())),
+        ("relearning", by.get("relearn", ())),
     ):
         if len(heard.get(what, ())) > len(records):
             yield f"{what} {len(heard[what])} times, {len(records)} records"

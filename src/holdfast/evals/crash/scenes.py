@@ -71,6 +71,10 @@ SCENES: Mapping[str, Scene] = {
     "activation.propose": Scene(acts=("live activation",)),
     "configuration.first": Scene(acts=("first configuration",)),
     "configuration.sign": Scene(acts=("live activation", "activate")),
+    # what detectors learned
+    "learned.keep": Scene(acts=("learned",), nths=(1, 2)),
+    "learned.put_back": Scene(acts=("learned",)),
+    "relearning.relearn": Scene(acts=("learned",)),
     # a copy put back
     "put_aside": Scene(acts=("put back",)),
     "put_back": Scene(acts=("put back",)),
