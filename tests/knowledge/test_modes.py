@@ -101,6 +101,29 @@ def test_the_same_id_twice_is_an_error() -> None:
     assert "stands twice" in found.what
 
 
+def test_a_role_that_shows_two_things_at_once_is_told() -> None:
+    found = only(GOOD.replace("shows: steady}", "shows: steady}\n      - {role: coolant_flow, shows: up}"))
+    assert found.line == 10
+    assert "both 'steady' and 'up'" in found.what
+
+
+def test_a_mode_of_either_direction_moves_no_setpoint() -> None:
+    found = only(GOOD.replace("    signature:", "    mirror: true\n    signature:"))
+    assert found.line == 7
+    assert "either direction" in found.what
+
+
+def test_a_mode_that_only_says_what_does_not_happen_is_told() -> None:
+    found = problems(GOOD.replace("shows: up, weight: 2, order: 1", "shows: calm"))
+    assert any("expects nothing to move" in p.what for p in found)
+
+
+def test_a_file_may_bring_roles_of_its_own() -> None:
+    brine = GOOD.replace("role: coolant_flow", "role: brine_flow").replace("trim: coolant_flow", "trim: brine_flow")
+    assert any("unknown role 'brine_flow'" in p.what for p in problems(brine))
+    assert problems(brine.replace("modes:\n", "roles:\n  brine_flow: {en: brine flow, zh: 盐水流量}\nmodes:\n", 1)) == ()
+
+
 def site(modes: str, role: str = "") -> Site:
     tag = Tag(name="e/t", connection="c", address="a", unit="1", role=role)
     return Site(name="s", language="en", timezone="UTC", tags=(tag,), modes=modes)

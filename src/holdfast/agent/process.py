@@ -221,7 +221,7 @@ class Agent:
         ranking = rank(
             self.site,
             self._of_sensors if stuck else self._of_process,
-            watch.features(shares),
+            watch.features(shares, incident.finding.onset_ns),
             incident.finding,
             moves=moves,
             alarms=await self._link.alarms(),

@@ -7,6 +7,7 @@ from holdfast.site.model import Loop, Site
 from holdfast.terms import Word
 
 OWN_SHARE_MIN = 0.4  # of a signature's weight that the equipment's own tags must bear, so that no mode lands on "line"
+WIDE_SHARE_MIN = 0.6  # of a signature that is spread over the plant: what its only tags of that role must bear, wherever they are
 
 
 class Bound(Word):
@@ -59,10 +60,20 @@ def bind(site: Site, modes: Sequence[Mode]) -> tuple[Bound, ...]:
             own = {role for role, tag in pairs if equipment_of(tag) == name}
             if sum(sign.weight for sign in roles if sign.role in own) >= OWN_SHARE_MIN * total > 0:
                 fits.append((name, pairs))
-        kept = _distinct(site, fits)
+        kept = _distinct(site, fits) or _wide(site, mode, names, total)
         for name, pairs in kept:
             found.append(Bound(id=mode.id if len(kept) == 1 else f"{mode.id}@{name}", mode=mode, equipment=name, tags=pairs))
     return tuple(found)
+
+
+def _wide(site: Site, mode: Mode, names: Sequence[str], total: float) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """A mode that no single piece of equipment bears, by roles that one tag of the site has each: one case, where most of it shows."""
+    pairs = tuple(dict.fromkeys((sign.role, tag) for sign in mode.signature if (tag := tag_of_role(site, sign.role, ""))))
+    of = dict(pairs)
+    borne = [(sum(sign.weight for sign in mode.signature if equipment_of(of.get(sign.role, "")) == name), name) for name in names]
+    if sum(weight for weight, _ in borne) < WIDE_SHARE_MIN * total or not pairs:
+        return []
+    return [(max(borne, key=lambda one: one[0])[1], pairs)]
 
 
 def _distinct(site: Site, fits: list[tuple[str, tuple[tuple[str, str], ...]]]) -> list[tuple[str, tuple[tuple[str, str], ...]]]:

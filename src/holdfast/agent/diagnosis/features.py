@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 BLOCK_ROWS = 60
+STRETCH_ROWS = 240  # in which slow variation and cycles are looked for: four blocks
+SLOW_ROWS = 10  # rows averaged before variation counts as slow
+CYCLES_MIN = 5  # in a stretch: fewer turns of a swing are no cycle
 STILL_FACTOR = 6  # frozen: still for this many times the longest stillness of the quiet stretch …
 STILL_ROWS_MIN = 30  # … and at least this long
 Z_MAX = 50.0
@@ -29,10 +32,12 @@ class Quiet(Word, eq=False):
     wander: Floats  # standard deviation of block means
     spread: Floats  # RMS within blocks, trend removed
     still_rows: Ints  # longest run without a change
+    swing: Floats  # RMS of slow variation within stretches, trend removed; NaN in states of earlier releases
+    chop: Floats  # RMS of the change from row to row, over the root of two; NaN likewise
 
 
 class Features(Word, eq=False):
-    """Now against quiet; arrays (tags,). Tags without data now have z 0, ratio 1 and `seen` False."""
+    """Now against quiet; arrays (tags,). Tags without data now have z 0, ratios 1, cycle 0 and `seen` False."""
 
     tags: tuple[str, ...]
     from_ns: int
@@ -41,6 +46,9 @@ class Features(Word, eq=False):
     quiet: Floats  # mean of the quiet stretch
     z: Floats  # shift in quiet wanders, -50..50
     ratio: Floats  # spread now over spread then
+    swing: Floats  # slow variation of the last stretch over that of then
+    chop: Floats  # change from row to row over that of then
+    cycle: Floats  # 0..1: how much of the last stretch's variation is one narrow band of frequencies
     onset_ns: Ints  # since when it has been away; 0 where it is not
     frozen: NDArray[np.bool_]
     seen: NDArray[np.bool_]
@@ -78,6 +86,47 @@ def _moments(block: Floats) -> tuple[Floats, Floats]:
     return np.where(enough, mean, np.nan), np.where(enough, rms, np.nan)
 
 
+def _line_removed(rows: Floats) -> Floats:
+    """(rows, tags) less its straight line, 0 where not finite; a tag with fewer than half of its values is all NaN."""
+    good = np.isfinite(rows)
+    count = good.sum(axis=0)
+    safe = np.maximum(count, 1)
+    time = np.arange(len(rows), dtype=np.float64)[:, None]
+    when = np.where(good, time, 0.0).sum(axis=0) / safe
+    lag = np.where(good, time - when, 0.0)
+    away = np.where(good, rows - np.where(good, rows, 0.0).sum(axis=0) / safe, 0.0)
+    steep = (lag * away).sum(axis=0) / np.maximum((lag * lag).sum(axis=0), 1e-12)
+    return np.where(count * 2 >= len(rows), np.where(good, away - steep * lag, 0.0), np.nan)
+
+
+def _swing(rest: Floats) -> Floats:
+    """(tags,): RMS of the means of SLOW_ROWS rows, of what `_line_removed` leaves."""
+    parts = len(rest) // SLOW_ROWS
+    if not parts:
+        return np.full(rest.shape[1], np.nan)
+    slow = rest[len(rest) - parts * SLOW_ROWS :].reshape(parts, SLOW_ROWS, -1).mean(axis=1)
+    return np.sqrt((slow * slow).mean(axis=0))
+
+
+def _chop(rows: Floats) -> Floats:
+    """(tags,): RMS of the change from row to row, over the root of two, so that white noise gives its own deviation."""
+    step = np.diff(rows, axis=0)
+    good = np.isfinite(step)
+    return np.sqrt(np.where(good, step * step, 0.0).sum(axis=0) / np.maximum(2 * good.sum(axis=0), 1))
+
+
+def _cycle(rest: Floats) -> Floats:
+    """(tags,), 0..1: the strongest narrow band's share of the power, for periods that fit the stretch at least CYCLES_MIN times."""
+    if len(rest) < BLOCK_ROWS:
+        return np.zeros(rest.shape[1])
+    power = np.abs(np.fft.rfft(np.nan_to_num(rest) * np.hanning(len(rest))[:, None], axis=0)) ** 2
+    total = np.maximum(power[1:].sum(axis=0), 1e-300)
+    band = np.zeros_like(power)
+    for shift in range(-2, 3):  # a cycle under this window is some four bins wide
+        band[2:-2] += power[2 + shift : len(power) - 2 + shift]
+    return np.where(np.isfinite(rest).all(axis=0), band[CYCLES_MIN:].max(axis=0) / total, 0.0)
+
+
 def learn_quiet(values: Floats, tags: tuple[str, ...]) -> Quiet:
     """Statistics of (rows, tags). Raises ValueError with fewer than five blocks of rows."""
     rows = len(values)
@@ -95,6 +144,11 @@ def learn_quiet(values: Floats, tags: tuple[str, ...]) -> Quiet:
     # A tag that stood exactly still has no scatter to measure a shift in: a ten-thousandth of its value is one unit then.
     wander = np.maximum(np.maximum(wander, spread / np.sqrt(BLOCK_ROWS)), 1e-4 * np.abs(mean) + 1e-9)
     known = good.any(axis=0)
+    starts = range(0, max(rows - STRETCH_ROWS, 0) + 1, BLOCK_ROWS)
+    swings = np.stack([_swing(_line_removed(values[start : start + STRETCH_ROWS])) for start in starts])
+    whole = np.isfinite(swings)
+    swing = np.sqrt(np.where(whole, swings * swings, 0.0).sum(axis=0) / np.maximum(whole.sum(axis=0), 1))
+    floor = 1e-6 * np.abs(mean) + 1e-9  # of what stood still: any change at all is a change then
     return Quiet(
         tags=tags,
         rows=rows,
@@ -102,6 +156,8 @@ def learn_quiet(values: Floats, tags: tuple[str, ...]) -> Quiet:
         wander=np.where(known, wander, np.nan),
         spread=np.where(known, np.maximum(spread, 1e-9), np.nan),
         still_rows=longest_still(values),
+        swing=np.where(known, np.maximum(swing, floor), np.nan),
+        chop=np.where(known, np.maximum(_chop(values), floor), np.nan),
     )
 
 
@@ -131,10 +187,14 @@ def onsets(times_ns: Ints, values: Floats, quiet: Quiet, window_rows: int = 15) 
     return np.where(outside[-1], times_ns[at], 0).astype(np.int64)
 
 
-def features(times_ns: Ints, values: Floats, quiet: Quiet, shares: Floats, still_rows: Ints) -> Features:
-    """Compare the last block of (rows, tags) with quiet. `shares` (tags,), `still_rows` (tags,): rows since each changed."""
+def features(times_ns: Ints, values: Floats, quiet: Quiet, shares: Floats, still_rows: Ints, since_ns: int = 0) -> Features:
+    """Compare the last block of (rows, tags) with quiet, and its variation in the last stretch: at least a block, at most
+    STRETCH_ROWS, and no longer than since `since_ns`. `shares` (tags,), `still_rows` (tags,): rows since each changed."""
     block = values[-BLOCK_ROWS:]
     mean, spread = _moments(block)
+    stretch = values[-min(max(int((times_ns >= since_ns).sum()), BLOCK_ROWS), STRETCH_ROWS) :]
+    rest = _line_removed(stretch)
+    swing, chop = _swing(rest) / quiet.swing, _chop(stretch) / quiet.chop
     seen = np.isfinite(mean) & np.isfinite(quiet.mean)
     z = np.where(seen, np.clip((mean - quiet.mean) / quiet.wander, -Z_MAX, Z_MAX), 0.0)
     ratio = np.where(seen, spread / quiet.spread, 1.0)
@@ -146,6 +206,9 @@ def features(times_ns: Ints, values: Floats, quiet: Quiet, shares: Floats, still
         quiet=quiet.mean,
         z=z,
         ratio=ratio,
+        swing=np.where(seen & np.isfinite(swing), swing, 1.0),
+        chop=np.where(seen & np.isfinite(chop), chop, 1.0),
+        cycle=np.where(seen, _cycle(rest), 0.0),
         onset_ns=np.where(seen, onsets(times_ns, values, quiet), 0),
         frozen=still_rows >= frozen_after_rows(quiet),
         seen=seen,

@@ -13,10 +13,29 @@ from holdfast.agent.diagnosis.features import Features
 from holdfast.agent.knowledge.modes import Shows
 from holdfast.terms import Word
 
-Seen = Literal["up", "down", "steady", "more_variable", "same_spread", "frozen", "lively", "alone", "together", "unseen"]
+Seen = Literal[
+    "up",
+    "down",
+    "steady",
+    "more_variable",
+    "same_spread",
+    "wanders",
+    "no_wander",
+    "oscillates",
+    "no_cycle",
+    "calm",
+    "restless",
+    "frozen",
+    "lively",
+    "alone",
+    "together",
+    "unseen",
+]
 
 Z_FROM, Z_FULL = 2.5, 5.0  # quiet wanders: no shift … surely shifted
 RATIO_FROM, RATIO_FULL = 1.4, 2.5  # spread now over spread then
+SWING_FROM, SWING_FULL = 1.6, 3.2  # slow variation has few independent values in a stretch: its ratio scatters more
+CYCLE_FROM, CYCLE_FULL = 0.25, 0.5  # of the power in one narrow band
 
 # P(up), P(down), P(steady): when nothing is known, and under each sign.
 _ANYTHING = (0.2, 0.2, 0.6)
@@ -27,7 +46,14 @@ _DIRECTION: dict[Shows, tuple[float, float, float]] = {
     "steady": (0.06, 0.06, 0.88),
 }
 # P(yes) when nothing is known, and under the sign.
-_YES: dict[Shows, tuple[float, float]] = {"more_variable": (0.15, 0.60), "frozen": (0.02, 0.95), "alone": (0.15, 0.80)}
+_YES: dict[Shows, tuple[float, float]] = {
+    "more_variable": (0.15, 0.60),
+    "wanders": (0.15, 0.60),
+    "oscillates": (0.05, 0.55),
+    "calm": (0.70, 0.92),
+    "frozen": (0.02, 0.95),
+    "alone": (0.15, 0.80),
+}
 
 
 class Observation(Word):
@@ -47,6 +73,27 @@ def more_variable(ratio: float) -> float:
     return min(max((ratio - RATIO_FROM) / (RATIO_FULL - RATIO_FROM), 0.0), 1.0)
 
 
+def _soft(value: float, start: float, full: float) -> float:
+    return min(max((value - start) / (full - start), 0.0), 1.0)
+
+
+def restless(features: Features, place: int) -> float:
+    """0..1: the tag varies more than it did, on whatever scale of time."""
+    fast = max(float(features.ratio[place]), float(features.chop[place]))
+    return max(more_variable(fast), _soft(float(features.swing[place]), SWING_FROM, SWING_FULL))
+
+
+def oscillates(features: Features, place: int) -> float:
+    """0..1: the tag varies more than it did, and in one narrow band of frequencies."""
+    return restless(features, place) * _soft(float(features.cycle[place]), CYCLE_FROM, CYCLE_FULL)
+
+
+def wanders(features: Features, place: int) -> float:
+    """0..1: the tag varies slowly more than it did, and in no cycle."""
+    regular = _soft(float(features.cycle[place]), CYCLE_FROM, CYCLE_FULL)
+    return _soft(float(features.swing[place]), SWING_FROM, SWING_FULL) * (1.0 - regular)
+
+
 def alone(features: Features, place: int) -> float:
     """0..1: the tag has moved and no other has."""
     others = [moved(float(z)) for i, z in enumerate(features.z) if i != place]
@@ -64,6 +111,12 @@ def observe(features: Features, place: int, shows: Shows) -> Observation:
         return _yes(shows, alone(features, place), "alone", "together")
     if shows == "more_variable":
         return _yes(shows, more_variable(float(features.ratio[place])), "more_variable", "same_spread")
+    if shows == "wanders":
+        return _yes(shows, wanders(features, place), "wanders", "no_wander")
+    if shows == "oscillates":
+        return _yes(shows, oscillates(features, place), "oscillates", "no_cycle")
+    if shows == "calm":
+        return _yes(shows, 1.0 - restless(features, place), "calm", "restless")
     z = float(features.z[place])
     far = moved(z)
     up, down = (far, 0.0) if z > 0 else (0.0, far)
@@ -95,7 +148,11 @@ def agrees(features: Features, place: int, shows: Shows) -> float:
             return moved(z)
         case "more_variable":
             return more_variable(float(features.ratio[place]))
-        case "steady" | "frozen":
+        case "wanders":
+            return wanders(features, place)
+        case "oscillates":
+            return oscillates(features, place)
+        case "steady" | "calm" | "frozen":
             return 0.0
 
 

@@ -6,8 +6,9 @@ frozen), how much of the detector's score its moving tags carry, tags that moved
 and whether onsets came in its order. A setpoint that someone moved explains its own loop, and is a cause of its own.
 """
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from holdfast.agent.diagnosis.bind import Bound, equipment_of
 from holdfast.agent.diagnosis.features import Features
 from holdfast.agent.diagnosis.observe import Observation, agrees, moved, observe, top_place
 from holdfast.agent.diagnosis.wording import Language, minutes, quote
-from holdfast.agent.knowledge.modes import ANY, Sign
+from holdfast.agent.knowledge.modes import ANY, Shows, Sign
 from holdfast.site.model import Site
 from holdfast.terms import SECOND_NS, Alarm, Cause, Diagnosis, Evidence, Finding, Move, Word
 
@@ -27,6 +28,8 @@ PRIOR_NONE = 1.5  # in units of a mode's prior
 PRIOR_SETPOINT = 1.0
 CAUSES_MAX = 9  # named in one diagnosis; the probability of the rest goes to "none of these"
 EVIDENCE_MAX = 24  # of one cause
+STILL: tuple[Shows, ...] = ("steady", "calm")  # signs of what does not happen
+_OPPOSITE: Mapping[Shows, Shows] = {"up": "down", "down": "up"}
 SPEAKS = 0.1  # log-odds from which a term is evidence
 ORDER_SLACK_NS = 30 * SECOND_NS
 MOVES_BEFORE_NS = 1800 * SECOND_NS  # a setpoint moved so long before the onset may still explain it
@@ -91,7 +94,7 @@ def rank(
         language=words,
         explained=_explained(site, features, relevant),
     )
-    weighed = [_weigh(case, bound) for bound in bounds]
+    weighed = [_either_way(case, bound) if bound.mode.mirror else _weigh(case, bound) for bound in bounds]
     if relevant:
         weighed.append(_setpoint(case))
     weighed.append(_none(case, weighed))
@@ -119,7 +122,7 @@ def presence(bound: Bound, features: Features, without: Sequence[str] = ()) -> f
     total = seen = 0.0
     for sign in bound.mode.signature:
         tag = _tag_of(bound, sign, features)
-        if sign.shows == "steady" or not tag or tag in without or tag not in features.tags:
+        if sign.shows in STILL or not tag or tag in without or tag not in features.tags:
             continue
         total += sign.weight
         seen += sign.weight * agrees(features, features.index(tag), sign.shows)
@@ -149,9 +152,17 @@ def _emphasis(features: Features, place: int, strength: float) -> float:
     return 0.7 + 0.6 * carried if strength > 0 else 1.0
 
 
+def _either_way(case: _Case, bound: Bound) -> _Weighed:
+    """A mode that comes in either direction, each with half of its prior; told as the one that fits better."""
+    turned = tuple(dataclasses.replace(sign, shows=_OPPOSITE.get(sign.shows, sign.shows)) for sign in bound.mode.signature)
+    other = dataclasses.replace(bound, mode=dataclasses.replace(bound.mode, signature=turned))
+    worse, better = sorted((_weigh(case, bound), _weigh(case, other)), key=lambda w: w.odds)
+    return dataclasses.replace(better, odds=better.odds + math.log(0.5 * (1.0 + math.exp(worse.odds - better.odds))))
+
+
 def _weigh(case: _Case, bound: Bound) -> _Weighed:
     features = case.features
-    odds = 0.0
+    odds = missing = 0.0
     supporting: list[tuple[float, Evidence]] = []
     opposing: list[tuple[float, Evidence]] = []
     unseen: list[Evidence] = []
@@ -159,10 +170,11 @@ def _weigh(case: _Case, bound: Bound) -> _Weighed:
         tag = _tag_of(bound, sign, features)
         if not tag or tag not in features.tags:
             unseen.append(Evidence(kind="mode", ref=f"{bound.id}#{sign.role}", quote=quote("no_tag", case.language, role=sign.role)))
+            missing += sign.weight
             continue
         place = features.index(tag)
         seen = observe(features, place, sign.shows)
-        moving = sign.shows not in ("steady", "frozen")
+        moving = sign.shows not in (*STILL, "frozen")
         if tag in case.explained and moving:
             opposing.append((SPEAKS, _cite(case, place, seen, "explained_by_setpoint")))
             continue
@@ -174,6 +186,8 @@ def _weigh(case: _Case, bound: Bound) -> _Weighed:
             opposing.append((-term, _cite(case, place, seen, seen.seen)))
         elif seen.seen == "unseen":
             unseen.append(_cite(case, place, seen, "unseen"))
+    if odds > 0:
+        odds *= 1.0 - missing / sum(sign.weight for sign in bound.mode.signature)  # known by a part of its signs, believed in part
     carried, term, cited = _carried(case, bound)
     odds += term
     (supporting if term > 0 else opposing).append((abs(term), cited))
@@ -192,7 +206,7 @@ def _weigh(case: _Case, bound: Bound) -> _Weighed:
 
 
 def term_strength(seen: Observation) -> float:
-    return seen.strength if seen.seen in ("up", "down", "more_variable", "alone") else 0.0
+    return seen.strength if seen.seen in ("up", "down", "more_variable", "wanders", "oscillates", "alone") else 0.0
 
 
 def _heaviest(terms: list[tuple[float, Evidence]]) -> tuple[Evidence, ...]:
@@ -206,7 +220,7 @@ def _cite(case: _Case, place: int, seen: Observation, code: str) -> Evidence:
         "before": float(features.quiet[place]),
         "now": float(features.mean[place]),
         "z": abs(float(features.z[place])),
-        "ratio": float(features.ratio[place]),
+        "ratio": float(features.swing[place] if code == "wanders" else features.ratio[place]),
     }
     tag = case.site.tag(features.tags[place])
     ref = f"{features.tags[place]}@{features.from_ns}..{features.to_ns}"
@@ -215,7 +229,7 @@ def _cite(case: _Case, place: int, seen: Observation, code: str) -> Evidence:
 
 def _carried(case: _Case, bound: Bound) -> tuple[float, float, Evidence]:
     """How much of the finding's score the mode's moving tags carry, as log-odds between -0.9 and 0.7."""
-    mine = {_tag_of(bound, sign, case.features) for sign in bound.mode.signature if sign.shows != "steady"}
+    mine = {_tag_of(bound, sign, case.features) for sign in bound.mode.signature if sign.shows not in STILL}
     share = sum(share for tag, share in case.finding.shares if tag in mine)
     percent = round(100 * share)
     return share, math.log((0.2 + 0.8 * share) / 0.5), _of_finding(case, quote("carried", case.language, percent=percent))

@@ -149,7 +149,7 @@ class Watch:
         values = np.stack([self._relative(row) for row in rows])
         quiet = learn_quiet(values, self.tags)
         self.detector.fit(values[:, : self._detected], self.spec.tags)
-        arrays = {name: getattr(quiet, name) for name in ("mean", "wander", "spread", "still_rows")}
+        arrays = {name: getattr(quiet, name) for name in ("mean", "wander", "spread", "still_rows", "swing", "chop")}
         packed = io.BytesIO()
         np.savez(
             packed,
@@ -181,10 +181,11 @@ class Watch:
                     wander=found["wander"],
                     spread=found["spread"],
                     still_rows=found["still_rows"],
+                    **{name: found[name] if name in found else np.full(len(self.tags), np.nan) for name in ("swing", "chop")},
                 )
                 sp_quiet = found["sp_quiet"]
                 if sp_quiet.shape != self._sp_quiet.shape or any(
-                    getattr(quiet, one).shape != (len(self.tags),) for one in ("mean", "wander", "spread", "still_rows")
+                    getattr(quiet, one).shape != (len(self.tags),) for one in ("mean", "wander", "spread", "still_rows", "swing", "chop")
                 ):
                     raise ValueError(f"the learned state of '{self.spec.name}' does not fit together: learn again")
                 self.detector.load(found["detector"].tobytes())
@@ -280,11 +281,11 @@ class Watch:
         self._shares[: self._detected] = self.detector.shares()
         return self._shares
 
-    def features(self, shares: Floats | None = None) -> Features:
-        """Raises ValueError while learning."""
+    def features(self, shares: Floats | None = None, since_ns: int = 0) -> Features:
+        """`since_ns`: the finding's onset, so that rows before it do not dilute what is seen. Raises ValueError while learning."""
         if self.quiet is None:
             raise ValueError("still learning the quiet stretch")
         first = max(self._filled - KEPT_ROWS, 0)
         window = slice(first, self._filled)
         told = self.shares().copy() if shares is None else shares
-        return features(self._times[window], self._rows[window], self.quiet, told, self._still)
+        return features(self._times[window], self._rows[window], self.quiet, told, self._still, since_ns)

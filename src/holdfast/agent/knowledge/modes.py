@@ -9,38 +9,31 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.comments import CommentedMap
 
+from holdfast.agent.knowledge.parse import Parser, Text, line_of
 from holdfast.site.model import Problem, Site, SiteError
 from holdfast.terms import Word
 
-Shows = Literal["up", "down", "moved", "steady", "more_variable", "frozen", "alone"]
+Shows = Literal["up", "down", "moved", "steady", "more_variable", "wanders", "oscillates", "calm", "frozen", "alone"]
+"""What a role shows. The mean: up, down, moved (either way), steady. The variation about it: more_variable (of any kind), wanders
+(slow and irregular), oscillates (a regular cycle), calm (no more than it was). A sensor: frozen, alone (no other tag moved)."""
 SHOWS: tuple[Shows, ...] = get_args(Shows)
+MOVES: tuple[Shows, ...] = ("up", "down", "moved", "more_variable", "wanders", "oscillates", "alone")  # what a mode is noticed by
 ANY = "any"  # a sign of no particular role: the tag that contributes most
-BYTES_MAX = 1_000_000  # of one file
 MODES_MAX = 500  # of one library
 FOLDER = Path(__file__).parent
 
 
-class Text(Word):
-    """The same words in both languages."""
-
-    en: str
-    zh: str
-
-    def of(self, language: Literal["en", "zh"]) -> str:
-        return self.zh if language == "zh" else self.en
-
-
 class Sign(Word):
-    """What one role shows when the mode is present. `weight` 0..3; `order` > 0: modes' own sequence in time."""
+    """What one role shows when the mode is present. `weight` 0..3; `order` > 0: modes' own sequence in time; `band` says in which
+    band of a spectrum, where there is one ("1x": once a turn, "BPFO": outer race)."""
 
     role: str
     shows: Shows
     weight: float = 1.0
     order: int = 0
+    band: str = ""
 
 
 class Trim(Word):
@@ -64,6 +57,12 @@ Step: TypeAlias = Trim | Advice
 
 
 class Mode(Word):
+    """One way of going wrong. `mirror`: it comes in either direction, so its ups and downs may all be exchanged.
+
+    `kind`: it belongs to equipment that the site file gives this `kind`; "": to any that has the roles. `instead_of`: more general
+    modes that it stands for where it fits.
+    """
+
     id: str
     name: Text
     equipment: str
@@ -73,6 +72,9 @@ class Mode(Word):
     actions: tuple[Step, ...]
     checks: tuple[Text, ...]
     sources: tuple[str, ...]
+    mirror: bool = False
+    kind: str = ""
+    instead_of: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
 
@@ -87,97 +89,43 @@ class Role(Word):
     name: Text
 
 
-class Parser:
-    """Reads one YAML text and collects every problem with its line; nothing raises."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-
-    def wrong(self, line: int, what: str, cure: str, severity: Literal["error", "warning"] = "error") -> None:
-        self.problems.append(Problem(file=self.file, line=line, what=what, cure=cure, severity=severity))
-
-    def load(self, text: str) -> Any:
-        if len(text.encode()) > BYTES_MAX:
-            self.wrong(1, f"the file is larger than {BYTES_MAX} bytes", "split it into several files")
-            return None
-        try:
-            return YAML(typ="rt", pure=True).load(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = 1 if mark is None else int(mark.line) + 1
-            self.wrong(line, f"this is not YAML: {error.problem or error.context}", "mend the line; keys may stand only once")
-        except YAMLError as error:
-            self.wrong(1, f"this is not YAML: {error}", "mend the file")
-        return None
-
-    def mapping(self, node: Any, where: str, line: int, known: tuple[str, ...]) -> CommentedMap | None:
-        if not isinstance(node, CommentedMap):
-            self.wrong(line, f"{where} must be a mapping", f"write the keys {', '.join(known)}")
-            return None
-        for key in node:
-            if key not in known:
-                self.wrong(line_of(node, str(key)), f"{where} has no key '{key}'", f"the keys are {', '.join(known)}")
-        return node
-
-    def items(self, node: CommentedMap, key: str, where: str, *, needed: bool = True) -> list[tuple[Any, int]]:
-        found = node.get(key)
-        if found is None and not needed:
-            return []
-        if not isinstance(found, CommentedSeq) or not found:
-            self.wrong(line_of(node, key), f"{where}: '{key}' must be a list with at least one item", f"write '{key}: [...]'")
-            return []
-        return [(item, int(found.lc.item(i)[0]) + 1) for i, item in enumerate(found)]
-
-    def string(self, node: CommentedMap, key: str, where: str) -> str:
-        value = node.get(key)
-        if not isinstance(value, str) or not value.strip():
-            self.wrong(line_of(node, key), f"{where}: '{key}' must be text", f"write '{key}: ...'")
-            return ""
-        return str(value).strip()
-
-    def number(self, node: CommentedMap, key: str, where: str, default: float, low: float, high: float) -> float:
-        value = node.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= float(value) <= high:
-            self.wrong(line_of(node, key), f"{where}: '{key}' is {value!r}", f"write a number from {low:g} to {high:g}")
-            return default
-        return float(value)
-
-    def choice(self, node: CommentedMap, key: str, where: str, of: tuple[str, ...]) -> str:
-        value = node.get(key)
-        if value not in of:
-            self.wrong(line_of(node, key), f"{where}: '{key}' is {value!r}", f"write one of {', '.join(of)}")
-            return of[0]
-        return str(value)
-
-    def text(self, node: Any, where: str, line: int) -> Text:
-        pair = self.mapping(node, where, line, ("en", "zh"))
-        if pair is None:
-            return Text(en="", zh="")
-        return Text(en=self.string(pair, "en", where), zh=self.string(pair, "zh", where))
-
-
-def line_of(node: CommentedMap, key: str) -> int:
-    """1-based line of a key, or of the mapping where the key is missing."""
-    try:
-        return int(node.lc.key(key)[0]) + 1
-    except (KeyError, AttributeError, TypeError):
-        return int(node.lc.line) + 1
-
-
 @functools.cache
 def roles() -> tuple[Role, ...]:
-    """The vocabulary of `role:`. Raises SiteError where roles.yaml is broken."""
+    """The vocabulary of `role:`: roles.yaml and what shipped libraries of one process add. Raises SiteError where one is broken."""
     path = FOLDER / "roles.yaml"
     parser = Parser(path.name)
     top = parser.mapping(parser.load(path.read_text("utf-8")), "the file", 1, ("roles",))
-    found: list[Role] = []
-    listed = None if top is None else top.get("roles")
-    if isinstance(listed, CommentedMap):
-        for name, pair in listed.items():
-            found.append(Role(id=str(name), name=parser.text(pair, f"role {name}", line_of(listed, str(name)))))
+    found = () if top is None else _vocabulary(parser, top)
     if parser.problems or not found:
         raise SiteError(tuple(parser.problems))
+    return (*found, *(role for shipped in _shipped() for role in shipped.roles))
+
+
+def _vocabulary(parser: Parser, top: CommentedMap) -> tuple[Role, ...]:
+    listed = top.get("roles")
+    if not isinstance(listed, CommentedMap):
+        parser.wrong(line_of(top, "roles"), "'roles' must be a mapping", "write 'name: {en: ..., zh: ...}', one a line")
+        return ()
+    return tuple(Role(id=str(name), name=parser.text(pair, f"role {name}", line_of(listed, str(name)))) for name, pair in listed.items())
+
+
+class _Shipped(Word):
+    """One file of the shipped library, loaded but not yet understood: its modes may speak of the roles of other files."""
+
+    name: str
+    top: Any
+    roles: tuple[Role, ...]
+    problems: tuple[Problem, ...]
+
+
+@functools.cache
+def _shipped() -> tuple[_Shipped, ...]:
+    found: list[_Shipped] = []
+    for path in sorted((FOLDER / "modes").glob("*.yaml")):
+        parser = Parser(path.name)
+        loaded = parser.load(path.read_text("utf-8"))
+        own = _vocabulary(parser, loaded) if isinstance(loaded, CommentedMap) and "roles" in loaded else ()
+        found.append(_Shipped(name=path.name, top=loaded, roles=own, problems=tuple(parser.problems)))
     return tuple(found)
 
 
@@ -187,17 +135,22 @@ def read_modes(text: str, file: str, more_roles: Iterable[str] = ()) -> tuple[tu
     loaded = parser.load(text)
     if parser.problems:
         return (), tuple(parser.problems)
-    top = parser.mapping(loaded, "the file", 1, ("holdfast_modes", "modes"))
+    own = _vocabulary(parser, loaded) if isinstance(loaded, CommentedMap) and "roles" in loaded else ()
+    modes = _modes(parser, loaded, {role.id for role in (*roles(), *own)} | set(more_roles))
+    return modes, tuple(parser.problems)
+
+
+def _modes(parser: Parser, loaded: Any, known: set[str]) -> tuple[Mode, ...]:
+    top = parser.mapping(loaded, "the file", 1, ("holdfast_modes", "roles", "modes"))
     if top is None:
-        return (), tuple(parser.problems)
+        return ()
     if top.get("holdfast_modes") != 1:
         parser.wrong(line_of(top, "holdfast_modes"), "the version of the file is missing or unknown", "write 'holdfast_modes: 1'")
-    known = {role.id for role in roles()} | set(more_roles)
     modes = [mode for node, line in parser.items(top, "modes", "the file") if (mode := _mode(parser, node, line, known)) is not None]
     if len(modes) > MODES_MAX:
         parser.wrong(1, f"more than {MODES_MAX} modes", "split the library")
     parser.problems.extend(contradictions(modes))
-    return tuple(modes), tuple(parser.problems)
+    return tuple(modes)
 
 
 def contradictions(modes: Iterable[Mode]) -> list[Problem]:
@@ -206,7 +159,7 @@ def contradictions(modes: Iterable[Mode]) -> list[Problem]:
     ids: dict[str, Mode] = {}
     signatures: dict[tuple[str, frozenset[tuple[str, str]]], Mode] = {}
     for mode in modes:
-        signature = (mode.equipment, frozenset((sign.role, sign.shows) for sign in mode.signature))
+        signature = (mode.equipment, frozenset((sign.role, f"{sign.shows} {sign.band}") for sign in mode.signature))
         twin = signatures.setdefault(signature, mode)
         if mode.id in ids:
             what = f"mode '{mode.id}' stands twice (first in {ids[mode.id].file}:{ids[mode.id].line})"
@@ -225,16 +178,24 @@ def contradictions(modes: Iterable[Mode]) -> list[Problem]:
 
 
 def _mode(parser: Parser, node: Any, line: int, known: set[str]) -> Mode | None:
-    keys = ("id", "name", "equipment", "cause", "prior", "signature", "actions", "checks", "sources")
+    keys = (
+        *("id", "name", "equipment", "kind", "instead_of", "mirror", "cause", "prior"),
+        *("signature", "actions", "checks", "sources"),
+    )
     found = parser.mapping(node, "a mode", line, keys)
     if found is None:
         return None
     name = parser.string(found, "id", "a mode")
     where = f"mode '{name}'"
     signs = [sign for item, at in parser.items(found, "signature", where) if (sign := _sign(parser, item, at, where, known)) is not None]
-    if signs and all(sign.shows == "steady" for sign in signs):
+    parser.problems.extend(_against_itself(signs, found, where, parser.file))
+    if signs and not any(sign.shows in MOVES or sign.shows == "frozen" for sign in signs):
         parser.wrong(line_of(found, "signature"), f"{where} expects nothing to move", "add a sign that moves when the mode is there")
     steps = [step for item, at in parser.items(found, "actions", where) if (step := _step(parser, item, at, where, known)) is not None]
+    mirror = parser.flag(found, "mirror", where)
+    if mirror and any(isinstance(step, Trim) for step in steps):
+        cure = "write two modes, one for each direction with its own move, or leave the move to people"
+        parser.wrong(line_of(found, "mirror"), f"{where} comes in either direction and yet moves a setpoint one way", cure)
     sources: list[str] = []
     for item, at in parser.items(found, "sources", where):
         if isinstance(item, str) and item.strip():
@@ -251,9 +212,38 @@ def _mode(parser: Parser, node: Any, line: int, known: set[str]) -> Mode | None:
         actions=tuple(steps),
         checks=tuple(parser.text(item, f"{where}: a check", at) for item, at in parser.items(found, "checks", where)),
         sources=tuple(sources),
+        mirror=mirror,
+        kind=parser.string(found, "kind", where) if "kind" in found else "",
+        instead_of=tuple(str(item) for item, _ in parser.items(found, "instead_of", where, needed=False)),
         file=parser.file,
         line=line,
     )
+
+
+EXCLUDE: tuple[frozenset[str], ...] = tuple(
+    frozenset(pair)
+    for pair in (
+        *(("up", "down"), ("up", "steady"), ("down", "steady"), ("moved", "steady")),
+        *(("calm", "more_variable"), ("calm", "wanders"), ("calm", "oscillates"), ("wanders", "oscillates")),
+        *(("frozen", "up"), ("frozen", "down"), ("frozen", "moved"), ("frozen", "more_variable"), ("alone", "steady")),
+    )
+)
+"""What one role can't show at the same time."""
+
+
+def _against_itself(signs: list[Sign], node: CommentedMap, where: str, file: str) -> list[Problem]:
+    """One role with signs that exclude each other, or the same sign twice."""
+    found: list[Problem] = []
+    for place, sign in enumerate(signs):
+        for other in signs[:place]:
+            if other.role != sign.role or (other.band != sign.band and other.shows != sign.shows):
+                continue
+            if (other.shows == sign.shows and other.band == sign.band) or frozenset((other.shows, sign.shows)) in EXCLUDE:
+                listed = node["signature"]
+                line = int(listed.lc.item(place)[0]) + 1 if place < len(listed) else line_of(node, "signature")
+                what = f"{where} expects '{sign.role}' to show both '{other.shows}' and '{sign.shows}'"
+                found.append(Problem(file=file, line=line, what=what, cure="keep the sign that is meant, or make two modes of it"))
+    return found
 
 
 def _role(parser: Parser, node: CommentedMap, key: str, where: str, known: set[str]) -> str:
@@ -267,7 +257,7 @@ def _role(parser: Parser, node: CommentedMap, key: str, where: str, known: set[s
 
 
 def _sign(parser: Parser, node: Any, line: int, where: str, known: set[str]) -> Sign | None:
-    found = parser.mapping(node, f"{where}: a sign", line, ("role", "shows", "weight", "order"))
+    found = parser.mapping(node, f"{where}: a sign", line, ("role", "shows", "weight", "order", "band"))
     if found is None:
         return None
     shows = cast(Shows, parser.choice(found, "shows", where, SHOWS))
@@ -278,6 +268,7 @@ def _sign(parser: Parser, node: Any, line: int, where: str, known: set[str]) -> 
         shows=shows,
         weight=parser.number(found, "weight", where, 1.0, 0.0, 3.0),
         order=int(parser.number(found, "order", where, 0, 0, 20)),
+        band=parser.string(found, "band", where) if "band" in found else "",
     )
 
 
@@ -302,12 +293,13 @@ def _step(parser: Parser, node: Any, line: int, where: str, known: set[str]) -> 
 @functools.cache
 def library() -> tuple[Mode, ...]:
     """The shipped modes, in file and line order. Raises SiteError where a shipped file is broken."""
+    known = {role.id for role in roles()}
     modes: list[Mode] = []
     problems: list[Problem] = []
-    for path in sorted((FOLDER / "modes").glob("*.yaml")):
-        found, wrong = read_modes(path.read_text("utf-8"), path.name)
-        modes.extend(found)
-        problems.extend(wrong)
+    for shipped in _shipped():
+        parser = Parser(shipped.name)
+        modes.extend(_modes(parser, shipped.top, known))
+        problems.extend((*shipped.problems, *parser.problems))
     problems.extend(p for p in contradictions(modes) if p not in problems)
     if any(p.severity == "error" for p in problems):
         raise SiteError(tuple(problems))
