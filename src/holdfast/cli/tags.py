@@ -1,4 +1,4 @@
-"""`holdfast tags`: what a device or server has, what it reads now, and what it reads from now on. Nothing is written to it."""
+"""`holdfast tags`: what a device or server has, what it reads now and from now on, and other tools' tag lists. Nothing is written to it."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from holdfast.cli.render import DONE, NO, Answer, fail, render
+from holdfast.cli.tags_import import import_
 
 if TYPE_CHECKING:
     from holdfast.ports import Connector
@@ -34,10 +35,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON: one object, of `
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Browse, read and watch a device or server. Writes nothing to it.")
+    group = typer.Typer(no_args_is_help=True, help="Browse, read and watch a device or server; import tag lists. Writes nothing to it.")
     group.command()(browse)
     group.command()(read)
     group.command()(watch)
+    group.command("import")(import_)
     app.add_typer(group, name="tags")
 
 
