@@ -96,6 +96,41 @@ def duration(seconds: str, language: str, digits: int = DIGITS[0]) -> str:
     return " ".join(f"{count}{unit}" for count, unit in zip(counts[:shown], units, strict=False) if count)
 
 
+def retold(text: str, room: str, language: str) -> str:
+    """A sentence that was made from one of a room's codes, in another language with the same facts; any other text as it is.
+
+    For what is on record as text alone. Facts that are words of that room themselves are retold too. Where several codes fit, the
+    one with the most words of its own is meant.
+    """
+    target, whole = _words(language), text.strip()
+    for other in (one for one in LANGUAGES if one != language):
+        for code, names, pattern in _sentences(other, room):
+            found = pattern.fullmatch(whole)
+            if found is not None and code in target:
+                facts = {name: _retold_word(value, room, other, target) for name, value in zip(names, found.groups(), strict=True)}
+                return _PLACEHOLDER.sub(lambda match, facts=facts: facts.get(match.group(1), "?"), target[code])
+    return text
+
+
+def _retold_word(value: str, room: str, language: str, target: Mapping[str, str]) -> str:
+    words = _words(language)
+    return next((target.get(code, value) for code, word in words.items() if word == value and code.startswith(f"{room}.")), value)
+
+
+@cache
+def _sentences(language: str, room: str) -> tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...]:
+    """Codes of a room with their placeholders and what their sentences look like, the most telling first. Words alone are none."""
+    found: list[tuple[int, str, tuple[str, ...], re.Pattern[str]]] = []
+    for code, text in _words(language).items():
+        names = tuple(_PLACEHOLDER.findall(text))
+        if not code.startswith(f"{room}.") or not names or len(names) != len(set(names)):
+            continue
+        literal = _PLACEHOLDER.split(text)[::2]
+        pattern = "(.+?)".join(re.escape(part) for part in literal)
+        found.append((-sum(len(part.strip()) for part in literal), code, names, re.compile(pattern, re.DOTALL)))
+    return tuple((code, names, pattern) for _, code, names, pattern in sorted(found, key=lambda one: one[:2]))
+
+
 @cache
 def _words(language: str) -> Mapping[str, str]:
     """All rooms' words of one language."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 
@@ -98,6 +98,10 @@ class Desk:
     async def detectors(self) -> list[Any]:
         """Each detector: what is in force, its versions, its drift, and who asked it to learn anew."""
         return await self._ask("GET", "/v1/detectors")
+
+    async def look(self, path: str, query: Mapping[str, str | int]) -> Any:
+        """Anything else that may be looked at without a name."""
+        return await self._ask("GET", f"{path}?{urlencode(query)}" if query else path)
 
     async def records(self, after: int, limit: int = 1000) -> list[Any]:
         return await self._ask("GET", f"/v1/records?after={after}&limit={limit}")
