@@ -36,6 +36,7 @@ def seen(z: dict[str, float], ratio: dict[str, float] | None = None, onset_s: di
         mean=10.0 + shift,
         quiet=np.full(len(TAGS), 10.0),
         z=shift,
+        side=np.ones(len(TAGS)),
         ratio=spread,
         swing=spread,
         chop=spread,

@@ -18,9 +18,12 @@ BLOCK_ROWS = 60
 STRETCH_ROWS = 240  # in which slow variation and cycles are looked for: four blocks
 SLOW_ROWS = 10  # rows averaged before variation counts as slow
 CYCLES_MIN = 5  # in a stretch: fewer turns of a swing are no cycle
+SIDE_BLOCKS = 16  # looked back on to see whether a shift keeps its side …
+SIDE_FADES = 0.85  # … each counting for so much of the next newer one
 STILL_FACTOR = 6  # frozen: still for this many times the longest stillness of the quiet stretch …
 STILL_ROWS_MIN = 30  # … and at least this long
 Z_MAX = 50.0
+SIDE_Z_MAX = 5.0  # one block far out says no more of the side than one that is surely shifted
 
 
 class Quiet(Word, eq=False):
@@ -45,6 +48,7 @@ class Features(Word, eq=False):
     mean: Floats  # of the last block, in the tag's unit
     quiet: Floats  # mean of the quiet stretch
     z: Floats  # shift in quiet wanders, -50..50
+    side: Floats  # 0..1: how much the shifts of the blocks since the onset lie on the side of z; 1 with one block
     ratio: Floats  # spread now over spread then
     swing: Floats  # slow variation of the last stretch over that of then
     chop: Floats  # change from row to row over that of then
@@ -187,12 +191,29 @@ def onsets(times_ns: Ints, values: Floats, quiet: Quiet, window_rows: int = 15) 
     return np.where(outside[-1], times_ns[at], 0).astype(np.int64)
 
 
+def _side(values: Floats, quiet: Quiet, z: Floats, rows: int) -> Floats:
+    """(tags,): of the blocks of the last `rows` rows, the share of shift that lies on the side of z, from 0 (half) to 1 (all)."""
+    with_z = against = np.zeros(len(z))
+    for block in range(min(max(rows // BLOCK_ROWS, 1), SIDE_BLOCKS)):
+        end = len(values) - block * BLOCK_ROWS
+        if end < BLOCK_ROWS:
+            break
+        mean, _ = _moments(values[end - BLOCK_ROWS : end])
+        there = np.nan_to_num((mean - quiet.mean) / quiet.wander)
+        far = np.minimum(np.abs(there), SIDE_Z_MAX) * SIDE_FADES**block * (np.abs(there) > 1.0)
+        same = there * z >= 0
+        with_z, against = with_z + np.where(same, far, 0.0), against + np.where(same, 0.0, far)
+    total = with_z + against
+    return np.where(total > 0, np.clip((with_z - against) / np.where(total > 0, total, 1.0), 0.0, 1.0), 1.0)
+
+
 def features(times_ns: Ints, values: Floats, quiet: Quiet, shares: Floats, still_rows: Ints, since_ns: int = 0) -> Features:
     """Compare the last block of (rows, tags) with quiet, and its variation in the last stretch: at least a block, at most
     STRETCH_ROWS, and no longer than since `since_ns`. `shares` (tags,), `still_rows` (tags,): rows since each changed."""
     block = values[-BLOCK_ROWS:]
     mean, spread = _moments(block)
-    stretch = values[-min(max(int((times_ns >= since_ns).sum()), BLOCK_ROWS), STRETCH_ROWS) :]
+    since = int((times_ns >= since_ns).sum())
+    stretch = values[-min(max(since, BLOCK_ROWS), STRETCH_ROWS) :]
     rest = _line_removed(stretch)
     swing, chop = _swing(rest) / quiet.swing, _chop(stretch) / quiet.chop
     seen = np.isfinite(mean) & np.isfinite(quiet.mean)
@@ -205,6 +226,7 @@ def features(times_ns: Ints, values: Floats, quiet: Quiet, shares: Floats, still
         mean=mean,
         quiet=quiet.mean,
         z=z,
+        side=_side(values, quiet, z, since),
         ratio=ratio,
         swing=np.where(seen & np.isfinite(swing), swing, 1.0),
         chop=np.where(seen & np.isfinite(chop), chop, 1.0),

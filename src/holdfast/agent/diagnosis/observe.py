@@ -35,7 +35,7 @@ Seen = Literal[
 Z_FROM, Z_FULL = 2.5, 5.0  # quiet wanders: no shift … surely shifted
 RATIO_FROM, RATIO_FULL = 1.4, 2.5  # spread now over spread then
 SWING_FROM, SWING_FULL = 1.6, 3.2  # slow variation has few independent values in a stretch: its ratio scatters more
-CYCLE_FROM, CYCLE_FULL = 0.25, 0.5  # of the power in one narrow band
+CYCLE_FROM, CYCLE_FULL = 0.5, 0.75  # of the power in one narrow band; the slow noise of a closed loop has up to 0.4 there by itself
 
 # P(up), P(down), P(steady): when nothing is known, and under each sign.
 _ANYTHING = (0.2, 0.2, 0.6)
@@ -83,6 +83,12 @@ def restless(features: Features, place: int) -> float:
     return max(more_variable(fast), _soft(float(features.swing[place]), SWING_FROM, SWING_FULL))
 
 
+def size(features: Features, place: int) -> float:
+    """How far the tag is from what it was, 1 where it is surely so: of its mean or of its variation, whichever is more."""
+    fast = max(float(features.ratio[place]), float(features.chop[place])) / RATIO_FULL
+    return max(abs(float(features.z[place])) / Z_FULL, fast, float(features.swing[place]) / SWING_FULL)
+
+
 def oscillates(features: Features, place: int) -> float:
     """0..1: the tag varies more than it did, and in one narrow band of frequencies."""
     return restless(features, place) * _soft(float(features.cycle[place]), CYCLE_FROM, CYCLE_FULL)
@@ -119,10 +125,13 @@ def observe(features: Features, place: int, shows: Shows) -> Observation:
         return _yes(shows, 1.0 - restless(features, place), "calm", "restless")
     z = float(features.z[place])
     far = moved(z)
-    up, down = (far, 0.0) if z > 0 else (0.0, far)
     expected = _DIRECTION[shows]
-    likely = up * expected[0] + down * expected[1] + (1 - far) * expected[2]
-    anyway = up * _ANYTHING[0] + down * _ANYTHING[1] + (1 - far) * _ANYTHING[2]
+    here, there = (0, 1) if z > 0 else (1, 0)
+    # A shift that changes its side says the one as much as the other: what has been on both is no step of either.
+    kept = (1.0 + float(features.side[place])) / 2.0
+    shifted = kept * math.log(expected[here] / _ANYTHING[here]) + (1.0 - kept) * math.log(expected[there] / _ANYTHING[there])
+    likely = far * _ANYTHING[here] * math.exp(shifted) + (1 - far) * expected[2]
+    anyway = far * _ANYTHING[here] + (1 - far) * _ANYTHING[2]
     seen: Seen = "steady" if far < 0.5 else "up" if z > 0 else "down"
     return Observation(seen=seen, strength=far if seen != "steady" else 1 - far, odds=math.log(likely / anyway))
 

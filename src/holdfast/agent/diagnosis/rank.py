@@ -14,7 +14,7 @@ import numpy as np
 
 from holdfast.agent.diagnosis.bind import Bound, equipment_of
 from holdfast.agent.diagnosis.features import Features
-from holdfast.agent.diagnosis.observe import Observation, agrees, moved, observe, top_place
+from holdfast.agent.diagnosis.observe import Observation, agrees, moved, observe, restless, size, top_place
 from holdfast.agent.diagnosis.wording import Language, minutes, quote
 from holdfast.agent.knowledge.modes import ANY, Shows, Sign
 from holdfast.site.model import Site
@@ -24,7 +24,8 @@ NONE = "none of these"
 SETPOINT = "setpoint_change"
 
 TEMPER = 0.8
-PRIOR_NONE = 1.5  # in units of a mode's prior
+NONE_SHARE = 0.25  # the prior of "none of these" as a share of all modes' together: a larger library knows no better what it lacks
+PRIOR_NONE_MIN = 1.0  # in units of a mode's prior
 PRIOR_SETPOINT = 1.0
 CAUSES_MAX = 9  # named in one diagnosis; the probability of the rest goes to "none of these"
 EVIDENCE_MAX = 24  # of one cause
@@ -240,19 +241,34 @@ def _of_finding(case: _Case, text: str) -> Evidence:
 
 
 def _strangers(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
-    """Tags of this equipment that moved though the mode does not speak of them; no more than five count."""
+    """Tags of this equipment that moved or grew restless though the mode does not speak of them; no more than five count.
+
+    What is far smaller than the mode's own signs follows from them; what is as large as they are wants a cause of its own.
+    """
     features, spoken = case.features, {tag for _, tag in bound.tags}
+    own = max((size(features, features.index(tag)) for tag in _shown(bound, features)), default=1.0)
     wide = any(sign.role == ANY for sign in bound.mode.signature)
     found: list[tuple[float, Evidence]] = []
     for place, tag in enumerate(features.tags):
         if tag in spoken or tag in case.explained or bool(features.frozen[place]) or (wide and place == top_place(features)):
             continue
         near = not bound.equipment or equipment_of(tag) == bound.equipment
-        far = moved(float(features.z[place])) * (1.0 if near else 0.5)
-        if far > 0.5:
+        shift, variation = moved(float(features.z[place])), restless(features, place)
+        far = max(shift, variation) * (1.0 if near else 0.5) * min(size(features, place) / own, 1.0)
+        if far > 0.2:
             seen = Observation(seen="up" if features.z[place] > 0 else "down", strength=far, odds=0.0)
-            found.append((math.log(0.6) * far, _cite(case, place, seen, "stranger")))
+            found.append((math.log(0.6) * far, _cite(case, place, seen, "stranger" if shift >= variation else "stranger_restless")))
     return sorted(found, key=lambda t: t[0])[:5]
+
+
+def _shown(bound: Bound, features: Features) -> list[str]:
+    """The tags whose moving signs show."""
+    found: list[str] = []
+    for sign in bound.mode.signature:
+        tag = _tag_of(bound, sign, features)
+        if tag in features.tags and agrees(features, features.index(tag), sign.shows) > 0.5:
+            found.append(tag)
+    return found
 
 
 def _order(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
@@ -325,4 +341,5 @@ def _none(case: _Case, weighed: Sequence[_Weighed]) -> _Weighed:
     name = "-" if best is None else best.id
     left = _of_finding(case, quote("unexplained", case.language, percent=round(100 * (1 - share)), mode=name))
     told = _of_finding(case, quote("explained", case.language, percent=round(100 * share), mode=name))
-    return _Weighed(id=NONE, bound=None, odds=math.log(PRIOR_NONE), supporting=(left,), opposing=(told,), carried=0.0)
+    prior = max(NONE_SHARE * sum(w.bound.mode.prior for w in weighed if w.bound is not None), PRIOR_NONE_MIN)
+    return _Weighed(id=NONE, bound=None, odds=math.log(prior), supporting=(left,), opposing=(told,), carried=0.0)
