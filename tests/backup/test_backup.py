@@ -8,6 +8,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import apsw
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -279,8 +280,6 @@ def test_the_commands_say_yes_no_or_what_is_wrong(tmp_path: Path) -> None:
 
 
 def test_a_backup_of_a_tampered_ledger_is_refused(tmp_path: Path) -> None:
-    import apsw
-
     world = lived(tmp_path / "home")
     world.gate.checkpoint()
     world.gate.close()
@@ -288,6 +287,18 @@ def test_a_backup_of_a_tampered_ledger_is_refused(tmp_path: Path) -> None:
     db.execute("UPDATE leaf SET bytes = zeroblob(10) WHERE seq = 1")
     db.close()
     assert holdfast("backup", "--home", tmp_path / "home", "--out", tmp_path / "b.tar")[0] == 1
+    assert not (tmp_path / "b.tar").exists()
+
+
+def test_a_ledger_without_a_checkpoint_is_not_backed_up_and_is_told_apart_from_a_tampered_one(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    lived(home).gate.close()  # it signs when a minute has passed, or at the end of a run
+    db = apsw.Connection(str(home / "gate" / "state.db"))
+    db.execute("DELETE FROM checkpoint")
+    db.close()
+    (home / "gate" / "checkpoints").unlink(missing_ok=True)
+    code, said = holdfast("backup", "--home", home, "--out", tmp_path / "b.tar")
+    assert (code, "killed in its first minute" in said, "keep the folder as it is" in said) == (1, True, True), said
     assert not (tmp_path / "b.tar").exists()
 
 

@@ -43,7 +43,7 @@ def backup(
     try:
         manifest = back_up(home, out, at_ns=time.time_ns(), history=history, site=site)
     except BackupError as error:
-        if error.code == "backup.ledger":
+        if error.code in ("backup.ledger", "backup.unsigned"):
             render(Answer(data={"error": str(error), "code": error.code}, lines=(str(error),), code=NO), json=json)
         fail(str(error), json=json)
     except (StateError, KeyFileError, SiteError) as error:

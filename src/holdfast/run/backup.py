@@ -29,7 +29,7 @@ from holdfast.gate.ledger import checkpoint as ledger_files
 from holdfast.gate.ledger import cosigned
 from holdfast.gate.ledger.checkpoint import KeyFileError, PublicKey, public_key, read_public
 from holdfast.gate.ledger.store import FILE, StateError, cured
-from holdfast.gate.ledger.verify import Verdict, gate_runs, opened, verify
+from holdfast.gate.ledger.verify import UNSIGNED, Verdict, gate_runs, opened, verify
 from holdfast.gate.ledger.witness import WITNESSES
 from holdfast.terms import Word, canonical
 
@@ -87,6 +87,12 @@ def back_up(home: Path, out: Path, *, at_ns: int, history: bool = False, site: P
         copies = Path(folder)
         names = dict(_collected(home, copies, history=history, site=site))
         verdict = verify(copies / FILE, key)
+        if verdict.code == UNSIGNED:
+            message = (
+                f"{gate}: its ledger has no checkpoint. A gate killed in its first minute has signed none yet: start it, and back up a minute"
+                " later. One that ran longer had some, and somebody removed them: then keep the folder as it is."
+            )
+            raise BackupError("backup.unsigned", message)
         if not verdict.ok:
             message = f"{gate}: its ledger does not verify ({verdict.detail}). A backup of it would hide that: keep the folder as it is."
             raise BackupError("backup.ledger", message)

@@ -27,7 +27,7 @@ from holdfast.gate.identity.people import Cost, People
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.gate.process import open_gate, pulse
-from holdfast.run.backup import back_up, restore
+from holdfast.run.backup import BackupError, back_up, restore
 from holdfast.site.model import Site
 from holdfast.terms import SECOND_NS, digest
 
@@ -195,7 +195,12 @@ class Life:
         (spare / "something").touch()
         had.touch()
         archive.unlink(missing_ok=True)
-        back_up(self._folder, archive, at_ns=self.clock.now_ns())
+        try:
+            back_up(self._folder, archive, at_ns=self.clock.now_ns())
+        except BackupError as error:
+            if error.code != "backup.unsigned":
+                raise
+            return  # the lives before were all killed before they signed anything
         _, aside = restore(archive, spare, at_ns=self.clock.now_ns(), force=True)
         if aside is not None:
             shutil.rmtree(aside)

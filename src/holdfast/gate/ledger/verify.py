@@ -24,6 +24,7 @@ from holdfast.terms import Record, Word
 
 NOTES_BYTES_MAX = 256 << 20
 HASH_BYTES = 32
+UNSIGNED = "ledger.unsigned"  # the code where there is no checkpoint at all
 
 
 class Verdict(Word):
@@ -165,7 +166,7 @@ def _checkpoints(db: apsw.Connection, key: PublicKey, elsewhere: Iterable[str]) 
             known.add(note)
             found.append(_genuine(note, key, f"note {place} of those kept beside the file"))
     if not found:
-        raise _Bad("ledger.unsigned", "there is no checkpoint: nothing shows that these records are the ones that were written")
+        raise _Bad(UNSIGNED, "there is no checkpoint: nothing shows that these records are the ones that were written")
     return sorted(found, key=lambda c: c.size)
 
 
