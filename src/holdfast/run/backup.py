@@ -89,7 +89,7 @@ def back_up(home: Path, out: Path, *, at_ns: int, history: bool = False, site: P
         verdict = verify(copies / FILE, key)
         if verdict.code == UNSIGNED:
             message = (
-                f"{gate}: its ledger has no checkpoint. A gate killed in its first minute has signed none yet: start it, and back up a minute"
+                f"{gate}: its ledger has no checkpoint. A gate killed in its first minute has signed none yet: start it, back up a minute"
                 " later. One that ran longer had some, and somebody removed them: then keep the folder as it is."
             )
             raise BackupError("backup.unsigned", message)
