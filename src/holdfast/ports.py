@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.terms import Frame, Sample, Sent, Tag, TagTable
+from holdfast.terms import Frame, Sample, Sent, ServerAlarms, Tag, TagTable
 
 
 class ConnectionLost(Exception):
@@ -60,6 +60,28 @@ class Writer(Protocol):
 
         `timeout_s` is on the wall clock, whatever clock the gate runs on: a device is real.
         """
+        ...
+
+
+@runtime_checkable
+class AlarmReader(Protocol):
+    """A connection whose server has alarms of its own."""
+
+    def alarms(self) -> AsyncIterator[ServerAlarms]:
+        """What stands already comes first, also what became active before the connection; then each change, at once.
+
+        On loss the iterator ends. A server without alarms is told once, `known` False, and the iterator ends.
+        """
+        ...
+
+
+@runtime_checkable
+class Caller(Protocol):
+    """Calls methods of a server. Exactly one call request on the wire per call, never a retry, never queued."""
+
+    async def call(self, address: str, arguments: Sequence[float], *, timeout_s: float) -> Sent:
+        """acked: the method ran and said so. rejected: it did not run. unknown: anything else, also a Bad answer that may come from
+        half-way. `timeout_s` is on the wall clock, and holds for what is looked up first too."""
         ...
 
 

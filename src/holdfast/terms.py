@@ -205,6 +205,34 @@ class Alarm(Word):
     threshold: float
 
 
+class ServerAlarm(Word):
+    """One condition of a server's own, as the server tells it (OPC 10000-9 §5.5), beside the plant's limits that the gate watches."""
+
+    connection: str
+    id: str  # the condition's, and of its branch where it has several
+    source: str
+    name: str
+    message: str
+    severity: int  # 1 to 1000, higher is worse (OPC 10000-5 §6.4.2)
+    active: bool
+    acknowledged: bool
+    shelved: bool  # or suppressed, at the server
+    standing: bool  # False: the server has nothing more to say of it
+    at_ns: int  # the server's time
+    status: int = 0  # quality of what it rests on
+
+
+class ServerAlarms(Word):
+    """What is new of a server's alarms, and all that stands. `known` False: what stands may be more or less; `why` says why."""
+
+    connection: str
+    standing: tuple[ServerAlarm, ...]
+    news: tuple[ServerAlarm, ...]  # in the order in which they came
+    known: bool
+    why: str = ""
+    missed: int = 0  # events that there was no room for
+
+
 # ---- what an agent says ----------------------------------------------------------------------------------------------
 
 
@@ -239,6 +267,22 @@ class Diagnosis(Word):
     incident: str
     at_ns: int
     causes: tuple[Cause, ...]  # best first; probabilities sum to 1
+
+
+class ReportText(Word):
+    """A piece of a published report. `made_by`: "" for the agent's own rules, `model:NAME@DIGEST` for what a generative model wrote."""
+
+    text: str
+    language: Literal["", "en", "zh"] = ""  # "" is shown in every language
+    made_by: str = ""
+
+
+class Report(Word):
+    """What an agent publishes of an incident; the gate keeps it, and every report shows it as the agent's."""
+
+    id: str
+    incident: str
+    texts: tuple[ReportText, ...]
 
 
 class Write(Word):

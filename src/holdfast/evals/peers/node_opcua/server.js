@@ -1,7 +1,9 @@
 // node-opcua's server as a plant: items that count, points to write, requests counted as they come in.
 //
 // node server.js '{"port", "pki", "items", "every_ms", "namespaces": [uri, …], "secure": bool}'
-// Says "ready" on stdout; then answers each line of stdin with one line of JSON: "counts", "holds NAME", "trust FILE", "set NAME VALUE".
+// Says "ready" on stdout; then answers each line of stdin with one line of JSON: "counts", "holds NAME", "trust FILE", "set NAME VALUE",
+// "alarm NAME on|off|ack|quiet SEVERITY TEXT" (an alarm condition of Stand4; quiet: back to normal and acknowledged, so forgotten),
+// "refresh" (tell clients that what they know is out of date), "called" (what method Stand4.Trim was called with).
 // Item Ti holds i * 1000 + n % 1000 at the n-th change, so that a value tells whose it is. Namespace urn:decoy has the same
 // names with -1 in them.
 const path = require("path");
@@ -13,7 +15,7 @@ console.log = console.info = console.warn = console.error; // node-opcua's own w
 
 const given = JSON.parse(process.argv[2]);
 const {
-  OPCUAServer, OPCUACertificateManager, Variant, DataType, StatusCodes, MessageSecurityMode, SecurityPolicy, DataValue,
+  OPCUAServer, OPCUACertificateManager, Variant, DataType, StatusCodes, MessageSecurityMode, SecurityPolicy, DataValue, NodeId,
 } = createRequire(path.join(given.modules, "package.json"))("node-opcua");
 
 const MILL = "urn:holdfast:mill";
@@ -45,7 +47,8 @@ async function main() {
   const counting = plant(space, mill, "mill", (i) => i * 1000);
   const decoy = space.getNamespaceIndex("urn:decoy");
   if (decoy > 0) plant(space, space.getNamespace(decoy), "decoy", () => -1);
-  points(space, mill);
+  space.installAlarmsAndConditionsService();
+  const stand = points(space, mill, server);
   const counts = {};
   server.on("request", (request) => {
     const name = request.schema.name;
@@ -54,7 +57,7 @@ async function main() {
   await server.start();
   let n = 0;
   if (given.every_ms) setInterval(() => { n += 1; change(counting, n); }, given.every_ms);
-  readline.createInterface({ input: process.stdin }).on("line", (line) => answer(line, counts, counting, manager)).on("close", () => process.exit(0));
+  readline.createInterface({ input: process.stdin }).on("line", (line) => answer(line, counts, counting, manager, stand)).on("close", () => process.exit(0));
   say("ready");
 }
 
@@ -70,8 +73,10 @@ function plant(space, namespace, name, value) {
   return found;
 }
 
-function points(space, namespace) {
-  const folder = namespace.addFolder(space.rootFolder.objects, { browseName: "Stand4", nodeId: "s=Stand4" });
+function points(space, namespace, server) {
+  const folder = namespace.addObject({
+    organizedBy: space.rootFolder.objects, browseName: "Stand4", nodeId: "s=Stand4", eventNotifier: 1, notifierOf: space.rootFolder.objects.server,
+  });
   for (const name of Object.keys(held)) {
     const options = {
       componentOf: folder, browseName: name.split(".").pop(), nodeId: `s=${name}`, dataType: types[name], minimumSamplingInterval: 10,
@@ -88,6 +93,40 @@ function points(space, namespace) {
       engineeringUnits: { namespaceUri: "http://www.opcfoundation.org/UA/units/un/cefact", unitId: 4403510, displayName: "kN", description: "kilonewton" },
     });
   }
+  const drive = namespace.addObject({ componentOf: folder, browseName: "Drive", nodeId: "s=Stand4.Drive", eventSourceOf: folder });
+  return { space, namespace, drive, server, alarms: {}, called: method(namespace, folder) };
+}
+
+// Stand4.Trim takes a float and a whole number; it acts on the first one alone. 13 is refused, 99 is answered never.
+function method(namespace, folder) {
+  const called = [];
+  const trim = namespace.addMethod(folder, {
+    browseName: "Trim", nodeId: "s=Stand4.Trim",
+    inputArguments: [{ name: "tension", dataType: DataType.Float, valueRank: -1 }, { name: "steps", dataType: DataType.Int16, valueRank: -1 }],
+    outputArguments: [],
+  });
+  trim.bindMethod((given, context, done) => {
+    const values = given.map((one) => one.value);
+    called.push(values);
+    if (values[0] === 99) return;
+    done(null, { statusCode: values[0] === 13 ? StatusCodes.BadOutOfRange : values[0] === 14 ? StatusCodes.BadDeviceFailure : StatusCodes.Good });
+  });
+  return called;
+}
+
+function alarm(stand, name, what, severity, text) {
+  const { namespace, drive, alarms } = stand;
+  const made = (alarms[name] ||= namespace.instantiateAlarmCondition("AlarmConditionType", {
+    browseName: name, componentOf: drive, conditionSource: drive, conditionName: name, inputNode: NodeId.nullNodeId,
+  }));
+  made.setEnabledState(true);
+  const branch = made.currentBranch();
+  if (what === "ack") branch.setAckedState(true);
+  else {
+    branch.setActiveState(what === "on");
+    branch.setAckedState(what === "quiet");
+  }
+  made.raiseNewCondition({ severity, message: text, retain: what !== "quiet" });
 }
 
 function change(items, n) {
@@ -97,11 +136,18 @@ function change(items, n) {
   }
 }
 
-async function answer(line, counts, items, manager) {
-  const [what, name, value] = line.split(" ");
+async function answer(line, counts, items, manager, stand) {
+  const [what, name, value, ...more] = line.split(" ");
   if (what === "counts") say(JSON.stringify(counts));
   else if (what === "holds") say(JSON.stringify(held[name]));
   else if (what === "set") { held[name] = JSON.parse(value); say("true"); }
+  else if (what === "alarm") {
+    alarm(stand, name, value, Number(more[0] || 500), more.slice(1).join(" ") || name);
+    say("true");
+  } else if (what === "refresh") {
+    stand.space.rootFolder.objects.server.raiseEvent("RefreshRequiredEventType", { message: { dataType: DataType.LocalizedText, value: { text: "again" } } });
+    say("true");
+  } else if (what === "called") say(JSON.stringify(stand.called));
   else if (what === "change") { change(items, Number(name)); say("true"); }
   else if (what === "trust") {
     await manager.trustCertificate(require("fs").readFileSync(name));

@@ -16,14 +16,16 @@ from asyncua.ua.object_ids import ObjectIds
 from holdfast.clock import Clock, RealClock
 from holdfast.gate.connectors import registers, writable
 from holdfast.gate.connectors.opcua import browse, identity, outcome, values
+from holdfast.gate.connectors.opcua.alarms import follow
 from holdfast.gate.connectors.opcua.channel import Address, Channel, open_channel
 from holdfast.gate.connectors.opcua.columns import Columns
+from holdfast.gate.connectors.opcua.conditions import Conditions
 from holdfast.gate.connectors.opcua.nodes import Nodes, standard
 from holdfast.gate.connectors.opcua.publish import Feed
 from holdfast.gate.connectors.pace import Budget, Pace
 from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE, BAD_TYPE_MISMATCH, Row, is_bad
 from holdfast.ports import ConnectionLost
-from holdfast.terms import BAD_NO_COMMUNICATION, Frame, Sample, Sent, Tag, TagTable
+from holdfast.terms import BAD_NO_COMMUNICATION, Frame, Sample, Sent, ServerAlarms, Tag, TagTable
 
 T = TypeVar("T")
 _BATCH = 1000  # items a request
@@ -58,6 +60,8 @@ class OpcUa:
     """Most seconds, real time, that the server may take for an answer."""
     requests_per_s: float = 0.0
     """Most requests a second (reads, writes, set-up; not publishing); 0 is no limit."""
+    server_alarms: bool = False
+    """Take in the alarms that the server itself raises, and show and record them beside the plant's limits."""
     clock: Clock = field(default_factory=RealClock)
     state_dir: Path | None = None
     """Where the gate's own certificate is kept."""
@@ -143,7 +147,7 @@ class OpcUa:
         try:
             subscription = await self._open_subscription(table, feed, row, missing)
             period_s = self.clock.real_s(table.period_s)
-            await _until(feed, lambda: not missing, min(period_s, self.timeout_s))
+            await feed.until(lambda: not missing, min(period_s, self.timeout_s))
             alive_s = max(_ALIVE_PERIODS * period_s, _ALIVE_S_MIN)
             while await self._tick(feed, pace, alive_s):
                 yield row.frame(pace.take(), self.clock.now_ns())
@@ -154,6 +158,13 @@ class OpcUa:
         now_ns = self.clock.now_ns()
         row.lose(BAD_NO_COMMUNICATION, now_ns)
         yield row.frame(pace.take(), now_ns)
+
+    async def alarms(self) -> AsyncIterator[ServerAlarms]:
+        """Ends with the connection; also where the server has none."""
+        conditions = Conditions(self.name, self.clock.now_ns())
+        with contextlib.suppress(ConnectionLost):
+            async for told in follow(conditions, self._require(), self._ask, self.timeout_s):
+                yield told
 
     def health(self) -> Mapping[str, float]:
         publisher = self._channel.publisher if self._channel is not None else None
@@ -333,7 +344,7 @@ class OpcUa:
             wait_s = pace.wait_s()
             if wait_s == 0.0:
                 return True
-            await _until(feed, lambda: bool(feed.ended), min(wait_s, alive_s - silent_s))
+            await feed.until(lambda: bool(feed.ended), min(wait_s, alive_s - silent_s))
 
     async def _close_subscription(self, subscription: int, feed: Feed) -> None:
         self._counts["gaps"] += feed.gaps
@@ -347,15 +358,6 @@ class OpcUa:
             with contextlib.suppress(ua.UaError, OSError, TimeoutError):
                 async with asyncio.timeout(1.0):
                     await channel.session.delete_subscriptions([subscription])
-
-
-async def _until(feed: Feed, done: Callable[[], bool], limit_s: float) -> None:
-    """Return when `done`, the feed's end, or the limit (real time) comes first."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(limit_s):
-            while not done() and not feed.ended:
-                feed.changed.clear()
-                await feed.changed.wait()
 
 
 def _unused(_: object) -> None:

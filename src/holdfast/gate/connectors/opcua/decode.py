@@ -57,6 +57,7 @@ class Answer(Word):
     changes: tuple[Changes, ...]
     ended: str = ""  # the server's reason, where it ended the subscription
     data: bool = True
+    events: tuple[ua.EventFieldList, ...] = ()
 
 
 _Row = tuple[int, float, int, int, int]  # handle, value, status, source_ns, kind
@@ -74,10 +75,13 @@ def decoded(result: ua.PublishResult) -> Answer:
     """The same, of what asyncua decoded."""
     message = result.NotificationMessage
     found: list[Changes] = []
+    events: list[ua.EventFieldList] = []
     ended = ""
     for part in message.NotificationData or []:
         if isinstance(part, ua.DataChangeNotification):
             found.append(_of_rows([_row(item.ClientHandle, item.Value) for item in part.MonitoredItems]))
+        elif isinstance(part, ua.EventNotificationList):
+            events += part.Events
         elif isinstance(part, ua.StatusChangeNotification):
             ended = f"the server ended the subscription ({part.Status.name})"
     return Answer(
@@ -87,6 +91,7 @@ def decoded(result: ua.PublishResult) -> Answer:
         changes=tuple(found),
         ended=ended,
         data=bool(message.NotificationData),
+        events=tuple(events),
     )
 
 

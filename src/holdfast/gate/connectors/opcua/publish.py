@@ -5,6 +5,7 @@ being alive is a matter of `heard_s`, never of the socket's state.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from asyncua import ua
@@ -35,8 +36,10 @@ class Session(UaSession):
 class Feed:
     """One subscription's end of the publishing."""
 
-    def __init__(self, put: Callable[[decode.Changes], None], now_s: float) -> None:
-        self._put = put
+    def __init__(
+        self, put: Callable[[decode.Changes], None], now_s: float, heed: Callable[[ua.EventFieldList], None] = lambda event: None
+    ) -> None:
+        self._put, self._heed = put, heed
         self.heard_s = now_s  # event loop's clock: data or a keep-alive came
         self.changed = asyncio.Event()  # something arrived, or the end
         self.ended = ""  # why
@@ -51,6 +54,8 @@ class Feed:
             self._next = answer.sequence % 0xFFFF_FFFF + 1
         for changes in answer.changes:
             self._put(changes)
+        for event in answer.events:
+            self._heed(event)
         if answer.ended:
             self.end(answer.ended)
         self.changed.set()
@@ -58,6 +63,14 @@ class Feed:
     def end(self, why: str) -> None:
         self.ended = self.ended or why
         self.changed.set()
+
+    async def until(self, done: Callable[[], bool], limit_s: float) -> None:
+        """Return when `done`, the end, or the limit (real time) comes first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not done() and not self.ended:
+                    self.changed.clear()
+                    await self.changed.wait()
 
 
 class Publisher:
