@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from holdfast.lots import Lot
 from holdfast.site.model import Site
-from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Word, canonical, plain, unpack
+from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Report, Word, canonical, plain, unpack
 
 State = Literal[
     "proposed",
@@ -143,6 +143,8 @@ class Link(Protocol):
 
     async def diagnose(self, diagnosis: Diagnosis) -> None: ...
 
+    async def publish(self, report: Report) -> None: ...
+
     async def propose(self, proposal: Proposal) -> Decision: ...
 
     async def progress(self, proposal: str) -> Progress | None: ...
@@ -185,6 +187,7 @@ class Gate(Protocol):
     def context_now(self) -> PlantContext: ...
     def find(self, author: str, finding: Finding) -> None: ...
     def diagnose(self, author: str, diagnosis: Diagnosis) -> None: ...
+    def publish(self, author: str, report: Report) -> None: ...
     def propose(self, author: str, proposal: Proposal) -> Decision: ...
     def progress(self, proposal: str) -> Progress | None: ...
 
@@ -222,6 +225,9 @@ class DirectLink:
 
     async def diagnose(self, diagnosis: Diagnosis) -> None:
         self._gate.diagnose(self._author, diagnosis)
+
+    async def publish(self, report: Report) -> None:
+        self._gate.publish(self._author, report)
 
     async def propose(self, proposal: Proposal) -> Decision:
         return self._gate.propose(self._author, proposal)
@@ -321,6 +327,9 @@ class HttpLink:
 
     async def diagnose(self, diagnosis: Diagnosis) -> None:
         await self._ask("POST", "/v1/diagnoses", body=diagnosis)
+
+    async def publish(self, report: Report) -> None:
+        await self._ask("POST", "/v1/reports", body=report)
 
     async def propose(self, proposal: Proposal) -> Decision:
         return _read(_DECISION, await self._ask("POST", "/v1/proposals", body=proposal))

@@ -19,6 +19,7 @@ from holdfast.terms import (
     Move,
     Outcome,
     Proposal,
+    Report,
     Verdict,
     Write,
 )
@@ -48,6 +49,7 @@ class ScriptedLink:
         self.findings: list[Finding] = []
         self.diagnoses: list[Diagnosis] = []
         self.proposals: list[Proposal] = []
+        self.reports: list[Report] = []
         self.in_force: dict[str, str] = {}
         self.states: dict[str, bytes] = {}
         self.told: tuple[DetectorTold, ...] = ()
@@ -104,6 +106,9 @@ class ScriptedLink:
 
     async def diagnose(self, diagnosis: Diagnosis) -> None:
         self.diagnoses.append(diagnosis)
+
+    async def publish(self, report: Report) -> None:
+        self.reports.append(report)
 
     async def propose(self, proposal: Proposal) -> Decision:
         self._reach()

@@ -21,7 +21,7 @@ from holdfast.gate.guard.binds import recorded
 from holdfast.gate.guard.decide import decide
 from holdfast.gate.ledger.checkpoint import Checkpoints
 from holdfast.gate.ledger.store import StateError
-from holdfast.terms import SECOND_NS, Decision, Diagnosis, Finding, Frame, Move, Proposal, Snapshot, Write, digest
+from holdfast.terms import SECOND_NS, Decision, Diagnosis, Finding, Frame, Move, Proposal, Report, Snapshot, Write, digest
 
 CHECKPOINT_EVERY_S = 60.0
 
@@ -198,6 +198,9 @@ class Gatekeeper(Answers):
 
     def diagnose(self, author: str, diagnosis: Diagnosis) -> None:
         self.debts.record("diagnosis", {"author": author, "diagnosis": diagnosis})
+
+    def publish(self, author: str, report: Report) -> None:
+        self.debts.record("report", {"author": author, "report": report})
 
     def _tell(self) -> None:
         self.parts.hearers.tell()

@@ -76,13 +76,14 @@ def _files(folders: Sequence[str]) -> dict[str, Path]:
 def _face(file: Path) -> Face:
     """The simplified Chinese face of a collection, where it has several. Raises FontError."""
     try:
-        if file.suffix.lower() == ".ttc":
-            fonts = TTCollection(str(file), lazy=True).fonts
-            number = next((i for i, font in enumerate(fonts) if "SC" in str(font["name"].getDebugName(1)).split()), 0)
-            font = fonts[number]
-        else:
-            number, font = 0, TTFont(str(file), lazy=True)
-        characters = frozenset(font.getBestCmap() or ())
+        with file.open("rb") as content:
+            if file.suffix.lower() == ".ttc":
+                fonts = TTCollection(content, lazy=True).fonts
+                number = next((i for i, font in enumerate(fonts) if "SC" in str(font["name"].getDebugName(1)).split()), 0)
+                font = fonts[number]
+            else:
+                number, font = 0, TTFont(content, lazy=True)
+            characters = frozenset(font.getBestCmap() or ())
     except (OSError, TTLibError, KeyError, ValueError) as error:
         raise FontError(f"{file}: no font that can be read ({error}); give a TrueType or OpenType file with --font") from error
     if missing := [c for c in PROBE if ord(c) not in characters]:

@@ -35,9 +35,10 @@ UNKNOWN = "□"
 WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"  # where a line may be broken between any two
 # A wide character with the closing signs after it, or a word, or spaces.
 PIECE = re.compile(rf"[“‘（《【\[(]*[{WIDE}][，。、；：？！）》】”’,.;:!?)]*|[^\s{WIDE}]+|\s+")
+TC260 = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/">'
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">'
     '<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title}</rdf:li></rdf:Alt></dc:title><dc:identifier>{id}</dc:identifier>'
     "{aigc}</rdf:Description></rdf:RDF></x:xmpmeta>"
 )
@@ -68,7 +69,7 @@ class _Sheets(FPDF):
         self.set_producer("Holdfast")
         self.set_lang("zh-CN" if document.language == "zh" else "en")
         self.set_creation_date(datetime.fromtimestamp(document.made_ns / SECOND_NS, tz=UTC))
-        aigc = f"<TC260:AIGC>{escape(document.aigc, quote=False)}</TC260:AIGC>" if document.aigc else ""
+        aigc = f'<TC260:AIGC xmlns:TC260="{TC260}">{escape(document.aigc, quote=False)}</TC260:AIGC>' if document.aigc else ""
         self.set_xmp_metadata(XMP.format(title=escape(document.title), id=escape(document.id), aigc=aigc))
         self.alias_nb_pages("{nb}")
 

@@ -16,7 +16,7 @@ from holdfast.gate.api.questions import answer_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.link import CONFIGURATION
-from holdfast.terms import Diagnosis, Finding, Frame, Proposal, Word, pack
+from holdfast.terms import Diagnosis, Finding, Frame, Proposal, Report, Word, pack
 
 WAIT_MS_MAX = 30_000
 
@@ -28,6 +28,7 @@ class StopPressed(Word):
 FINDING = TypeAdapter(Finding)
 DIAGNOSIS = TypeAdapter(Diagnosis)
 PROPOSAL = TypeAdapter(Proposal)
+REPORT = TypeAdapter(Report)
 STOP = TypeAdapter(StopPressed)
 TABLE = text("table", "Its id, as the site has it.", required=True)
 FROM, TO = (whole(name, "UTC.", required=True) for name in ("from_ns", "to_ns"))
@@ -122,6 +123,11 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         """Ranked causes, with the evidence for and against each."""
         gate.diagnose(writer(request), await read(request, DIAGNOSIS))
 
+    @post("/v1/reports", status_code=204)
+    async def reports(request: Req) -> None:
+        """What the agent publishes of an incident: kept on record, and shown as the agent's in every report of it."""
+        gate.publish(writer(request), await read(request, REPORT))
+
     @post("/v1/proposals", status_code=200)
     async def proposals(request: Req) -> Response[bytes]:
         """One action that the agent wants; the answer is the gate's decision."""
@@ -161,6 +167,7 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         context,
         findings,
         diagnoses,
+        reports,
         proposals,
         progress,
         stop,

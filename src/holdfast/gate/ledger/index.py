@@ -17,7 +17,7 @@ from holdfast.gate.ledger.store import BUSY_TIMEOUT_MS, FILE, StateError, cured
 from holdfast.terms import Word
 
 INDEX = "index.db"
-FORM = 1  # of what is indexed: another number is made anew
+FORM = 2  # of what is indexed: another number is made anew
 STEP = 4_000  # records a step: some tenths of a second
 BLOCK = 1_024  # records whose earliest and latest time are kept together
 
@@ -70,6 +70,8 @@ UNION ALL SELECT seq, 'incident', (b ->> '$.author') || char(10) || (b ->> '$.fi
     WHERE kind = 'finding' AND json_type(b, '$.finding.incident') = 'text'
 UNION ALL SELECT seq, 'incident', (b ->> '$.author') || char(10) || (b ->> '$.diagnosis.incident') FROM temp.body
     WHERE kind = 'diagnosis' AND json_type(b, '$.diagnosis.incident') = 'text'
+UNION ALL SELECT seq, 'incident', (b ->> '$.author') || char(10) || (b ->> '$.report.incident') FROM temp.body
+    WHERE kind = 'report' AND json_type(b, '$.report.incident') = 'text'
 UNION ALL SELECT seq, 'incident', (b ->> '$.decision.author') || char(10) || (b ->> '$.proposal.incident') FROM temp.body
     WHERE kind = 'decision' AND json_type(b, '$.proposal.incident') = 'text'
 """
