@@ -1,5 +1,6 @@
 """What every page is made with: the gate, who visits, the live stream, and the frame around each page."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
+from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from holdfast.console.gate import Gate, GateError
@@ -50,10 +52,18 @@ class House:
         return await self.visits.of(request)
 
     async def form(self, request: Req, visit: Visit) -> dict[str, str]:
-        """The fields of a form of ours. Raises HTTPException 403 for one that is not."""
+        """The fields of a form of ours. Raises HTTPException 403 for one that is not, which goes on record where it used a session."""
         sent = await request.form()
         fields = {str(name): str(value)[:FIELD_CHARS_MAX] for name, value in list(sent.multi_items())[:FIELDS_MAX]}
-        self.visits.demand_ours(request, fields, visit)
+        try:
+            self.visits.demand_ours(request, fields, visit)
+        except HTTPException:
+            if visit.token:
+                with contextlib.suppress(GateError):
+                    await self.gate.post(
+                        "/v1/session/forged", {"act": f"POST {request.scope.get('path_template') or 'unknown'}"}, token=visit.token
+                    )
+            raise
         return fields
 
     async def status(self) -> Mapping[str, Any] | None:

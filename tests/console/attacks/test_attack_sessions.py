@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from console_scene import PASSWORD, Scene
 from console_visitor import Visitor
 
-from attacks.attacked import all_records, bodies, routes_of
+from attacks.attacked import all_records, bodies, refusals, routes_of
 from holdfast.console.visit import SESSION_COOKIE
 
 
@@ -63,7 +63,7 @@ FORGED: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-def test_a_form_that_is_not_ours_does_nothing(scene: Scene, visitor: Callable[..., Visitor], waiting: str) -> None:
+def test_a_form_that_is_not_ours_does_nothing_and_is_on_record(scene: Scene, visitor: Callable[..., Visitor], waiting: str) -> None:
     someone = visitor("li.wei")
     proofs = {"": "", "own": someone.proof(), "another": visitor("zhang.min").proof()}
     before = {record["seq"] for record in all_records(scene)}
@@ -74,7 +74,9 @@ def test_a_form_that_is_not_ours_does_nothing(scene: Scene, visitor: Callable[..
             assert someone.post(path, data={**form, "csrf": proofs[whose]}, headers=dict(headers)).status_code == 403, (how, path)
     assert someone.get("/approvals").status_code == 200, "still signed in"
     made = {record["kind"] for record in all_records(scene) if record["seq"] not in before}
-    assert not {"stop", "approval", "session", "refused.act", "person"} & made
+    assert not {"stop", "approval", "session", "person"} & made
+    told = {(act, why) for person, act, why in refusals(scene) if person == "li.wei"}
+    assert {(f"POST {path}", "csrf") for path in ("/stop", "/sign-out", "/approvals/{proposal}", "/people/add")} <= told
 
 
 def test_looking_changes_nothing(scene: Scene, visitor: Callable[..., Visitor], waiting: str) -> None:

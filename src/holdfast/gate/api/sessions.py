@@ -30,7 +30,13 @@ class FirstAdministrator(Word):
     roles: tuple[str, ...] = ()
 
 
-SIGN_IN, FIRST = TypeAdapter(SignIn), TypeAdapter(FirstAdministrator)
+class Forged(Word):
+    """`act`: the route of the console that the form was sent to, without what was put into it."""
+
+    act: str
+
+
+SIGN_IN, FIRST, FORGED = TypeAdapter(SignIn), TypeAdapter(FirstAdministrator), TypeAdapter(Forged)
 
 
 def session_handlers(gate: Gatekeeper, door: Doorkeeper) -> list[Any]:
@@ -70,6 +76,12 @@ def session_handlers(gate: Gatekeeper, door: Doorkeeper) -> list[Any]:
         """End the session whose token is given; nothing is wrong where there is none."""
         door.sessions.end(token_of(request))
 
+    @post("/v1/session/forged", status_code=204)
+    async def forged(request: Req) -> None:
+        """A form came to the console with this session's cookie and was not one of the console's: nothing was done, and it is on record."""
+        person = door.who(request, act=False)
+        door.refusals.note(person.name, (await read(request, FORGED)).act, "csrf")
+
     @get("/v1/setup")
     async def standing(request: Req) -> Response[bytes]:
         """Whether the first administrator is still wanted."""
@@ -94,4 +106,4 @@ def session_handlers(gate: Gatekeeper, door: Doorkeeper) -> list[Any]:
         door.setup.close()
         return json({"person": person.name, "roles": person.roles})
 
-    return [sign_in, session, sign_out, standing, first]
+    return [sign_in, session, sign_out, forged, standing, first]
