@@ -27,6 +27,8 @@ MADE = [
     lambda: Limits(rule="minmax", k=1.2),
     lambda: Dynamic(lags=4, memories=(0.3,)),
     lambda: Dynamic(scale="tail"),
+    lambda: Dynamic(scale="rarity", reach=6.0),
+    lambda: Dynamic(memories=(1.0,)),
     lambda: Gradual(conditions="unit/tag_3", memory=30),
 ]
 

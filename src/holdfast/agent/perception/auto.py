@@ -23,6 +23,7 @@ from holdfast.agent.perception.limits import Limits
 from holdfast.agent.perception.own_level import OwnLevel
 from holdfast.agent.perception.packing import pack, unpack
 from holdfast.agent.perception.quiet import wandering
+from holdfast.agent.perception.ridge import pull
 from holdfast.agent.perception.runs import cut
 from holdfast.agent.perception.substitute import Substitute, check_quiet, resolution
 from holdfast.ports import Detector
@@ -32,6 +33,7 @@ Why = tuple[tuple[str, Mapping[str, str]], ...]
 ROWS_LEAST = ROWS_MIN * 4 // 3  # so that three quarters, when a quarter is held out, still teach a covariance
 UNITS_MIN = 8  # fewer runs do not tell how units differ, least of all when some are held out
 RUN_ROWS_MIN = 20
+REACH = 6.0  # standard deviations of one row in a long memory: one more alarms by itself, at a shorter one
 TENTH = 10  # of a run: so long may a unit's own level take, and so long a chart's memory be
 _KINDS = {"dynamic": Dynamic, "limits": Limits}
 _MEMORIES = Dynamic.memories
@@ -72,7 +74,7 @@ class Auto:
             made.fit(values, tags)
             self._detector, self.why = made, (("auto.short", {"rows": str(len(values)), "least": str(ROWS_LEAST)}),)
             return
-        made = Dynamic(scale="tail")
+        made = self._made(check_quiet(values, tags, rows_min=ROWS_MIN), _MEMORIES)
         made.fit(values, tags)
         self._detector, self.why = made, (("auto.together", {"tags": str(len(tags)), "rows": str(len(values))}), *_steadiness(values, tags))
 
@@ -92,7 +94,7 @@ class Auto:
             level.reset()
             levelled.append(level.taken_off(part))
         memories = tuple(m for m in _MEMORIES if (2 - m) / m <= shortest / TENTH)
-        made = Dynamic(scale="tail", memories=memories)
+        made = self._made(np.concatenate(levelled), memories)
         made.fit(np.concatenate(levelled), tags)
         self._detector, self._level = made, level
         self.why = (
@@ -100,6 +102,12 @@ class Auto:
             ("auto.units", {"units": str(len(runs)), "rows": str(rows), "shortest": str(shortest)}),
         )
         self.reset()
+
+    @staticmethod
+    def _made(quiet: Matrix, memories: tuple[float, ...]) -> Dynamic:
+        moving = quiet[:, quiet.std(0) > resolution(quiet)]
+        ridge = pull(moving, lags=Dynamic.lags) if moving.shape[1] else Dynamic.ridge
+        return Dynamic(scale="rarity", memories=memories, ridge=ridge, reach=REACH)
 
     # ---- scoring
 

@@ -7,9 +7,11 @@ EWMA: Lowry et al., Technometrics 34 (1992) 46-53), beside the energy of level a
 correlation change without a shift. Every chart is put on one scale by cross-fitting: scores of quiet rows under a core
 learned without them. The score is the worst chart's.
 
-Two scales: `spread` has 0 at a chart's median and 1 at its 98 % quantile; `tail` reads the fifth of quiet rows furthest out as
+Three scales: `spread` has 0 at a chart's median and 1 at its 98 % quantile; `tail` reads the fifth of quiet rows furthest out as
 an exponential tail of the logarithm (Hill, Annals of Statistics 3 (1975) 1163-1174), 0 where that fifth begins and 1 more for
-every e-fold of rarity, and asks more of a chart whose long memory saw few independent windows (`tolerance`).
+every e-fold of rarity, and asks more of a chart whose long memory saw few independent windows (`tolerance`); `rarity` is the cube
+root of how many times rarer than that fifth's beginning a row is, e to a third of `tail`: a limit some way above the rarest
+quiet row is then so many times rarer, whether that row stood out a little or a lot.
 
 >>> import numpy as np
 >>> rng = np.random.default_rng(1)
@@ -40,6 +42,7 @@ ROWS_MIN = 30
 CHARTS = 7  # of every memory: u, v, r, s, z, energy of u, energy of v
 WANDER_GAIN = 1 / 16  # a wandering tag must leave what it did in the quiet stretch by four times to count alone
 JUMP_TAIL = 3.0  # one unit of the spread scale is about three e-folds
+ROOT = 3.0  # of rarity: near a limit of four e-folds the score then falls by a fifth for the same step as on the scale of tails
 _TINY = 1e-12
 _ARRAYS = ("live", "centre_all", "floor", "centre", "scale", "level", "step", "residual", "gain", "median", "spread")
 
@@ -62,16 +65,23 @@ class Dynamic:
     """Pull of the prediction towards none, in rows of evidence."""
     folds: int = 5
     """Parts of the quiet stretch, each scored by what was learned without it."""
-    scale: Literal["spread", "tail"] = "spread"
-    """How charts are made comparable: by their spread, or by how rare a value is (what `auto` uses)."""
+    scale: Literal["spread", "tail", "rarity"] = "spread"
+    """How charts are made comparable: by their spread, or by how rare a value is (`auto` uses `rarity`)."""
+    reach: float = 0.0
+    """Standard deviations that one row may add to a memory longer than three rows, 0: no bound. With one, the score is soon
+    back after a large fault (what `auto` uses)."""
 
     def __post_init__(self) -> None:
         if not self.memories or not all(0 < m <= 1 for m in self.memories):
             raise ValueError(f"memories must be above 0 and at most 1, not {self.memories}")
+        if list(self.memories) != sorted(self.memories, reverse=True):
+            raise ValueError(f"memories go from the shortest, 1, to the longest, not {self.memories}")
         if self.lags < 1 or self.folds < 2 or not self.ridge > 0:
             raise ValueError("lags must be at least 1, folds at least 2 and ridge above 0")
-        if self.scale not in ("spread", "tail"):
-            raise ValueError(f"scale must be spread or tail, not {self.scale!r}")
+        if self.scale not in ("spread", "tail", "rarity"):
+            raise ValueError(f"scale must be spread, tail or rarity, not {self.scale!r}")
+        if not 0 <= self.reach < CLIP:
+            raise ValueError(f"reach must be 0 or above, and below {CLIP:g}, not {self.reach}")
         self._theory = np.array([(2 - m) / m for m in self.memories])[:, None]  # 1 over the variance of an average of white rows
         self._learned: dict[str, Matrix] | None = None
         self._last: Matrix | None = None  # (memories, 5d + 2) of the last row, for shares
@@ -103,7 +113,7 @@ class Dynamic:
         held_out = [moving[start:end] for start, end in edges]
         gain = self._gain(cores, held_out, wanders)
         charts = np.concatenate([self._charts(part, gain) for part in self._averages(cores, held_out)])
-        if self.scale == "tail":
+        if self.scale != "spread":
             median, spread = tail(charts)
             spread = spread * np.repeat(tolerance(moving.shape[0] / self._theory[:, 0]), CHARTS)
         else:
@@ -128,10 +138,10 @@ class Dynamic:
     def _averages(self, cores: Sequence[Core], held_out: Sequence[Matrix]) -> Iterator[Matrix]:
         """Averages of rows under a core learned without them, part by part; the first rows, without history, left out."""
         for core, rows in zip(cores, held_out, strict=True):
-            charts = Charts(core, np.array(self.memories))
+            charts = Charts(core, np.array(self.memories), self.reach)
             for start in range(0, rows.shape[0], PART_ROWS):
                 averages = charts.run(rows[start : start + PART_ROWS])
-                yield averages[self.lags :] if start == 0 else averages
+                yield averages[:, self.lags :] if start == 0 else averages
 
     def _gain(self, cores: Sequence[Core], held_out: Sequence[Matrix], wanders: NDArray[np.bool_]) -> Matrix:
         """(memories, 3, d): brings the mean square of every tag's average of r, s and z to 1 on held-out rows.
@@ -141,13 +151,14 @@ class Dynamic:
         memory, d = np.array(self.memories), wanders.shape[0]
         total, rows = np.zeros((memory.shape[0], 3 * d)), 0
         for averages in self._averages(cores, held_out):
-            total += np.square(averages[..., 2 * d : KINDS * d]).sum(axis=0)
-            rows += averages.shape[0]
+            total += np.square(averages[..., 2 * d : KINDS * d]).sum(axis=1)
+            rows += averages.shape[1]
         mean_square = (total / max(rows, 1)).reshape(-1, 3, d)
         floor = 1e-3 * memory / (2 - memory)  # of what independent rows would give
         gain = 1.0 / np.maximum(mean_square, floor[:, None, None])
         gain[:, 0, wanders] = 0.0
         gain[:, 2, wanders] *= WANDER_GAIN
+        gain[:, 1] *= np.where((memory < 1)[:, None] & wanders, WANDER_GAIN, 1.0)  # residuals that add up are a level again
         return gain
 
     # ---- scoring
@@ -164,7 +175,7 @@ class Dynamic:
         self._charts_now: Charts | None = None
         if self._live.any():
             core = Core(**{key: got[key] for key in ("centre", "scale", "level", "step", "residual")})
-            self._charts_now = Charts(core, np.array(self.memories))
+            self._charts_now = Charts(core, np.array(self.memories), self.reach)
 
     def score(self, values: Matrix) -> Matrix:
         if self._learned is None:
@@ -184,14 +195,18 @@ class Dynamic:
                     charts -= self._learned["median"]
                     charts /= self._learned["spread"]
                     np.maximum.reduce(charts, axis=1, out=score[start : start + PART_ROWS])
-                    self._last = averages[-1]
+                    self._last = averages[:, -1].copy()
             if not self._all_live:
                 still = ~self._live
                 jump = np.abs(rows[:, still] - self._learned["centre_all"][still]) / self._learned["floor"][still]
                 jump = np.minimum(jump, CLIP)
                 self._jumps = jump[-1]
                 score = np.maximum(score, self._jump_score(jump.max(axis=1)))
-        return np.maximum(score, -10.0)
+        return self._scaled(score)
+
+    def _scaled(self, score: Matrix) -> Matrix:
+        np.maximum(score, -10.0, out=score)
+        return np.exp(score / ROOT) if self.scale == "rarity" else score
 
     def _score_one(self, charts_now: Charts, rows: Matrix) -> Matrix:
         """`score` for one row of tags that all move, the way a live plant's rows come: the same numbers, less around them."""
@@ -199,25 +214,27 @@ class Dynamic:
         charts = self._charts(averages, self._gain_now)
         charts -= self._median_now
         charts /= self._spread_now
-        self._last = averages[0]
-        return np.maximum(np.maximum.reduce(charts, axis=1), -10.0)
+        self._last = averages[:, 0]
+        return self._scaled(np.maximum.reduce(charts, axis=1))
 
     def _jump_score(self, jump: Matrix) -> Matrix:
         """log(z²)/log(3): 0 at 1 per mille, 2 at 3 (6 on the scale of tails); below, the chart of a still tag says nothing."""
-        return np.log(np.square(jump) + _TINY) * ((JUMP_TAIL if self.scale == "tail" else 1.0) / np.log(3.0))
+        return np.log(np.square(jump) + _TINY) * ((1.0 if self.scale == "spread" else JUMP_TAIL) / np.log(3.0))
 
     def _charts(self, averages: Matrix, gain: Matrix) -> Matrix:
-        """(rows, memories, 5d + 2) in, (rows, charts) out: log of every chart's statistic."""
-        rows, n, width = averages.shape
+        """(memories, rows, 5d + 2) in, (rows, charts) out: log of every chart's statistic."""
+        n, rows, width = averages.shape
         d = (width - 2) // KINDS
         squares = np.square(averages[..., : KINDS * d])
         out = np.empty((rows, n, CHARTS))
+        by_memory = out.transpose(1, 0, 2)
         # Reductions of ufuncs themselves: the arrays' own methods cost a row at a time more than the sums.
-        out[..., :2] = np.add.reduce(squares[..., : 2 * d].reshape(rows, n, 2, d), axis=-1) * (self._theory / d)
-        by_tag = squares[..., 2 * d :].reshape(rows, n, 3, d)
-        by_tag *= gain
-        out[..., 2:5] = np.maximum.reduce(by_tag, axis=-1)
-        np.maximum(averages[..., KINDS * d :], 0.0, out=out[..., 5:])
+        sums = np.add.reduce(squares[..., : 2 * d].reshape(n, rows, 2, d), axis=-1)
+        np.multiply(sums, self._theory[:, None] / d, out=by_memory[..., :2])
+        by_tag = squares[..., 2 * d :].reshape(n, rows, 3, d)
+        by_tag *= gain[:, None]
+        np.maximum.reduce(by_tag, axis=-1, out=by_memory[..., 2:5])
+        np.maximum(averages[..., KINDS * d :], 0.0, out=by_memory[..., 5:])
         flat = out.reshape(rows, n * CHARTS)
         flat += _TINY
         return np.log(flat, out=flat)
@@ -229,7 +246,7 @@ class Dynamic:
         weights = np.zeros(self._live.shape[0])
         jump = self._jump_score(self._jumps.max(initial=0.0))
         if self._last is not None:
-            charts = (self._charts(self._last[None], self._learned["gain"])[0] - self._learned["median"]) / self._learned["spread"]
+            charts = (self._charts(self._last[:, None], self._learned["gain"])[0] - self._learned["median"]) / self._learned["spread"]
             worst = int(charts.argmax())
             if charts[worst] >= jump:
                 memory, kind = divmod(worst, CHARTS)
@@ -247,7 +264,8 @@ class Dynamic:
     def save(self) -> bytes:
         if self._learned is None:
             raise ValueError("nothing to save: this detector has learned nothing yet")
-        options = {"memories": list(self.memories), "lags": self.lags, "ridge": self.ridge, "folds": self.folds, "scale": self.scale}
+        options = {"memories": list(self.memories), "lags": self.lags, "ridge": self.ridge, "folds": self.folds}
+        options |= {"scale": self.scale, "reach": self.reach}
         return pack(self.name, options, self._learned)
 
     def load(self, state: bytes) -> None:
@@ -256,14 +274,14 @@ class Dynamic:
             memories = tuple(float(m) for m in options["memories"])  # type: ignore[attr-defined]
             lags, d = int(options["lags"]), arrays["centre"].shape[0]  # type: ignore[call-overload]
             ridge, folds = float(options["ridge"]), int(options["folds"])  # type: ignore[arg-type, call-overload]
-            scale = str(options.get("scale", "spread"))
+            scale, reach = str(options.get("scale", "spread")), float(options.get("reach", 0.0))  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the learned state of dynamic lacks its options: it is damaged ({error})") from error
         live = int((arrays["live"] > 0).sum())
         if live != d or (d and arrays["step"].shape != (lags * d, d)) or (d and arrays["gain"].shape != (len(memories), 3, d)):
             raise ValueError("the learned state of dynamic does not fit together: it is damaged")
         self.memories, self.lags, self.ridge, self.folds = memories, lags, ridge, folds
-        self.scale = "tail" if scale == "tail" else "spread"
+        self.scale, self.reach = ("tail" if scale == "tail" else "rarity" if scale == "rarity" else "spread"), reach
         self.__post_init__()
         self._learned = arrays
         self.reset()
