@@ -223,9 +223,12 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
                     clock=gate.clock,
                     random=Random(name),
                     ingest=gate.ingest,
-                    lost=lambda why, name=name: gate.lost(name, why),
+                    lost=lambda why, name=name: (gate.lost(name, why), gate.parts.theirs.lost(name)),
                     found=lambda name=name: gate.found(name),
                     ask=(lambda name=name: gate.ask_limits(name)) if connection.writes else None,
+                    alarms=(lambda told: gate.debts.owe_all(gate.parts.theirs.take(told), ()))
+                    if connection.option("server_alarms")
+                    else None,
                 )
             )
         )

@@ -29,6 +29,7 @@ from holdfast.gate.actuation.stop import StopSwitch
 from holdfast.gate.actuation.taken import OperatorWins
 from holdfast.gate.actuation.watchdog import Watchdog
 from holdfast.gate.alarms.board import AlarmBoard
+from holdfast.gate.alarms.theirs import Theirs
 from holdfast.gate.approval.inbox import Inbox
 from holdfast.gate.context.live import Live
 from holdfast.gate.context.tables import Context
@@ -92,6 +93,7 @@ class Parts:
         self.live = Live(tuple(self.tables.values()), self.clock)
         self.context = Context(self.site, self.live, self.clock, site_folder)
         self.alarms = AlarmBoard(self.site.alarms, self.state, self.clock.now_ns())
+        self.theirs = Theirs([c.name for c in self.site.connections if c.option("server_alarms")], self.clock)
 
     def _keep_count(self) -> None:
         """What every decision counts with, kept in the state folder."""

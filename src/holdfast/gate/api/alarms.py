@@ -45,7 +45,8 @@ def alarm_handlers(gate: Gatekeeper, door: SignedIn) -> list[Any]:
 
     @get("/v1/alarms", query=(text("all", "1: those that are normal too.", "0", "1"),))
     async def alarms(request: Req) -> Response[bytes]:
-        """Those that are not normal; `?all=1` every limit there is. `value` is the newest Good one, else null."""
+        """Those that are not normal; `?all=1` every limit there is. `value` is the newest Good one, else null. `servers` has what
+        servers that are asked for theirs (`server_alarms`) raise themselves: acknowledged there, and not here."""
         flood, per_10min = gate.alarms.flood(gate.clock.now_ns())
         units = {tag.name: tag.unit for tag in gate.site.tags}
         shown = gate.alarms.shown(normal=request.query_params.get("all") == "1")
@@ -53,7 +54,7 @@ def alarm_handlers(gate: Gatekeeper, door: SignedIn) -> list[Any]:
             {**{name: getattr(a, name) for name in a.__dataclass_fields__}, "value": gate.live.good_value(a.tag), "unit": units[a.tag]}
             for a in shown
         ]
-        return json({"alarms": listed, "flood": flood, "per_10min": per_10min})
+        return json({"alarms": listed, "flood": flood, "per_10min": per_10min, "servers": gate.parts.theirs.shown()})
 
     @post("/v1/alarms/{alarm:str}/acknowledge", status_code=204)
     async def acknowledge(request: Req) -> None:
