@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.ports import ConnectionLost, Connector, Detector, Reader
+from holdfast.ports import Caller, ConnectionLost, Connector, Detector, Reader
 from holdfast.terms import BAD, Frame, Tag, TagTable
 
 # ---- connectors ------------------------------------------------------------------------------------------------------
@@ -111,6 +111,52 @@ async def check_writer(
     finally:
         await writer.close()
     _clause(await writer.write(tag, value, timeout_s=timeout_s) == "rejected", "write: a closed connection sends nothing")
+
+
+async def check_caller(
+    make: Callable[[], Caller],
+    *,
+    method: str,
+    arguments: Sequence[float],
+    requests: Callable[[], Awaitable[int]],
+    ran: Callable[[], Awaitable[Sequence[float]]],
+    refused: str,
+    half_way: Sequence[float],
+    unfit: Sequence[Sequence[float]],
+    mute: Callable[[], Awaitable[None]],
+    timeout_s: float = 5.0,
+    mute_timeout_s: float = 0.3,
+) -> None:
+    """Hold a connector to `ports.Caller`; what `make` gives can be connected and closed too.
+
+    `requests` counts the call requests that the server got since ever, `ran` is what its `method` ran with last. `refused` is a method
+    that the server does not run; with `half_way` it runs and answers Bad; each of `unfit` it can't take. `mute` makes the server stop
+    answering, though it still gets what is sent.
+    """
+    caller = make()
+    _clause(await caller.call(method, arguments, timeout_s=timeout_s) == "rejected", "call: a connection that is not open sends nothing")
+    try:
+        await caller.connect()  # type: ignore[attr-defined]
+        for wanted, given, expected in ((method, arguments, "acked"), (method, half_way, "unknown"), (refused, arguments, "rejected")):
+            before = await requests()
+            said = await caller.call(wanted, given, timeout_s=timeout_s)
+            _clause(said == expected, f"call: {wanted} with {given} is {expected}, not {said}")
+            _clause(await requests() == before + 1, f"call: exactly one request, not {await requests() - before}")
+            if wanted == method:
+                _clause(list(await ran()) == list(given), f"call: it ran with {await ran()}, not {given}")
+        before = await requests()
+        for given in unfit:
+            said = await caller.call(method, given, timeout_s=timeout_s)
+            _clause(said == "rejected", f"call: {given} can't be given to it, so it is rejected, not {said}")
+        _clause(await requests() == before, "call: what can't be given must not reach the server")
+        await mute()
+        said = await caller.call(method, arguments, timeout_s=mute_timeout_s)
+        _clause(said == "unknown", f"call: no answer is unknown, not {said}")
+        await asyncio.sleep(mute_timeout_s)  # time in which a retry would show
+        _clause(await requests() == before + 1, f"call: one unanswered call is one request, not {await requests() - before}")
+    finally:
+        await caller.close()  # type: ignore[attr-defined]
+    _clause(await caller.call(method, arguments, timeout_s=timeout_s) == "rejected", "call: a closed connection sends nothing")
 
 
 async def _check_read(reader: Reader, table: TagTable, bad: Tag) -> None:

@@ -15,7 +15,7 @@ from asyncua.ua.object_ids import ObjectIds
 
 from holdfast.clock import Clock, RealClock
 from holdfast.gate.connectors import registers, writable
-from holdfast.gate.connectors.opcua import browse, identity, outcome, values
+from holdfast.gate.connectors.opcua import browse, identity, methods, outcome, values
 from holdfast.gate.connectors.opcua.alarms import follow
 from holdfast.gate.connectors.opcua.channel import Address, Channel, open_channel
 from holdfast.gate.connectors.opcua.columns import Columns
@@ -28,6 +28,7 @@ from holdfast.ports import ConnectionLost
 from holdfast.terms import BAD_NO_COMMUNICATION, Frame, Sample, Sent, ServerAlarms, Tag, TagTable
 
 T = TypeVar("T")
+Act = Callable[[], Awaitable[Sent]]  # one request on the wire
 _BATCH = 1000  # items a request
 _ALIVE_PERIODS = 3
 _ALIVE_S_MIN = 3.0  # real time: a busy server may be late, a dead one is never earlier than this
@@ -79,6 +80,7 @@ class OpcUa:
         self._budget = Budget(float(self.requests_per_s))
         self._channel: Channel | None = None
         self._nodes = Nodes()  # made anew at each connect
+        self._methods = methods.Methods(self._nodes)
         self._types: dict[str, ua.VariantType] = {}  # as last seen in a Good value; made anew at each connect
         self._paces: dict[str, Pace] = {}  # one entry a table
         self._counts = {"requests": 0, "gaps": 0}
@@ -99,7 +101,7 @@ class OpcUa:
 
     async def close(self) -> None:
         channel, self._channel = self._channel, None
-        self._nodes = Nodes()
+        self._know(Nodes())
         self._types.clear()
         if channel is not None:
             await channel.close()
@@ -197,26 +199,55 @@ class OpcUa:
             data = ua.DataValue(self._encode(tag, kind, value), StatusCode=None)
         except ValueError:
             return "rejected"
+
+        async def written() -> Sent:
+            results = await channel.session.write_attributes([node], [data])
+            return outcome.of_result(results[0].value) if len(results) == 1 else "unknown"
+
+        async def prepared() -> Act:
+            return written
+
+        return await self._send(channel, prepared, timeout_s)
+
+    async def call(self, address: str, arguments: Sequence[float], *, timeout_s: float) -> Sent:
+        """`rejected` also where nothing was sent: not connected, no such method, arguments that it does not take, no turn."""
+        channel, known = self._channel, self._methods
+        if channel is None or not channel.alive:
+            return "rejected"
+
+        async def prepared() -> Act:
+            request = await known.request(channel.session, address, arguments)
+
+            async def called() -> Sent:
+                results = await channel.session.call([request])
+                return methods.of_result(results[0].StatusCode.value) if len(results) == 1 else "unknown"
+
+            return called
+
+        return await self._send(channel, prepared, timeout_s)
+
+    async def _send(self, channel: Channel, prepare: Callable[[], Awaitable[Act]], timeout_s: float) -> Sent:
+        """One request that acts: what `prepare` gives, awaited once. What goes wrong in `prepare` itself went wrong before it."""
         limit = asyncio.timeout(timeout_s)
         sent = False
         try:
             async with limit:
                 await self._budget.spend()
+                act = await prepare()
                 if not channel.alive:
                     return "rejected"
                 sent = True
                 self._counts["requests"] += 1
-                results = await channel.session.write_attributes([node], [data])
+                return await act()
         except ua.UaStatusCodeError as error:
-            return outcome.of_fault(error.code)
+            return outcome.of_fault(error.code) if sent else "rejected"
         except asyncio.CancelledError:
             # asyncua's waiting raises a kind of its own when answer and time limit meet, which the limit lets through.
             if not limit.expired():
                 raise
             return "unknown" if sent else "rejected"
-        except Exception:  # noqa: BLE001 - whatever went wrong after sending, the write's fate is open
+        except Exception:  # noqa: BLE001 - whatever went wrong after sending, its fate is open
             return "unknown" if sent else "rejected"
-        return outcome.of_result(results[0].value) if len(results) == 1 else "unknown"
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
@@ -267,7 +298,10 @@ class OpcUa:
         if self.namespace and self.namespace not in there:
             listed = ", ".join(there)
             raise ConnectionLost(f"{self.name}: {self.url} has no namespace {self.namespace!r}; it has: {listed}. Correct `namespace`")
-        self._nodes = Nodes(there, self.namespace)
+        self._know(Nodes(there, self.namespace))
+
+    def _know(self, nodes: Nodes) -> None:
+        self._nodes, self._methods = nodes, methods.Methods(nodes)
 
     def _learn(self, tag: Tag, data: ua.DataValue) -> None:
         kind = values.scalar_type(data)
