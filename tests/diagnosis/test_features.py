@@ -59,3 +59,35 @@ def test_a_tag_that_always_stands_still_is_never_frozen() -> None:
 def test_a_short_stretch_teaches_nothing() -> None:
     with pytest.raises(ValueError, match="too short"):
         learn_quiet(np.zeros((100, 3)), TAGS)
+
+
+def test_a_cycle_is_told_from_a_slow_wander_and_a_wander_from_noise() -> None:
+    row = np.arange(600)
+    rows = RNG.normal(10.0, 1.0, (600, 3))
+    rows[:, 0] += 6.0 * np.sin(row * 2 * np.pi / 7)
+    rows[:, 1] += 0.4 * np.cumsum(RNG.normal(size=600))
+    found = now(rows)
+    assert found.cycle[0] > 0.8
+    assert found.cycle[1] < 0.4
+    assert found.cycle[2] < 0.25
+    assert found.swing[1] > 2.5
+    assert found.swing[2] < 1.6
+    assert found.chop[0] == pytest.approx(2.79, rel=0.1)  # rms of the step, 12 sin(pi/7) over the root of two, with the noise, over it
+    assert found.chop[1] < 1.4
+
+
+def test_a_shift_that_changes_its_side_keeps_none() -> None:
+    rows = RNG.normal(10.0, 1.0, (600, 3))
+    rows[:, 0] += 4.0
+    rows[:, 1] += np.where(np.arange(600) // 60 % 2, 4.0, -4.0)
+    found = now(rows)
+    assert found.side[0] == 1.0
+    assert found.side[1] < 0.3
+
+
+def test_rows_before_the_onset_do_not_count_as_variation() -> None:
+    rows = RNG.normal(10.0, 1.0, (600, 3))
+    rows[480:, 0] += 20.0
+    args = (TIMES, rows, QUIET, np.zeros(3), np.zeros(3, dtype=np.int64))
+    assert compare(*args).swing[0] > 10.0
+    assert compare(*args, 480_000_000_000).swing[0] < 2.0

@@ -1,13 +1,18 @@
 """Causes ranked from features made by hand: each mode's own signature puts it first, and an unknown one is told as such."""
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from mill_site import MILL
 
-from holdfast.agent.diagnosis.bind import bind
+from holdfast.agent.diagnosis.bind import Bound, bind
 from holdfast.agent.diagnosis.features import Features
+from holdfast.agent.diagnosis.flows import Flows
 from holdfast.agent.diagnosis.rank import NONE, SETPOINT, Ranking, presence, rank
 from holdfast.agent.knowledge.modes import library
+from holdfast.site.model import Equipment, Site
 from holdfast.terms import SECOND_NS, Finding, Move
 
 BOUNDS = bind(MILL, library())
@@ -48,13 +53,21 @@ def seen(z: dict[str, float], ratio: dict[str, float] | None = None, onset_s: di
     )
 
 
-def ranked(features: Features, moves: tuple[Move, ...] = ()) -> Ranking:
+def ranked(
+    features: Features,
+    moves: tuple[Move, ...] = (),
+    site: Site = MILL,
+    *,
+    bounds: Sequence[Bound] = BOUNDS,
+    before: Ranking | None = None,
+    at_ns: int = AT_NS,
+) -> Ranking:
     order = np.argsort(-features.share)
     shares = tuple((TAGS[int(i)], float(features.share[int(i)])) for i in order if features.share[int(i)] > 0)
     finding = Finding(
         id="f", incident="i", detector="d@0", onset_ns=AT_NS - 600 * SECOND_NS, found_ns=AT_NS, confidence=0.6, score=2.0, shares=shares
     )
-    return rank(MILL, BOUNDS, features, finding, moves=moves, id="i-d1", at_ns=AT_NS)
+    return rank(site, bounds, features, finding, moves=moves, before=before, id="i-d1", at_ns=at_ns)
 
 
 CASES = {
@@ -133,3 +146,61 @@ def test_presence_is_how_much_of_the_signature_shows_and_leaves_out_what_we_move
 
 def test_a_mode_lands_on_the_stand_and_not_on_the_line() -> None:
     assert {b.equipment for b in BOUNDS if b.mode.id != "sensor_frozen"} == {"stand-4"}
+
+
+def test_two_pieces_of_a_recycle_are_before_each_other_and_neither_is_upstream() -> None:
+    of = {"feed": ("reactor",), "reactor": ("separator",), "separator": ("reactor", "product"), "product": ()}
+    site = dataclasses.replace(MILL, equipment=tuple(Equipment(name=name, feeds=feeds) for name, feeds in of.items()))
+    flows = Flows(site)
+    assert flows.upstream("feed", "product")
+    assert flows.upstream("separator", "product")
+    assert not flows.upstream("product", "feed")
+    assert not flows.upstream("reactor", "separator")
+    assert not flows.upstream("feed", "feed")
+
+
+def test_what_went_first_upstream_speaks_against_a_cause_downstream_of_it() -> None:
+    fed = dataclasses.replace(
+        MILL, equipment=tuple(dataclasses.replace(e, feeds=("stand-4",) if e.name == "line" else ()) for e in MILL.equipment)
+    )
+    z = {"force": 9.0, "current": 8.0, "vibration": 7.0, "lube_pressure": -6.0, "speed": 9.0}
+    late = {"force": 900.0, "current": 900.0, "vibration": 900.0, "lube_pressure": 900.0}
+    features = seen(z, onset_s={**late, "speed": 300.0})
+
+    def chance(site: Site) -> float:
+        found = ranked(features, site=site)
+        return next(m.probability for m in found.matches if m.id == "lubrication_loss")
+
+    assert chance(fed) < chance(MILL)
+    told = next(c for c in ranked(features, site=fed).diagnosis.causes if c.mode == "lubrication_loss")
+    assert any("line/speed, upstream of stand-4, went 10 min before" in e.quote for e in told.opposing)
+
+
+def test_what_was_seen_before_fades_and_is_not_forgotten_at_once() -> None:
+    clear = ranked(CASES["bearing_wear"])
+    resting = ranked(seen({}), before=clear)
+    assert ranked(seen({})).matches[0].id == NONE
+    assert resting.matches[0].id == "bearing_wear"
+    told = next(c for c in resting.diagnosis.causes if c.mode == "bearing_wear")
+    assert any(e.quote == "what was seen earlier in this incident speaks for it" for e in told.supporting)
+    again = ranked(seen({}), before=resting, at_ns=AT_NS + 60 * SECOND_NS)
+    assert dict(again.odds)["bearing_wear"] < dict(resting.odds)["bearing_wear"]
+    assert ranked(seen({}), before=clear, at_ns=AT_NS + 3600 * SECOND_NS).matches[0].id == NONE
+
+
+def test_a_cause_of_either_direction_is_told_as_the_one_that_fits() -> None:
+    mode = next(b for b in BOUNDS if b.mode.id == "lubrication_loss")
+    both = dataclasses.replace(mode, mode=dataclasses.replace(mode.mode, mirror=True))
+    shown = {"force": 9.0, "current": 8.0, "vibration": 7.0, "lube_pressure": -6.0}
+    up, down = (ranked(seen({k: sign * v for k, v in shown.items()}), bounds=(both,)) for sign in (1.0, -1.0))
+    assert up.matches[0].id == down.matches[0].id == "lubrication_loss"
+    assert up.matches[0].probability == pytest.approx(down.matches[0].probability)
+    bound = down.matches[0].bound
+    assert bound is not None
+    assert [s.shows for s in bound.mode.signature if s.role == "roll_force"] == ["down"]
+
+
+def test_a_larger_library_makes_none_of_these_no_less_likely() -> None:
+    many = tuple(dataclasses.replace(b, id=f"{b.id}@{i}") for i in range(5) for b in BOUNDS)
+    few = next(m.probability for m in ranked(seen({})).matches if m.id == NONE)
+    assert next(m.probability for m in ranked(seen({}), bounds=many).matches if m.id == NONE) >= few - 1e-9

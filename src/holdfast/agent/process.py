@@ -66,7 +66,8 @@ class _Incident:
     finding: Finding
     watch: Watch
     course: Course
-    ranking: Ranking | None = None
+    ranking: Ranking | None = None  # as told
+    looked: Ranking | None = None  # as of the last look
     told: bool = False  # the gate has the finding
     diagnoses: int = 0
     ranked_ns: int = 0
@@ -225,9 +226,11 @@ class Agent:
             incident.finding,
             moves=moves,
             alarms=await self._link.alarms(),
+            before=incident.looked,
             id=f"{incident.finding.incident}-d{incident.diagnoses + 1}",
             at_ns=self._now_ns,
         )
+        incident.looked = ranking
         first = ranking.matches[0]
         if before is not None and incident.course.moved and (first.bound is None or first.probability < SWITCH_FROM):
             return  # what we did is hiding the signs: the diagnosis that we acted on stands until another is surely better

@@ -165,6 +165,10 @@ EQUIPMENT = Record(
     {
         "autonomy": Field(AUTONOMY, "ceiling for all of it; act if left out"),
         "maintenance": Field(IS, "people are at it: {tag: line/key_switch, is: 1}"),
+        "kind": Field(
+            Text(), "what it is, as failure modes name it: centrifugal pump, induction motor … (holdfast knowledge check lists them)"
+        ),
+        "feeds": Field(Listing(Text()), "equipment that material or energy flows into from here: [stand-5]"),
         "loops": Field(Table(LOOP), "control loops made from a template"),
         "tags": Field(ByKind(maps=Table(TAG), texts=FILE_NAME, lists=Listing(FILE_NAME)), "single tags, or CSV lists of tags"),
         "alarms": Field(Table(ALARM), "the plant's own limits, by tag"),

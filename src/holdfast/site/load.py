@@ -213,10 +213,24 @@ class _Plant:
             envelopes += make_envelopes(dict(at.value.each("envelopes")), name, self.directory, self._log)
             methods += make_methods(dict(at.value.each("calls")), name, self.directory, connections, self._log)
             maintenance = make_equals(at.value.block("maintenance"), name, self.directory, self._log)
-            pieces.append(Equipment(name=name, autonomy=at.value.get("autonomy", "act"), maintenance=maintenance))
+            feeds = self._feeds(name, at.value, [clean(key) for key, _ in equipment])
+            kind = clean(at.value.get("kind", ""))
+            pieces.append(Equipment(name=name, autonomy=at.value.get("autonomy", "act"), maintenance=maintenance, kind=kind, feeds=feeds))
         self.alarms, self.envelopes, self.equipment = tuple(alarms), tuple(envelopes), tuple(pieces)
         self.methods = tuple(methods)
         self._distinct()
+
+    def _feeds(self, name: str, block: Block, known: list[str]) -> tuple[str, ...]:
+        """What flows into what: names of equipment of this site, each once, never itself."""
+        found: list[str] = []
+        for at in block.listed("feeds"):
+            other = clean(at.value)
+            if other == name or other not in known:
+                what = f"{name} feeds itself" if other == name else f'{name} feeds "{other}", which is no equipment of this site'
+                self._log.error(at.node.file, at.line, what, nearest(other, [one for one in known if one != name], "name other equipment"))
+            elif other not in found:
+                found.append(other)
+        return tuple(found)
 
     def _points(self, equipment: str, block: Block) -> tuple[list[Tag], list[tuple[Loop, str, int]]]:
         tags: list[Tag] = []

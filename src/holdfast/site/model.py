@@ -129,6 +129,8 @@ class Equipment(Word):
     name: str
     autonomy: Autonomy = "act"
     maintenance: Equals | None = None
+    kind: str = ""  # what it is ("centrifugal pump"): failure modes of that kind belong to it
+    feeds: tuple[str, ...] = ()  # equipment that material or energy flows into from here
 
 
 class Method(Word):

@@ -14,6 +14,7 @@ import numpy as np
 
 from holdfast.agent.diagnosis.bind import Bound, equipment_of
 from holdfast.agent.diagnosis.features import Features
+from holdfast.agent.diagnosis.flows import Flows
 from holdfast.agent.diagnosis.observe import Observation, agrees, moved, observe, restless, size, top_place
 from holdfast.agent.diagnosis.wording import Language, minutes, quote
 from holdfast.agent.knowledge.modes import ANY, Shows, Sign
@@ -33,6 +34,7 @@ STILL: tuple[Shows, ...] = ("steady", "calm")  # signs of what does not happen
 _OPPOSITE: Mapping[Shows, Shows] = {"up": "down", "down": "up"}
 SPEAKS = 0.1  # log-odds from which a term is evidence
 ORDER_SLACK_NS = 30 * SECOND_NS
+MEMORY_BLOCKS = 3.0  # of features: a look so long ago counts for a third
 MOVES_BEFORE_NS = 1800 * SECOND_NS  # a setpoint moved so long before the onset may still explain it
 
 
@@ -48,6 +50,7 @@ class Match(Word):
 class Ranking(Word):
     diagnosis: Diagnosis
     matches: tuple[Match, ...]  # best first, as the diagnosis' causes
+    odds: tuple[tuple[str, float], ...] = ()  # of every mode that was weighed, what the next look at the incident remembers
 
 
 class _Case(Word):
@@ -60,6 +63,7 @@ class _Case(Word):
     alarms: tuple[Alarm, ...]
     language: Language
     explained: tuple[str, ...]  # tags whose shift a setpoint move explains
+    flows: Flows
 
 
 class _Weighed(Word):
@@ -79,11 +83,15 @@ def rank(
     *,
     moves: Sequence[Move] = (),
     alarms: Sequence[Alarm] = (),
+    before: Ranking | None = None,
     id: str,
     at_ns: int,
     language: Language | None = None,
 ) -> Ranking:
-    """Every bound mode, a setpoint change where there was one, and "none of these", best first; sums to 1."""
+    """Every bound mode, a setpoint change where there was one, and "none of these", best first; sums to 1.
+
+    `before`: the last look at the same incident. What was seen then fades, and is not forgotten at once.
+    """
     relevant = tuple(m for m in moves if not m.shadow and m.at_ns >= finding.onset_ns - MOVES_BEFORE_NS)
     words: Language = site.language if language is None else language
     case = _Case(
@@ -94,11 +102,14 @@ def rank(
         alarms=tuple(a for a in alarms if a.active),
         language=words,
         explained=_explained(site, features, relevant),
+        flows=Flows(site),
     )
     weighed = [_either_way(case, bound) if bound.mode.mirror else _weigh(case, bound) for bound in bounds]
     if relevant:
         weighed.append(_setpoint(case))
     weighed.append(_none(case, weighed))
+    if before is not None:
+        weighed = _remembering(case, weighed, before, at_ns)
     weighed.sort(key=lambda w: (-w.odds, w.id))
     top = weighed[0].odds
     mass = [math.exp(w.odds - top) for w in weighed]
@@ -115,7 +126,26 @@ def rank(
             Match(id=w.id, probability=chances[w.id], bound=w.bound, presence=0.0 if w.bound is None else presence(w.bound, features))
             for w in order
         ),
+        odds=tuple((w.id, w.odds) for w in weighed),
     )
+
+
+def _remembering(case: _Case, weighed: Sequence[_Weighed], before: Ranking, at_ns: int) -> list[_Weighed]:
+    """Log-odds blended with those of the look before; a disturbance that rests for a while is still the same incident."""
+    block_ns = max(case.features.to_ns - case.features.from_ns, 1)
+    ripe = min(max(before.diagnosis.at_ns - case.finding.onset_ns, 0) / block_ns, 1.0)  # a look of a block that the onset cuts through
+    kept = ripe * math.exp(-max(at_ns - before.diagnosis.at_ns, 0) / (MEMORY_BLOCKS * block_ns))
+    known, found = dict(before.odds), list[_Weighed]()
+    for one in weighed:
+        shift = kept * (known.get(one.id, one.odds) - one.odds)
+        if abs(shift) > SPEAKS:
+            told = _of_finding(case, quote("earlier_for" if shift > 0 else "earlier_against", case.language))
+            side = "supporting" if shift > 0 else "opposing"
+            one = dataclasses.replace(one, odds=one.odds + shift, **{side: (*getattr(one, side), told)})
+        else:
+            one = dataclasses.replace(one, odds=one.odds + shift)
+        found.append(one)
+    return found
 
 
 def presence(bound: Bound, features: Features, without: Sequence[str] = ()) -> float:
@@ -192,7 +222,7 @@ def _weigh(case: _Case, bound: Bound) -> _Weighed:
     carried, term, cited = _carried(case, bound)
     odds += term
     (supporting if term > 0 else opposing).append((abs(term), cited))
-    for term, cited in (*_strangers(case, bound), *_order(case, bound), *_alarmed(case, bound)):
+    for term, cited in (*_strangers(case, bound), *_order(case, bound), *_upstream(case, bound), *_alarmed(case, bound)):
         odds += term
         (supporting if term > 0 else opposing).append((abs(term), cited))
     source = Evidence(kind="mode", ref=bound.id, quote=bound.mode.sources[0])
@@ -253,6 +283,7 @@ def _strangers(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
         if tag in spoken or tag in case.explained or bool(features.frozen[place]) or (wide and place == top_place(features)):
             continue
         near = not bound.equipment or equipment_of(tag) == bound.equipment
+        near = near and not case.flows.upstream(bound.equipment, equipment_of(tag))  # what lies downstream may follow
         shift, variation = moved(float(features.z[place])), restless(features, place)
         far = max(shift, variation) * (1.0 if near else 0.5) * min(size(features, place) / own, 1.0)
         if far > 0.2:
@@ -295,6 +326,33 @@ def _order(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
                 terms.append((math.log(1.4) if lead > 0 else math.log(0.6), Evidence(kind="history", ref=f"{a}@{low}..{high}", quote=text)))
     scale = min(1.0, 1.0 / max(sum(abs(term) for term, _ in terms), 1e-9))
     return [(term * scale, cited) for term, cited in terms]
+
+
+def _upstream(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:
+    """What moved before it, upstream of it, speaks against a cause here; that nothing upstream moved speaks a little for it."""
+    features = case.features
+    before = [
+        (place, tag)
+        for place, tag in enumerate(features.tags)
+        if case.flows.upstream(equipment_of(tag), bound.equipment) and bool(features.seen[place])
+    ]
+    own = [int(features.onset_ns[features.index(tag)]) for tag in _shown(bound, features) if features.onset_ns[features.index(tag)]]
+    if not before or not own:
+        return []
+    first_ns = min(own)
+    earlier = [
+        (int(features.onset_ns[place]), tag)
+        for place, tag in before
+        if moved(float(features.z[place])) > 0.5 and 0 < features.onset_ns[place] < first_ns - ORDER_SLACK_NS and tag not in case.explained
+    ]
+    if earlier:
+        at_ns, tag = min(earlier)
+        text = quote("upstream_first", case.language, tag=tag, minutes=minutes(first_ns - at_ns), equipment=bound.equipment)
+        return [(math.log(0.5), Evidence(kind="history", ref=f"{tag}@{at_ns}..{first_ns}", quote=text))]
+    if all(moved(float(features.z[place])) < 0.5 for place, _ in before):
+        text = quote("upstream_steady", case.language, equipment=bound.equipment)
+        return [(math.log(1.25), Evidence(kind="history", ref=f"{before[0][1]}@{features.from_ns}..{features.to_ns}", quote=text))]
+    return []
 
 
 def _alarmed(case: _Case, bound: Bound) -> list[tuple[float, Evidence]]:

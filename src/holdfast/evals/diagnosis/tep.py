@@ -115,16 +115,19 @@ class Duty:
         finding: Finding | None = None
         found: int | None = None
         looked: list[Looked] = []
+        ranking: Ranking | None = None
         for row, values in enumerate(rows[:, self.columns]):
             for event in watch.feed(_at(row), values):
                 if not isinstance(event, Stuck) and event.kind == "found":
                     shares = watch.shares()[: len(self.tags)]
                     finding = finding_of(event, detector=watch.identity, tags=self.tags, shares=shares)
                     found = row if found is None else found
-                    looked.append(self.look(watch, finding, row))
+                    ranking = self.look(watch, finding, row, ranking)
+                    looked.append(_looked(ranking, row))
             due = bool(looked) and row - looked[-1].row >= RERANK_ROWS
             if due and finding is not None and watch.active is not None:
-                looked.append(self.look(watch, finding, row))
+                ranking = self.look(watch, finding, row, ranking)
+                looked.append(_looked(ranking, row))
         return Case(id=id, fault=fault, right=MODES.get(fault, NONE), found=found, looked=tuple(looked))
 
     def forced(self, rows: Matrix) -> tuple[Looked, ...]:
@@ -140,12 +143,12 @@ class Duty:
                 finding = Finding(
                     id="f", incident="i", detector="auto", onset_ns=onset_ns, found_ns=at_ns, confidence=0.5, score=1.0, shares=told
                 )
-                looked.append(self.look(watch, finding, row))
+                looked.append(_looked(self.look(watch, finding, row), row))
         return tuple(looked)
 
-    def look(self, watch: Watch, finding: Finding, row: int) -> Looked:
-        ranking = rank(self.site, self.bounds, watch.features(since_ns=finding.onset_ns), finding, id="d", at_ns=_at(row))
-        return _looked(ranking, row)
+    def look(self, watch: Watch, finding: Finding, row: int, before: Ranking | None = None) -> Ranking:
+        features = watch.features(since_ns=finding.onset_ns)
+        return rank(self.site, self.bounds, features, finding, before=before, id="d", at_ns=_at(row))
 
 
 def _looked(ranking: Ranking, row: int) -> Looked:
