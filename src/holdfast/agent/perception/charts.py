@@ -3,8 +3,8 @@
 A matrix product of one row and of many rows may differ in the last bit: the library picks another kernel by shape.
 Here time since `reset` is cut into blocks of `BLOCK` rows and every product is made for whole blocks; rows that have
 not come yet are zero. So a row's result depends on its position in its block and on the rows before it, and on
-nothing else. The moving averages within a block are one product with a lower-triangular matrix; only from block to
-block is there a recursion.
+nothing else. The moving averages of a block are one product with a triangular matrix, in which the average before the
+block is one more row; only from block to block is there a recursion.
 
 Features of a standardised row z (d tags), e being the residual of the regression on the `lags` rows before:
 
@@ -26,7 +26,7 @@ BLOCK = 8  # rows; one product of 8 rows costs little more than one of 1
 PART_ROWS = 64  # rows worked on at once: what is held of them fits the processor's cache
 CLIP = 50.0  # standard deviations: one broken sensor must not drown the charts in rounding
 LONG = 0.5  # a memory with less weight than this on the newest row is held to `reach`
-KINDS = 5  # u, v, r, s, z, in this order; the last three are by tag
+KINDS = 5  # u, r, v, s, z, in this order; r, s and z are by tag
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,27 +43,29 @@ class Core:
 class Charts:
     """The running state of all charts since the last reset."""
 
-    def __init__(self, core: Core, memories: Matrix, reach: float = 0.0) -> None:
-        """memories (n,), not rising: weights of the newest row. reach: standard deviations; 0 is no bound but CLIP."""
-        self._core, self._reach = core, reach
+    def __init__(self, core: Core, memories: Matrix, reach: float = 0.0, weights: Matrix | None = None) -> None:
+        """memories (n,), not rising: weights of the newest row. reach: standard deviations; 0 is no bound but CLIP.
+
+        weights (n, 5d + 2): what each feature counts for at each memory, 1 where none are given.
+        """
+        self._core = core
         self._d = d = core.centre.shape[0]
         self._lags = core.step.shape[0] // d
         self._n = memories.shape[0]
         self._width = KINDS * d + 2
         # Within a block: S_j = (1-l)^(j+1) S_before + sum over i <= j of l (1-l)^(j-i) f_i.
-        age = np.arange(BLOCK)[:, None] - np.arange(BLOCK)[None, :]
-        weights = np.array([np.where(age >= 0, m * (1 - m) ** np.maximum(age, 0), 0.0) for m in memories]).reshape(-1, BLOCK)
-        self._products = np.stack([core.level, core.residual])
-        self._fade = (1 - memories[:, None]) ** np.arange(1, BLOCK + 1)  # (n, BLOCK)
-        # Memories in three groups: none (the row itself, no product), short, and long, whose rows are bounded.
-        self._none = int((memories == 1.0).sum())
+        age = np.arange(BLOCK)[None, :] - np.arange(BLOCK)[:, None]
+        self._mix = np.empty((self._n, BLOCK + 1, BLOCK))
+        for place, m in enumerate(memories.tolist()):
+            self._mix[place, :BLOCK] = np.where(age >= 0, m * (1 - m) ** np.maximum(age, 0), 0.0)
+            self._mix[place, BLOCK] = (1 - m) ** np.arange(1, BLOCK + 1)
         long = int((memories < LONG).sum()) if reach > 0 else 0
-        self._short = self._n - long
-        self._mix_short = np.ascontiguousarray(weights[self._none * BLOCK : self._short * BLOCK])
-        self._mix_long = np.ascontiguousarray(weights[self._short * BLOCK :])
-        self._bound = np.full(self._width, reach)
-        self._bound[-2:] = np.square(reach) / 3  # the energy of a row of which a third of the features are that far out
-        self._room = np.empty((2, 0))
+        self._short = self._n - long  # memories before this one take rows as they are
+        self._reach, self._energy = reach, reach**2 / 3  # that of a row of which a third of the features are so far out
+        self._high = np.append(np.full(KINDS * d, reach), [self._energy, self._energy])
+        self._low = -self._high
+        self._weights = np.ones((self._n, self._width)) if weights is None else weights
+        self._room: tuple[Matrix, Matrix] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -71,45 +73,51 @@ class Charts:
         # The rows before the open block, oldest first, and the rows of the open block.
         self._past = np.zeros((self._lags + BLOCK, self._d))
         self._begun = False
-        self._carry = np.zeros((self._n, self._width))  # averages at the end of the last full block
-        self._carry[:, -2:] = 1.0
-        self._f = np.zeros((BLOCK, self._width))  # features of the open block, zero where no row has come
-        self._g = np.zeros((BLOCK, self._width))  # the same within reach, for long memories
+        # Of every memory: features of the open block, zero where no row has come, and the average before it.
+        self._open = np.zeros((self._n, BLOCK + 1, self._width))
+        self._open[:, BLOCK, -2:] = self._weights[:, -2:]
         # Room for one row at a time: blocks of which only the row at work is looked at.
         self._history = np.zeros((BLOCK, self._lags * self._d))
         self._inputs = np.zeros((2, BLOCK, self._d))
 
     def run(self, rows: Matrix) -> Matrix:
-        """(rows, d) in, (memories, rows, 5d + 2) out: [u, v, r, s, z, |u|²/d, |v|²/d] averaged at every memory.
+        """(rows, d) in, (memories, 5d + 2, rows) out: [u, r, v, s, z, |u|²/d, |v|²/d] averaged at every memory, weighed.
 
-        At least one row; many are better given as parts of PART_ROWS. What comes out is good until the next call.
+        At least two rows; many are better given as parts of PART_ROWS. What comes out is good until the next call.
         """
-        if rows.shape[0] == 1:
-            return self._one(rows[0])
-        n, at, d = rows.shape[0], self._at, self._d
+        n, at, d, lags, past = rows.shape[0], self._at, self._d, self._lags, self._past
         z = np.clip((rows - self._core.centre) / self._core.scale, -CLIP, CLIP)
-        lags, past = self._lags, self._past
         if not self._begun:
             self._begun, past[:lags] = True, z[0]  # the first row is taken to have stood still before
         blocks = -(-(at + n) // BLOCK)
         joined = np.zeros((lags + blocks * BLOCK, d))
         joined[: lags + at] = past[: lags + at]
         joined[lags + at : lags + at + n] = z
-        features = self._features(joined, blocks, at + n)
-        averages = self._averages(features, blocks)
+        if self._room is None or self._room[0].shape[0] != blocks:
+            # Kept from part to part: fresh pages for each cost more than the sums.
+            self._room = (np.zeros((blocks, self._n, BLOCK + 1, self._width)), np.empty((self._n, self._width, blocks * BLOCK)))
+        opened, averages = self._room
+        self._features(joined, at + n, opened)
+        carry = self._open[:, BLOCK]
+        for block in range(blocks):
+            opened[block, :, BLOCK] = carry
+            part = averages[..., block * BLOCK : (block + 1) * BLOCK]
+            np.matmul(opened[block].transpose(0, 2, 1), self._mix, out=part)
+            carry = part[..., -1]
         full = (at + n) // BLOCK
         self._at = (at + n) % BLOCK
-        if full:
-            self._carry = averages[:, full * BLOCK - 1].copy()
         past[: lags + self._at] = joined[full * BLOCK : full * BLOCK + lags + self._at]
-        self._f[:] = 0.0
-        self._f[: self._at] = features.reshape(-1, self._width)[full * BLOCK : full * BLOCK + self._at]
-        self._g = self._within(self._f)
-        return averages[:, at : at + n]
+        if self._at:
+            self._open = opened[full].copy()
+            self._open[:, self._at : BLOCK] = 0.0
+        else:
+            self._open[:, :BLOCK] = 0.0
+            self._open[:, BLOCK] = carry
+        return averages[..., at : at + n]
 
-    def _one(self, row: Matrix) -> Matrix:
-        """`run` for one row: the products are those of its whole block, everything else is done for the row alone."""
-        at, d, core, none, short = self._at, self._d, self._core, self._none, self._short
+    def one(self, row: Matrix) -> Matrix:
+        """`run` for one row (d,), (memories, 5d + 2) out: the products are those of its whole block, all else is the row's alone."""
+        at, d, core, opened = self._at, self._d, self._core, self._open
         z = (row - core.centre) / core.scale
         np.minimum(np.maximum(z, -CLIP, out=z), CLIP, out=z)
         past = self._past
@@ -117,36 +125,31 @@ class Charts:
             self._begun, past[: self._lags] = True, z
         past[self._lags + at] = z
         history, inputs = self._history, self._inputs
-        for lag in range(self._lags):
-            history[at, lag * d : lag * d + d] = past[self._lags + at - 1 - lag]
+        history[at].reshape(self._lags, d)[:] = past[at : at + self._lags][::-1]
         e = z - np.matmul(history, core.step)[at]
         inputs[0, at], inputs[1, at] = z, e  # other rows of these blocks are old: a row's product does not depend on them
-        f = self._f[at]
-        f[: 4 * d].reshape(2, 2, d)[:] = np.matmul(inputs, self._products)[:, at].reshape(2, 2, d).transpose(1, 0, 2)
+        f = np.empty(self._width)
+        f[: 2 * d] = np.matmul(inputs[0], core.level)[at]
+        f[2 * d : 4 * d] = np.matmul(inputs[1], core.residual)[at]
         f[4 * d : 5 * d] = z
-        squares = np.square(f[: 2 * d])
-        f[-2] = np.add.reduce(squares[:d]) / d
-        f[-1] = np.add.reduce(squares[d:]) / d
-        averages = self._fade[:, at, None] * self._carry
-        averages[:none] = f
-        if none < short:
-            averages[none:short] += np.matmul(self._mix_short, self._f).reshape(-1, BLOCK, self._width)[:, at]
-        if short < self._n:
-            np.minimum(np.maximum(f, -self._bound, out=self._g[at]), self._bound, out=self._g[at])
-            averages[short:] += np.matmul(self._mix_long, self._g).reshape(-1, BLOCK, self._width)[:, at]
+        f[-2] = np.add.reduce(np.square(f[:d])) / d
+        f[-1] = np.add.reduce(np.square(f[2 * d : 3 * d])) / d
+        np.multiply(f, self._weights[: self._short], out=opened[: self._short, at])
+        if self._short < self._n:
+            np.minimum(np.maximum(f, self._low, out=f), self._high, out=f)
+            np.multiply(f, self._weights[self._short :], out=opened[self._short :, at])
+        averages = np.matmul(opened.transpose(0, 2, 1), self._mix)[..., at].copy()
         self._at = at + 1
         if self._at == BLOCK:
-            self._at, self._carry = 0, averages.copy()
+            self._at = 0
             past[: self._lags] = past[BLOCK:].copy()
-            self._f, self._g = np.zeros((BLOCK, self._width)), np.zeros((BLOCK, self._width))
-        return averages[:, None]
+            opened[:, :BLOCK] = 0.0
+            opened[:, BLOCK] = averages
+        return averages
 
-    def _within(self, features: Matrix) -> Matrix:
-        return np.minimum(np.maximum(features, -self._bound), self._bound) if self._short < self._n else features
-
-    def _features(self, past: Matrix, blocks: int, upto: int) -> Matrix:
-        """(blocks, BLOCK, 5d + 2) of rows (lags + blocks·BLOCK, d), of which `upto` after the first `lags` have come."""
-        d, core = self._d, self._core
+    def _features(self, past: Matrix, upto: int, opened: Matrix) -> None:
+        """Of rows (lags + blocks·BLOCK, d), of which `upto` after the first `lags` have come, into every memory of `opened`."""
+        d, core, blocks, short = self._d, self._core, opened.shape[0], self._short
         grid = past[self._lags :]
         history = np.empty((grid.shape[0], self._lags * d))
         for lag in range(1, self._lags + 1):
@@ -154,32 +157,16 @@ class Charts:
             history[:, (lag - 1) * d : lag * d] = past[start : start + grid.shape[0]]
         history[upto:] = 0.0  # rows that have not come are zero everywhere, in every split alike
         shaped = grid.reshape(blocks, BLOCK, d)
-        inputs = np.empty((2, blocks, BLOCK, d))
-        inputs[0] = shaped
-        np.subtract(shaped, np.matmul(history.reshape(blocks, BLOCK, -1), core.step), out=inputs[1])
-        products = np.matmul(inputs, self._products[:, None])  # [u, r] and [v, s]
-        out = np.empty((blocks, BLOCK, self._width))
-        out[..., : 4 * d].reshape(blocks, BLOCK, 2, 2, d)[:] = products.reshape(2, blocks, BLOCK, 2, d).transpose(1, 2, 3, 0, 4)
-        out[..., 4 * d : 5 * d] = shaped
-        squares = np.square(out[..., : 2 * d]).reshape(blocks, BLOCK, 2, d)
-        np.divide(np.add.reduce(squares, axis=-1), d, out=out[..., 5 * d :])
-        return out
-
-    def _averages(self, features: Matrix, blocks: int) -> Matrix:
-        """(n, blocks·BLOCK, width): the recursion runs over blocks, all else is one product."""
-        n, width, none, short = self._n, self._width, self._none, self._short
-        if self._room.shape[1] != n * blocks * BLOCK * width:
-            self._room = np.empty((2, n * blocks * BLOCK * width))  # kept: fresh pages for every part cost more than the sums
-        inside, out = self._room[0].reshape(blocks, n, BLOCK, width), self._room[1].reshape(n, blocks, BLOCK, width)
-        if none < short:
-            inside[:, none:short] = np.matmul(self._mix_short, features).reshape(blocks, -1, BLOCK, width)
-        if short < n:
-            inside[:, short:] = np.matmul(self._mix_long, self._within(features)).reshape(blocks, -1, BLOCK, width)
-        out[:none] = features
-        carry, fade = self._carry[none:], self._fade[none:, :, None]
-        for block in range(blocks if none < n else 0):
-            part = out[none:, block]
-            np.multiply(fade, carry[:, None, :], out=part)
-            part += inside[block, none:]
-            carry = part[:, -1]
-        return out.reshape(n, blocks * BLOCK, width)
+        e = shaped - np.matmul(history.reshape(blocks, BLOCK, -1), core.step)
+        f = np.empty((blocks, BLOCK, self._width))
+        np.matmul(shaped, core.level, out=f[..., : 2 * d])
+        np.matmul(e, core.residual, out=f[..., 2 * d : 4 * d])
+        f[..., 4 * d : 5 * d] = shaped
+        np.divide(np.add.reduce(np.square(f[..., :d]), axis=-1), d, out=f[..., -2])
+        np.divide(np.add.reduce(np.square(f[..., 2 * d : 3 * d]), axis=-1), d, out=f[..., -1])
+        np.multiply(f[:, None], self._weights[:short, None], out=opened[:, :short, :BLOCK])
+        if short < self._n:
+            features, energies = f[..., : KINDS * d], f[..., KINDS * d :]
+            np.clip(features, -self._reach, self._reach, out=features)
+            np.minimum(energies, self._energy, out=energies)
+            np.multiply(f[:, None], self._weights[short:, None], out=opened[:, short:, :BLOCK])

@@ -40,6 +40,7 @@ from holdfast.agent.perception.tail import tail, tolerance
 Matrix = NDArray[np.float64]
 ROWS_MIN = 30
 CHARTS = 7  # of every memory: u, v, r, s, z, energy of u, energy of v
+_JOINT, _BY_TAG = (0, 2), (1, 3, 4)  # places of u and v, of r, s and z among the features
 WANDER_GAIN = 1 / 16  # a wandering tag must leave what it did in the quiet stretch by four times to count alone
 JUMP_TAIL = 3.0  # one unit of the spread scale is about three e-folds
 ROOT = 3.0  # of rarity: near a limit of four e-folds the score then falls by a fifth for the same step as on the scale of tails
@@ -85,6 +86,7 @@ class Dynamic:
         self._theory = np.array([(2 - m) / m for m in self.memories])[:, None]  # 1 over the variance of an average of white rows
         self._learned: dict[str, Matrix] | None = None
         self._last: Matrix | None = None  # (memories, 5d + 2) of the last row, for shares
+        self._squares = np.empty(0)  # room for those of one part
         self._jumps = np.zeros(0)
 
     # ---- learning
@@ -112,7 +114,8 @@ class Dynamic:
         cores = [make(np.concatenate([moving[:start], moving[end:]])) for start, end in edges]
         held_out = [moving[start:end] for start, end in edges]
         gain = self._gain(cores, held_out, wanders)
-        charts = np.concatenate([self._charts(part, gain) for part in self._averages(cores, held_out)])
+        weights = self._weights(gain)
+        charts = np.concatenate([self._charts(part).T for part in self._averages(cores, held_out, weights)])
         if self.scale != "spread":
             median, spread = tail(charts)
             spread = spread * np.repeat(tolerance(moving.shape[0] / self._theory[:, 0]), CHARTS)
@@ -135,13 +138,22 @@ class Dynamic:
         windows = np.maximum(rows / self._theory[:, 0], 2.0)
         return np.repeat(1 + 2.5 / windows, CHARTS)
 
-    def _averages(self, cores: Sequence[Core], held_out: Sequence[Matrix]) -> Iterator[Matrix]:
+    def _weights(self, gain: Matrix) -> Matrix:
+        """(memories, 5d + 2): so that squares of averages are the charts' own: sums for u and v, the worst tag for r, s and z."""
+        n, _, d = gain.shape
+        out = np.ones((n, KINDS * d + 2))
+        kinds = out[:, : KINDS * d].reshape(n, KINDS, d)
+        kinds[:, _JOINT] = np.sqrt(self._theory / d)[:, None]
+        kinds[:, _BY_TAG] = np.sqrt(gain)
+        return out
+
+    def _averages(self, cores: Sequence[Core], held_out: Sequence[Matrix], weights: Matrix | None = None) -> Iterator[Matrix]:
         """Averages of rows under a core learned without them, part by part; the first rows, without history, left out."""
         for core, rows in zip(cores, held_out, strict=True):
-            charts = Charts(core, np.array(self.memories), self.reach)
+            charts = Charts(core, np.array(self.memories), self.reach, weights)
             for start in range(0, rows.shape[0], PART_ROWS):
                 averages = charts.run(rows[start : start + PART_ROWS])
-                yield averages[:, self.lags :] if start == 0 else averages
+                yield averages[..., self.lags :] if start == 0 else averages
 
     def _gain(self, cores: Sequence[Core], held_out: Sequence[Matrix], wanders: NDArray[np.bool_]) -> Matrix:
         """(memories, 3, d): brings the mean square of every tag's average of r, s and z to 1 on held-out rows.
@@ -149,11 +161,11 @@ class Dynamic:
         Theory knows that number for independent rows only; closed loops, holds and slow drifts make it larger by far.
         """
         memory, d = np.array(self.memories), wanders.shape[0]
-        total, rows = np.zeros((memory.shape[0], 3 * d)), 0
+        total, rows = np.zeros((memory.shape[0], KINDS * d)), 0
         for averages in self._averages(cores, held_out):
-            total += np.square(averages[..., 2 * d : KINDS * d]).sum(axis=1)
-            rows += averages.shape[1]
-        mean_square = (total / max(rows, 1)).reshape(-1, 3, d)
+            total += np.square(averages[:, : KINDS * d]).sum(axis=-1)
+            rows += averages.shape[-1]
+        mean_square = (total / max(rows, 1)).reshape(-1, KINDS, d)[:, _BY_TAG]
         floor = 1e-3 * memory / (2 - memory)  # of what independent rows would give
         gain = 1.0 / np.maximum(mean_square, floor[:, None, None])
         gain[:, 0, wanders] = 0.0
@@ -171,18 +183,18 @@ class Dynamic:
         self._live = got["live"] > 0
         self._all_live = bool(self._live.all())
         self._good = Substitute(got["centre_all"])
-        self._gain_now, self._median_now, self._spread_now = got["gain"], got["median"], got["spread"]
+        self._median_now, self._spread_now = got["median"], got["spread"]
         self._charts_now: Charts | None = None
         if self._live.any():
             core = Core(**{key: got[key] for key in ("centre", "scale", "level", "step", "residual")})
-            self._charts_now = Charts(core, np.array(self.memories), self.reach)
+            self._charts_now = Charts(core, np.array(self.memories), self.reach, self._weights(got["gain"]))
 
     def score(self, values: Matrix) -> Matrix:
         if self._learned is None:
             raise ValueError("this detector has learned nothing yet: fit or load it first")
         rows = self._good.fill(values)
         if rows.shape[0] == 1 and self._all_live and self._charts_now is not None:
-            return self._score_one(self._charts_now, rows)
+            return self._scaled(np.array([self._worst_of_one(self._charts_now, rows[0])]))
         score = np.full(rows.shape[0], -np.inf)
         if not rows.shape[0]:
             return score
@@ -190,12 +202,16 @@ class Dynamic:
             if self._charts_now is not None:
                 moving = rows if self._all_live else rows[:, self._live]
                 for start in range(0, rows.shape[0], PART_ROWS):
-                    averages = self._charts_now.run(moving[start : start + PART_ROWS])
-                    charts = self._charts(averages, self._learned["gain"])
-                    charts -= self._learned["median"]
-                    charts /= self._learned["spread"]
-                    np.maximum.reduce(charts, axis=1, out=score[start : start + PART_ROWS])
-                    self._last = averages[:, -1].copy()
+                    part = moving[start : start + PART_ROWS]
+                    if part.shape[0] == 1:
+                        score[start] = self._worst_of_one(self._charts_now, part[0])
+                        continue
+                    averages = self._charts_now.run(part)
+                    charts = self._charts(averages)
+                    charts -= self._learned["median"][:, None]
+                    charts /= self._learned["spread"][:, None]
+                    np.maximum.reduce(charts, axis=0, out=score[start : start + PART_ROWS])
+                    self._last = averages[..., -1].copy()
             if not self._all_live:
                 still = ~self._live
                 jump = np.abs(rows[:, still] - self._learned["centre_all"][still]) / self._learned["floor"][still]
@@ -208,34 +224,42 @@ class Dynamic:
         np.maximum(score, -10.0, out=score)
         return np.exp(score / ROOT) if self.scale == "rarity" else score
 
-    def _score_one(self, charts_now: Charts, rows: Matrix) -> Matrix:
-        """`score` for one row of tags that all move, the way a live plant's rows come: the same numbers, less around them."""
-        averages = charts_now.run(rows)
-        charts = self._charts(averages, self._gain_now)
-        charts -= self._median_now
-        charts /= self._spread_now
-        self._last = averages[:, 0]
-        return self._scaled(np.maximum.reduce(charts, axis=1))
+    def _worst_of_one(self, charts_now: Charts, row: Matrix) -> float:
+        """The worst chart of one row, the way a live plant's rows come: the same number, with less around it."""
+        averages = self._last = charts_now.one(row)
+        n, width = averages.shape
+        d = (width - 2) // KINDS
+        squares = np.square(averages[:, : KINDS * d]).reshape(n, KINDS, d)
+        charts = np.empty((n, CHARTS))
+        # A running sum adds tag after tag, as the sum over a part's first axis does; a sum of one row alone would add pairwise.
+        charts[:, :2] = np.add.accumulate(squares[:, :3:2], axis=-1)[..., -1]
+        charts[:, 2:5] = np.maximum.reduce(squares, axis=-1)[:, _BY_TAG]
+        np.maximum(averages[:, KINDS * d :], 0.0, out=charts[:, 5:])
+        flat = charts.reshape(n * CHARTS)
+        flat += _TINY
+        np.log(flat, out=flat)
+        flat -= self._median_now
+        flat /= self._spread_now
+        return float(np.maximum.reduce(flat))
 
     def _jump_score(self, jump: Matrix) -> Matrix:
         """log(z²)/log(3): 0 at 1 per mille, 2 at 3 (6 on the scale of tails); below, the chart of a still tag says nothing."""
         return np.log(np.square(jump) + _TINY) * ((1.0 if self.scale == "spread" else JUMP_TAIL) / np.log(3.0))
 
-    def _charts(self, averages: Matrix, gain: Matrix) -> Matrix:
-        """(memories, rows, 5d + 2) in, (rows, charts) out: log of every chart's statistic."""
-        n, rows, width = averages.shape
+    def _charts(self, averages: Matrix) -> Matrix:
+        """(memories, 5d + 2, rows) in, (charts, rows) out: log of every chart's statistic. At least two rows."""
+        n, width, rows = averages.shape
         d = (width - 2) // KINDS
-        squares = np.square(averages[..., : KINDS * d])
-        out = np.empty((rows, n, CHARTS))
-        by_memory = out.transpose(1, 0, 2)
-        # Reductions of ufuncs themselves: the arrays' own methods cost a row at a time more than the sums.
-        sums = np.add.reduce(squares[..., : 2 * d].reshape(n, rows, 2, d), axis=-1)
-        np.multiply(sums, self._theory[:, None] / d, out=by_memory[..., :2])
-        by_tag = squares[..., 2 * d :].reshape(n, rows, 3, d)
-        by_tag *= gain[:, None]
-        np.maximum.reduce(by_tag, axis=-1, out=by_memory[..., 2:5])
-        np.maximum(averages[..., KINDS * d :], 0.0, out=by_memory[..., 5:])
-        flat = out.reshape(rows, n * CHARTS)
+        if self._squares.shape != (n, KINDS * d, rows):
+            self._squares = np.empty((n, KINDS * d, rows))
+        squares = np.square(averages[:, : KINDS * d], out=self._squares).reshape(n, KINDS, d, rows)
+        out = np.empty((n, CHARTS, rows))
+        for place, kind in enumerate(_JOINT):
+            np.add.reduce(squares[:, kind], axis=1, out=out[:, place])
+        for place, kind in enumerate(_BY_TAG):
+            np.maximum.reduce(squares[:, kind], axis=1, out=out[:, 2 + place])
+        np.maximum(averages[:, KINDS * d :], 0.0, out=out[:, 5:])
+        flat = out.reshape(n * CHARTS, rows)
         flat += _TINY
         return np.log(flat, out=flat)
 
@@ -246,14 +270,16 @@ class Dynamic:
         weights = np.zeros(self._live.shape[0])
         jump = self._jump_score(self._jumps.max(initial=0.0))
         if self._last is not None:
-            charts = (self._charts(self._last[:, None], self._learned["gain"])[0] - self._learned["median"]) / self._learned["spread"]
+            twice = np.repeat(self._last[..., None], 2, axis=-1)
+            charts = (self._charts(twice)[:, 0] - self._learned["median"]) / self._learned["spread"]
             worst = int(charts.argmax())
             if charts[worst] >= jump:
                 memory, kind = divmod(worst, CHARTS)
                 d = self._learned["centre"].shape[0]
-                by_tag = np.square(self._last[memory, 2 * d : KINDS * d]).reshape(3, d)
-                if kind in (2, 3, 4):
-                    by_tag = by_tag * self._learned["gain"][memory]
+                by_tag = np.square(self._last[memory, : KINDS * d]).reshape(KINDS, d)[[*_BY_TAG]]
+                if kind not in (2, 3, 4):  # to the joint charts a tag adds what it is, whatever its own chart makes of it
+                    gain = self._learned["gain"][memory]
+                    by_tag = by_tag / np.where(gain > 0, gain, 1.0)
                 weights[self._live] = by_tag[(0, 1, 0, 1, 2, 0, 1)[kind]]  # (R S)² is the contribution to the joint charts
                 return shares_of(weights)
         weights[~self._live] = np.square(self._jumps) if self._jumps.size else 0.0
