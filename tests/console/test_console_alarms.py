@@ -21,7 +21,7 @@ ALARMS = """      vibration: {hi: 0.05, deadband: 0.01, delay: 0s, priority: hig
 def _low_limits(text: str) -> str:
     """Limits that the running mill is beyond from the start on, and one that the operator can cross and come back from."""
     at = text.index("      vibration: {hi: 4.5")
-    return text[:at] + ALARMS + text[text.index("\n", at) + 1 :]
+    return text[:at] + ALARMS + text[text.index("}}]}\n", at) + 5 :]
 
 
 @pytest.fixture(scope="module")

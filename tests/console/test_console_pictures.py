@@ -22,7 +22,10 @@ IN_SIGHT = """() => {
   const open = document.querySelector("nav.pages [aria-current]").getBoundingClientRect();
   return open.left >= 0 && open.right <= innerWidth + 1 && open.bottom <= innerHeight;
 }"""
-PAGES = ("/", "/approvals", "/alarms", "/incidents", "/ledger", "/policy", "/commissioning", "/connections", "/people", "/stop")
+PAGES = (
+    "/", "/approvals", "/alarms", "/incidents", "/detectors", "/compliance", "/ledger", "/policy", "/commissioning",
+    "/connections", "/people", "/stop",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from holdfast.console.pages import (
     alarms,
     approvals,
     commissioning,
+    compliance,
     connections,
     detectors,
     incidents,
@@ -36,7 +37,7 @@ from holdfast.console.visit import Req, SignInFirst, Visit, Visits
 
 HERE = Path(__file__).parent
 BODY_BYTES_MAX = 1 << 20
-PAGES = (session, overview, approvals, alarms, incidents, detectors, ledger, policy, commissioning, connections, people)
+PAGES = (session, overview, approvals, alarms, incidents, detectors, compliance, ledger, policy, commissioning, connections, people)
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "

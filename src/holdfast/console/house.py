@@ -24,6 +24,7 @@ NAVIGATION = (
     ("alarms", "/alarms"),
     ("incidents", "/incidents"),
     ("detectors", "/detectors"),
+    ("compliance", "/compliance"),
     ("ledger", "/ledger"),
     ("policy", "/policy"),
     ("commissioning", "/commissioning"),

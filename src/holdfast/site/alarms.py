@@ -4,14 +4,14 @@ import itertools
 from collections.abc import Mapping
 
 from holdfast.site.log import Log
-from holdfast.site.model import AlarmLimits
+from holdfast.site.model import AlarmLimits, Clause
 from holdfast.site.names import Directory
 from holdfast.site.shapes import At, Block
 
 ORDER = ("lolo", "lo", "hi", "hihi")
 
 
-def make_alarms(entries: Mapping[str, At], equipment: str, tags: Directory, log: Log) -> tuple[AlarmLimits, ...]:
+def make_alarms(entries: Mapping[str, At], equipment: str, tags: Directory, language: str, log: Log) -> tuple[AlarmLimits, ...]:
     """The limits of one piece of equipment, by tag."""
     made: list[AlarmLimits] = []
     for reference, at in entries.items():
@@ -34,9 +34,28 @@ def make_alarms(entries: Mapping[str, At], equipment: str, tags: Directory, log:
                 delay_s=block.get("delay", 0.0),
                 priority=block.get("priority", "medium"),
                 source=block.get("source", ""),
+                clauses=_clauses(block, limits, language, log),
             )
         )
     return tuple(made)
+
+
+def _clauses(block: Block, limits: Mapping[str, float], language: str, log: Log) -> tuple[Clause, ...]:
+    found: list[Clause] = []
+    for at in block.listed("clauses"):
+        of: Block = at.value
+        limit, standard, file = of.get("limit"), of.get("standard"), of.node.file
+        if limit is None or standard is None:
+            continue
+        if limit not in limits:
+            cure = f"write its {limit}, or say which limit it is about ({', '.join(limits) or 'there is none'})"
+            log.error(file, of.line("limit"), f"{standard} asks for a limit that is not there: {limit}", cure)
+            continue
+        asks = of.block("asks")
+        texts = {lang: asks.get(lang) for lang in ("en", "zh")} if asks is not None else {language: of.get("asks")}
+        told = tuple((lang, str(text)) for lang, text in texts.items() if text)
+        found.append(Clause(limit=limit, standard=standard, clause=of.get("clause", ""), asks=told))
+    return tuple(found)
 
 
 def _order(limits: Mapping[str, float], deadband: float, block: Block, eu_range: tuple[float, float] | None, log: Log) -> None:

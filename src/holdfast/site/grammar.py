@@ -66,6 +66,18 @@ LOOP = Record(
     rest=Scalar(),
 )
 
+CLAUSE = Record(
+    {
+        "limit": Field(Text(choices=("hihi", "hi", "lo", "lolo")), "which of the limits it is about", True),
+        "standard": Field(Text(), "as it is cited: ISO 20816-3:2022", True),
+        "clause": Field(Text(), "its clause or annex"),
+        "asks": Field(
+            ByKind(maps=Record({"en": Field(Text(), "in English"), "zh": Field(Text(), "in Chinese")}), texts=Text()),
+            "what it asks of the plant, in the site's language or as {en: …, zh: …}",
+        ),
+    }
+)
+
 ALARM = Record(
     {
         "hihi": Field(Number(), "the upper limit that is urgent"),
@@ -76,6 +88,7 @@ ALARM = Record(
         "delay": Field(Duration(zero=True, most_s=86400.0), "how long it must last before the alarm sounds"),
         "priority": Field(Text(choices=("low", "medium", "high", "urgent")), "medium if left out"),
         "source": Field(Text(), "who says so: a standard, a manual, a person"),
+        "clauses": Field(Listing(CLAUSE), "clauses that ask for a limit: whether they are kept is watched and shown"),
     }
 )
 

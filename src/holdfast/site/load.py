@@ -202,6 +202,8 @@ class _Plant:
         for loop, file, line in loops:
             check_loop_units(loop, self.directory, file, line, self._log)
         names = Register("piece of equipment")
+        head = block.block("site")
+        language = head.get("language", "en") if head else "en"
         alarms: list[AlarmLimits] = []
         envelopes: list[Envelope] = []
         pieces: list[Equipment] = []
@@ -209,7 +211,7 @@ class _Plant:
         for key, at in equipment:
             name = clean(key)
             names.take(name, at.node.file, at.line, self._log)
-            alarms += make_alarms(dict(at.value.each("alarms")), name, self.directory, self._log)
+            alarms += make_alarms(dict(at.value.each("alarms")), name, self.directory, language, self._log)
             envelopes += make_envelopes(dict(at.value.each("envelopes")), name, self.directory, self._log)
             methods += make_methods(dict(at.value.each("calls")), name, self.directory, connections, self._log)
             maintenance = make_equals(at.value.block("maintenance"), name, self.directory, self._log)

@@ -32,6 +32,19 @@ class Connection(Word):
         return dict(self.options).get(name, default)
 
 
+class Clause(Word):
+    """What a standard, a permit or a contract asks of one limit, so that living up to it can be watched and shown."""
+
+    limit: Literal["hihi", "hi", "lo", "lolo"]
+    standard: str  # as it is cited: ISO 20816-3:2022
+    clause: str = ""
+    asks: tuple[tuple[str, str], ...] = ()  # (language, what it asks of the plant)
+
+    def told(self, language: str) -> str:
+        """What it asks, in that language, else in the first that there is; "" where nothing was written."""
+        return dict(self.asks).get(language) or next((text for _, text in self.asks), "")
+
+
 class AlarmLimits(Word):
     """The plant's own limits on one tag; None where there is none."""
 
@@ -44,6 +57,7 @@ class AlarmLimits(Word):
     delay_s: float = 0.0
     priority: Priority = "medium"
     source: str = ""
+    clauses: tuple[Clause, ...] = ()
 
 
 class Range(Word):

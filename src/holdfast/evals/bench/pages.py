@@ -53,6 +53,7 @@ PAGES = (
     "/policy", "/policy/list", "/policy/compare?old={former}&new={digest}", "/policy/of/{digest}", "/policy/propose", "/policy/rollback",
     "/commissioning", "/commissioning/loop?loop=" + LOOP, "/commissioning/ladder?loop=" + LOOP, "/commissioning/protocol?loop=" + LOOP,
     "/connections", "/connections/list", "/connections/of/mill", "/connections/of/mill/facts", "/detectors", "/detectors/list",
+    "/compliance", "/compliance/list",
     "/people", "/people/list", "/people/add", "/people/of/" + PERSON, "/people/password", "/people/agents/add",
     "/people/agents/of/" + AGENT, "/stop", "/sign-in",
 )  # fmt: skip

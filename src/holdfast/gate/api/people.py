@@ -18,6 +18,7 @@ from holdfast.gate.api.alarms import alarm_handlers
 from holdfast.gate.api.beside import beside_handlers
 from holdfast.gate.api.cards import card_handlers
 from holdfast.gate.api.commission import commission_handlers
+from holdfast.gate.api.compliance import compliance_handlers
 from holdfast.gate.api.configurations import configuration_handlers
 from holdfast.gate.api.described import STREAM, description_handlers, whole
 from holdfast.gate.api.doorkeeper import Doorkeeper
@@ -179,6 +180,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         *incident_handlers(desk),
         *question_handlers(gate, door),
         *value_handlers(gate, gate.log.state.folder / "history.db"),
+        *compliance_handlers(gate, desk, gate.log.state.folder / "history.db"),
         *loop_handlers(gate),
         *detector_handlers(gate, unlock),
         health,
