@@ -14,10 +14,11 @@ connections:
   plc: {type: modbus, host: 127.0.0.1}
 equipment:
   pump-1:
-    kind: centrifugal pump
+    kind: [centrifugal pump, induction motor]
     feeds: [exchanger, exchanger]
     tags: {flow: {on: plc, address: "40001:uint16", unit: L/min}}
   exchanger:
+    kind: heat exchanger
     tags: {temp: {on: plc, address: "40002:uint16", unit: Cel}}
 default_approvals: [operator]
 """
@@ -30,8 +31,8 @@ def written(folder: Path, text: str) -> Path:
 
 def test_kind_and_what_it_feeds_are_read_each_once(tmp_path: Path) -> None:
     pump, exchanger = load(written(tmp_path, TEXT)).site.equipment
-    assert (pump.kind, pump.feeds) == ("centrifugal pump", ("exchanger",))
-    assert (exchanger.kind, exchanger.feeds) == ("", ())
+    assert (pump.kinds, pump.feeds) == (("centrifugal pump", "induction motor"), ("exchanger",))
+    assert (exchanger.kinds, exchanger.feeds) == (("heat exchanger",), ())
 
 
 @pytest.mark.parametrize(

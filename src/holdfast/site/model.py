@@ -143,7 +143,7 @@ class Equipment(Word):
     name: str
     autonomy: Autonomy = "act"
     maintenance: Equals | None = None
-    kind: str = ""  # what it is ("centrifugal pump"): failure modes of that kind belong to it
+    kinds: tuple[str, ...] = ()  # what it is or is made of ("centrifugal pump", "induction motor"): failure modes of those belong to it
     feeds: tuple[str, ...] = ()  # equipment that material or energy flows into from here
 
 

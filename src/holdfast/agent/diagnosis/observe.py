@@ -25,6 +25,8 @@ Seen = Literal[
     "no_cycle",
     "calm",
     "restless",
+    "quieter",
+    "no_quieter",
     "frozen",
     "lively",
     "alone",
@@ -35,6 +37,7 @@ Seen = Literal[
 Z_FROM, Z_FULL = 2.5, 5.0  # quiet wanders: no shift … surely shifted
 RATIO_FROM, RATIO_FULL = 1.4, 2.5  # spread now over spread then
 SWING_FROM, SWING_FULL = 1.6, 3.2  # slow variation has few independent values in a stretch: its ratio scatters more
+STILLER_FROM, STILLER_FULL = 0.7, 0.35  # spread now over spread then, downwards
 CYCLE_FROM, CYCLE_FULL = 0.5, 0.75  # of the power in one narrow band; the slow noise of a closed loop has up to 0.4 there by itself
 
 # P(up), P(down), P(steady): when nothing is known, and under each sign.
@@ -51,6 +54,7 @@ _YES: dict[Shows, tuple[float, float]] = {
     "wanders": (0.15, 0.60),
     "oscillates": (0.05, 0.55),
     "calm": (0.70, 0.92),
+    "quieter": (0.05, 0.80),
     "frozen": (0.02, 0.95),
     "alone": (0.15, 0.80),
 }
@@ -94,6 +98,11 @@ def oscillates(features: Features, place: int) -> float:
     return restless(features, place) * _soft(float(features.cycle[place]), CYCLE_FROM, CYCLE_FULL)
 
 
+def quieter(features: Features, place: int) -> float:
+    """0..1: the tag varies far less than it did."""
+    return _soft(-max(float(features.ratio[place]), float(features.chop[place])), -STILLER_FROM, -STILLER_FULL)
+
+
 def wanders(features: Features, place: int) -> float:
     """0..1: the tag varies slowly more than it did, and in no cycle."""
     regular = _soft(float(features.cycle[place]), CYCLE_FROM, CYCLE_FULL)
@@ -123,6 +132,8 @@ def observe(features: Features, place: int, shows: Shows) -> Observation:
         return _yes(shows, oscillates(features, place), "oscillates", "no_cycle")
     if shows == "calm":
         return _yes(shows, 1.0 - restless(features, place), "calm", "restless")
+    if shows == "quieter":
+        return _yes(shows, quieter(features, place), "quieter", "no_quieter")
     z = float(features.z[place])
     far = moved(z)
     expected = _DIRECTION[shows]
@@ -161,6 +172,8 @@ def agrees(features: Features, place: int, shows: Shows) -> float:
             return wanders(features, place)
         case "oscillates":
             return oscillates(features, place)
+        case "quieter":
+            return quieter(features, place)
         case "steady" | "calm" | "frozen":
             return 0.0
 

@@ -162,7 +162,7 @@ def presence(bound: Bound, features: Features, without: Sequence[str] = ()) -> f
 
 def _tag_of(bound: Bound, sign: Sign, features: Features) -> str:
     if sign.role != ANY:
-        return bound.tag(sign.role)
+        return bound.tag(sign.of)
     frozen = np.flatnonzero(features.frozen)
     return features.tags[int(frozen[0]) if sign.shows == "frozen" and len(frozen) else top_place(features)]
 
@@ -200,7 +200,7 @@ def _weigh(case: _Case, bound: Bound) -> _Weighed:
     for sign in bound.mode.signature:
         tag = _tag_of(bound, sign, features)
         if not tag or tag not in features.tags:
-            unseen.append(Evidence(kind="mode", ref=f"{bound.id}#{sign.role}", quote=quote("no_tag", case.language, role=sign.role)))
+            unseen.append(Evidence(kind="mode", ref=f"{bound.id}#{sign.of}", quote=quote("no_tag", case.language, role=sign.of)))
             missing += sign.weight
             continue
         place = features.index(tag)
@@ -237,7 +237,7 @@ def _weigh(case: _Case, bound: Bound) -> _Weighed:
 
 
 def term_strength(seen: Observation) -> float:
-    return seen.strength if seen.seen in ("up", "down", "more_variable", "wanders", "oscillates", "alone") else 0.0
+    return seen.strength if seen.seen in ("up", "down", "more_variable", "wanders", "oscillates", "quieter", "alone") else 0.0
 
 
 def _heaviest(terms: list[tuple[float, Evidence]]) -> tuple[Evidence, ...]:

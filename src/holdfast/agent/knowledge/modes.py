@@ -15,11 +15,21 @@ from holdfast.agent.knowledge.parse import Parser, Text, line_of
 from holdfast.site.model import Problem, Site, SiteError
 from holdfast.terms import Word
 
-Shows = Literal["up", "down", "moved", "steady", "more_variable", "wanders", "oscillates", "calm", "frozen", "alone"]
-"""What a role shows. The mean: up, down, moved (either way), steady. The variation about it: more_variable (of any kind), wanders
-(slow and irregular), oscillates (a regular cycle), calm (no more than it was). A sensor: frozen, alone (no other tag moved)."""
+Shows = Literal["up", "down", "moved", "steady", "more_variable", "wanders", "oscillates", "calm", "quieter", "frozen", "alone"]
+"""What a role shows. The mean: up, down, moved (either way), steady. The variation about it: more_variable (of any kind),
+wanders (slow and irregular), oscillates (a regular cycle), calm (no more than it was), quieter (far less than it was). A sensor:
+frozen, alone (no other tag moved)."""
 SHOWS: tuple[Shows, ...] = get_args(Shows)
-MOVES: tuple[Shows, ...] = ("up", "down", "moved", "more_variable", "wanders", "oscillates", "alone")  # what a mode is noticed by
+MOVES: tuple[Shows, ...] = (
+    "up",
+    "down",
+    "moved",
+    "more_variable",
+    "wanders",
+    "oscillates",
+    "quieter",
+    "alone",
+)  # what a mode is noticed by
 ANY = "any"  # a sign of no particular role: the tag that contributes most
 MODES_MAX = 500  # of one library
 FOLDER = Path(__file__).parent
@@ -34,6 +44,11 @@ class Sign(Word):
     weight: float = 1.0
     order: int = 0
     band: str = ""
+
+    @property
+    def of(self) -> str:
+        """The role of the tag that shows it: `role`, or `role:band` for a part of a spectrum."""
+        return f"{self.role}:{self.band}" if self.band else self.role
 
 
 class Trim(Word):
@@ -224,7 +239,7 @@ EXCLUDE: tuple[frozenset[str], ...] = tuple(
     frozenset(pair)
     for pair in (
         *(("up", "down"), ("up", "steady"), ("down", "steady"), ("moved", "steady")),
-        *(("calm", "more_variable"), ("calm", "wanders"), ("calm", "oscillates"), ("wanders", "oscillates")),
+        *(("calm", "more_variable"), ("calm", "wanders"), ("calm", "oscillates"), ("wanders", "oscillates"), ("quieter", "more_variable")),
         *(("frozen", "up"), ("frozen", "down"), ("frozen", "moved"), ("frozen", "more_variable"), ("alone", "steady")),
     )
 )
