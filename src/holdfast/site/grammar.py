@@ -179,7 +179,8 @@ EQUIPMENT = Record(
         "autonomy": Field(AUTONOMY, "ceiling for all of it; act if left out"),
         "maintenance": Field(IS, "people are at it: {tag: line/key_switch, is: 1}"),
         "kind": Field(
-            Text(), "what it is, as failure modes name it: centrifugal pump, induction motor … (holdfast knowledge check lists them)"
+            ByKind(texts=Text(), lists=Listing(Text(), least=1)),
+            "what it is or is made of, as failure modes name it: centrifugal pump, [fan, induction motor] … (see holdfast knowledge check)",
         ),
         "feeds": Field(Listing(Text()), "equipment that material or energy flows into from here: [stand-5]"),
         "loops": Field(Table(LOOP), "control loops made from a template"),
