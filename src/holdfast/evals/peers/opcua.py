@@ -27,14 +27,31 @@ class NodePlant(Lines):
     """`async with NodePlant(folder) as plant`: a server process. Its port stays over `kill` and `start`."""
 
     def __init__(
-        self, pki: Path, *, items: int = 0, every_ms: int = 0, namespaces: Sequence[str] = (DECOY, URI), secure: bool = False, port: int = 0
+        self,
+        pki: Path,
+        *,
+        items: int = 0,
+        every_ms: int = 0,
+        fast: int = 0,
+        fast_ms: int = 100,
+        namespaces: Sequence[str] = (DECOY, URI),
+        secure: bool = False,
+        port: int = 0,
     ) -> None:
         super().__init__()
         self.port = port or free_port()
         self.url = f"opc.tcp://127.0.0.1:{self.port}"
         self.namespaces = tuple(namespaces)
         self._pki = pki
-        self._given = {"port": self.port, "pki": str(pki), "items": items, "every_ms": every_ms, "secure": secure}
+        self._given = {
+            "port": self.port,
+            "pki": str(pki),
+            "items": items,
+            "every_ms": every_ms,
+            "fast": fast,
+            "fast_ms": fast_ms,
+            "secure": secure,
+        }
 
     @property
     def certificate(self) -> Path:

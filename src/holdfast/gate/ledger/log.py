@@ -12,7 +12,7 @@ from holdfast.gate.ledger.merkle import TILE_LEVELS, Frontier, consistency, fron
 from holdfast.gate.ledger.store import State, StateError
 from holdfast.terms import Label, Record, Word, canonical
 
-LEAF_BYTES_MAX = 1 << 20
+LEAF_BYTES_MAX = 16 << 20  # the configuration is one record: 40,000 tags are some 10 MB
 READ_MAX = 10_000  # records one read returns
 
 TABLES = """

@@ -1,10 +1,10 @@
 // node-opcua's server as a plant: items that count, points to write, requests counted as they come in.
 //
-// node server.js '{"port", "pki", "items", "every_ms", "namespaces": [uri, …], "secure": bool}'
+// node server.js '{"port", "pki", "items", "every_ms", "fast", "fast_ms", "namespaces": [uri, …], "secure": bool}'
 // Says "ready" on stdout; then answers each line of stdin with one line of JSON: "counts", "holds NAME", "trust FILE", "set NAME VALUE",
 // "alarm NAME on|off|ack|quiet SEVERITY TEXT" (an alarm condition of Stand4; quiet: back to normal and acknowledged, so forgotten),
 // "refresh" (tell clients that what they know is out of date), "called" (what method Stand4.Trim was called with).
-// Item Ti holds i * 1000 + n % 1000 at the n-th change, so that a value tells whose it is. Namespace urn:decoy has the same
+// Item Ti holds i * 1000 + n % 1000 at the n-th change, so that a value tells whose it is; so do the `fast` items Fi. Namespace urn:decoy has the same
 // names with -1 in them.
 const path = require("path");
 const readline = require("readline");
@@ -44,9 +44,10 @@ async function main() {
   const space = server.engine.addressSpace;
   for (const uri of given.namespaces) space.registerNamespace(uri);
   const mill = space.getNamespace(space.getNamespaceIndex(MILL));
-  const counting = plant(space, mill, "mill", (i) => i * 1000);
+  const counting = plant(space, mill, "mill", "T", given.items, (i) => i * 1000);
+  const fast = given.fast ? plant(space, mill, "fast", "F", given.fast, (i) => i * 1000) : [];
   const decoy = space.getNamespaceIndex("urn:decoy");
-  if (decoy > 0) plant(space, space.getNamespace(decoy), "decoy", () => -1);
+  if (decoy > 0) plant(space, space.getNamespace(decoy), "decoy", "T", given.items, () => -1);
   space.installAlarmsAndConditionsService();
   const stand = points(space, mill, server);
   const counts = {};
@@ -56,17 +57,19 @@ async function main() {
   });
   await server.start();
   let n = 0;
+  let m = 0;
+  if (fast.length) setInterval(() => { m += 1; change(fast, m); }, given.fast_ms);
   if (given.every_ms) setInterval(() => { n += 1; change(counting, n); }, given.every_ms);
   readline.createInterface({ input: process.stdin }).on("line", (line) => answer(line, counts, counting, manager, stand)).on("close", () => process.exit(0));
   say("ready");
 }
 
-function plant(space, namespace, name, value) {
+function plant(space, namespace, name, letter, count, value) {
   const folder = namespace.addFolder(space.rootFolder.objects, { browseName: name, nodeId: `s=${name}` });
   const found = [];
-  for (let i = 0; i < given.items; i++) {
+  for (let i = 0; i < count; i++) {
     found.push(namespace.addVariable({
-      componentOf: folder, browseName: `T${i}`, nodeId: `s=T${i}`, dataType: DataType.Double, minimumSamplingInterval: 10,
+      componentOf: folder, browseName: `${letter}${i}`, nodeId: `s=${letter}${i}`, dataType: DataType.Double, minimumSamplingInterval: 10,
       value: { dataType: DataType.Double, value: value(i) },
     }));
   }
