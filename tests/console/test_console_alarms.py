@@ -91,6 +91,6 @@ def test_what_perception_found_stands_beside_with_each_tags_share(scene: Scene, 
     scene.agent(lambda link: link.find(finding))
     found = page.locator(".finding")
     expect(found).to_contain_text("2.41 times the detector's limit, 93 % sure")
-    assert found.locator(".shares td.number").all_inner_texts() == ["75 %", "25 %"]
+    expect(found.locator(".shares td.number")).to_have_text(["75 %", "25 %"])
     found.get_by_role("link").click()
     page.wait_for_url(f"**/incidents/{finding.id}")
