@@ -42,6 +42,7 @@ class Word:
 
     __pydantic_config__: ClassVar[Mapping[str, bool | str]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
     apart: ClassVar[tuple[str, ...]] = ()  # fields that are not part of the canonical bytes
+    later: ClassVar[tuple[str, ...]] = ()  # fields that are not while they are false: what was digested before they came stays what it was
 
     def __init_subclass__(cls, eq: bool = True) -> None:
         dataclasses.dataclass(frozen=True, kw_only=True, eq=eq)(cls)
@@ -52,7 +53,7 @@ def plain(value: Any) -> Any:
     if type(value) in _PLAIN:  # nearly all of what is recorded: first, for speed
         return value
     if isinstance(value, Word):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in value.apart}  # type: ignore[arg-type]
+        return {name: plain(of) for name, of in _said(value).items()}
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):
@@ -64,11 +65,18 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
+def _said(value: Word) -> Mapping[str, Any]:
+    """A word's attributes are its fields: nothing is kept on it beside them."""
+    fields = vars(value)
+    if not (value.apart or value.later):
+        return fields
+    return {name: of for name, of in fields.items() if name not in value.apart and (of or name not in value.later)}
+
+
 def _inside(value: Any) -> Any:
     """What the encoder doesn't know, one level down: as `plain` has it, without copying the whole first."""
     if isinstance(value, Word):
-        fields = vars(value)  # a word's attributes are its fields: nothing is kept on it beside them
-        return {name: of for name, of in fields.items() if name not in value.apart} if value.apart else fields
+        return _said(value)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):

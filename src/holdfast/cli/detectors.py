@@ -134,10 +134,13 @@ def _told(found: list[Any], language: str) -> tuple[str, ...]:
             if said["drifted"]:
                 moved = ", ".join(f"{tag} {wanders:+.1f}" for tag, wanders in said["tags"])
                 lines.append(f"{agent}: {one['name']}: {say('learned.drifted', {'moved': moved}, language)}")
+        if one["due_ns"]:
+            lines.append(f"{one['name']}: {say('learned.due', {'at': _utc(one['due_ns'])}, language)}")
         if one["asked"]:
             ended = "learned.adopted" if now and one["asked"]["digest"] == now else one["asked"]["ended"]
             said = say(ended, dict(one["asked"]["facts"]), language) if ended else "…"
-            lines.append(f"{one['asked']['person']}, {_utc(one['asked']['at_ns'])}: {one['name']}: {said}")
+            person = one["asked"]["person"] or say("learned.by_schedule", {}, language)
+            lines.append(f"{person}, {_utc(one['asked']['at_ns'])}: {one['name']}: {said}")
     return tuple(lines)
 
 

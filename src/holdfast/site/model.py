@@ -165,8 +165,10 @@ class DetectorSpec(Word):
     limit: float = 1.0  # score above which a row is abnormal, set by calibration
     confirm_rows: int = 5
     line: int = 0
+    relearn_every_s: float = 0.0  # a candidate is asked for so often; 0: by people alone
 
     apart: ClassVar[tuple[str, ...]] = ("line",)
+    later: ClassVar[tuple[str, ...]] = ("relearn_every_s",)
 
 
 class AgentSpec(Word):

@@ -35,12 +35,14 @@ def make_perception(
         for key, value in block.rest.items():
             if value.value is None:
                 log.error(file, value.line, f"`{key}` is empty", "write its value, or delete the key")
+        relearn = block.block("relearn")
         spec = DetectorSpec(
             name=name,
             detector=kind,
             tags=tuple(n for n in tags.by_name if n in chosen),
             options=tuple(sorted(options)),
             **{k: block.get(k) for k in ("quiet_rows", "limit", "confirm_rows") if block.get(k) is not None},
+            relearn_every_s=(relearn.get("every") or 0.0) if relearn is not None else 0.0,
             line=line,
         )
         made.append(spec)

@@ -24,6 +24,7 @@ from holdfast.site.quiet import conditions, equipment_of
 from holdfast.terms import SECOND_NS, Adopt, Decision, Proposal, Word, canonical, digest
 
 RELEARN_S = 900.0  # an agent that has not answered a request by then does not answer it any more
+RETRY_S = 3600.0  # after a time at which a scheduled relearning was due and could not be
 HEARD_S = 60.0  # an agent that was not heard for so long learns nothing now
 TOLD_S = 120.0  # what an agent said before that is no news
 TEXT_MAX = 300
@@ -33,11 +34,11 @@ NO_DIGEST = "0" * 64
 
 
 class Asked(Word):
-    """A person's request; `ended` says what came of it, "" while it is open: a code, or "learned.offered"."""
+    """A request; `ended` says what came of it, "" while it is open: a code, or "learned.offered"."""
 
     relearn: str
     name: str
-    person: str
+    person: str  # "" for the site file's schedule
     at_ns: int
     ended: str = ""
     digest: str = ""  # of what was offered for it
@@ -52,6 +53,8 @@ class DetectorNow(Word):
     tags: int
     quiet_rows: int
     limit: float
+    every_s: float  # between relearnings on schedule, 0 for none
+    due_ns: int  # when the next is due at the soonest, 0 for none
     in_force: InForce | None
     versions: tuple[Version, ...]
     told: tuple[tuple[str, DetectorTold], ...]  # (agent, what it says)
@@ -83,11 +86,15 @@ class Relearning:
         self._inbox, self._people, self._stop, self._alarms = inbox, people, stop, alarms
         self._value_of, self._silent_s, self._decided, self._tell = value_of, silent_s, decided, told
         self._asked: dict[str, Asked] = {}  # by detector
+        self._try_ns: dict[str, int] = {}  # by detector: not before then is its schedule looked at again
         self._told: dict[tuple[str, str], tuple[int, DetectorTold]] = {}  # by (agent, detector): bounded by the site's own of both
 
     # ---- an agent (link.Learning) --------------------------------------------------------------------------------------
 
     def standing(self) -> Sequence[LearnedStanding]:
+        """What an agent looks at every few seconds; so this is when the schedule is looked at too: without an agent nobody would learn."""
+        for spec in self._site().perception:
+            self._keep_schedule(spec)
         return tuple(self._standing(spec.name) for spec in self._site().perception)
 
     def state(self, digest: str) -> bytes:
@@ -154,6 +161,8 @@ class Relearning:
                     tags=len(spec.tags),
                     quiet_rows=spec.quiet_rows,
                     limit=spec.limit,
+                    every_s=spec.relearn_every_s,
+                    due_ns=self._due_ns(spec),
                     in_force=self.states.in_force(spec.name),
                     versions=self.states.versions(spec.name),
                     told=tuple((agent, one) for (agent, name), (_, one) in self._told.items() if name == spec.name),
@@ -241,6 +250,37 @@ class Relearning:
         """Who is asked for an adoption now; the site's default_approvals where nobody would be."""
         asked = {role for a in self._site().agents for role in self._decided(_adoption(spec.name), a.name).roles}
         return asked or set(self._site().default_approvals)
+
+    # ---- on schedule ---------------------------------------------------------------------------------------------------
+
+    def _due_ns(self, spec: DetectorSpec) -> int:
+        """So long after what is in force came there, or after the last candidate was learned; 0 where there is nothing to learn anew."""
+        now = self.states.in_force(spec.name)
+        if not spec.relearn_every_s or now is None:
+            return 0
+        last_ns = max(now.since_ns, *(version.kept_ns for version in self.states.versions(spec.name)))
+        return last_ns + round(spec.relearn_every_s * SECOND_NS)
+
+    def _keep_schedule(self, spec: DetectorSpec) -> None:
+        """Ask as a person would, where it is due and now is a time to learn from; else try again later. It is on record, and only
+        a proposal comes of it."""
+        now_ns = self._clock.now_ns()
+        if not spec.relearn_every_s or now_ns < self._try_ns.get(spec.name, 0) or self._open(spec.name) is not None:
+            return
+        due_ns = self._due_ns(spec)
+        if not due_ns or now_ns < due_ns:
+            return
+        self._try_ns[spec.name] = now_ns + round(RETRY_S * SECOND_NS)
+        try:
+            self._demand_quiet(spec)
+            self._demand_somebody(spec)
+        except LearnedError:
+            return
+        act = {"act": "relearn", "name": spec.name, "person": "", "every_s": spec.relearn_every_s, "due_ns": due_ns, "at_ns": now_ns}
+        asked = Asked(relearn=f"r{digest(act)[:16]}", name=spec.name, person="", at_ns=now_ns)
+        self._debts.owe("relearn", {**act, "relearn": asked.relearn})
+        self._asked[spec.name] = asked
+        self._tell()
 
     # ---- requests ------------------------------------------------------------------------------------------------------
 
