@@ -1,6 +1,7 @@
 """A backup brings a gate back on a bare box, says what was altered in it, and revives neither approvals nor budgets."""
 
 import asyncio
+import contextlib
 import io
 import json
 import random
@@ -17,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "gate"))
 
 from small_plant import ASKING, PASSWORD, START_NS, T, World, site  # pyright: ignore[reportMissingImports]
 
+from holdfast.agent.knowledge.manuals.index import Index
+from holdfast.agent.knowledge.manuals.passage import Manual, Passage
 from holdfast.cli import backup as commands
 from holdfast.gate.actuation.setback import MARKER
 from holdfast.gate.ledger.checkpoint import make_key, read_public
@@ -288,6 +291,24 @@ def test_a_backup_of_a_tampered_ledger_is_refused(tmp_path: Path) -> None:
     db.close()
     assert holdfast("backup", "--home", tmp_path / "home", "--out", tmp_path / "b.tar")[0] == 1
     assert not (tmp_path / "b.tar").exists()
+
+
+def test_what_the_site_gave_it_to_know_is_carried_too(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    world = lived(home)
+    world.gate.checkpoint()
+    world.gate.close()
+    (home / "standards.json").write_text('{"standards": []}')
+    (home / "maintenance.json").write_text('{"sources": []}')
+    said = Passage(page=1, paragraph=1, text="Grease the bearing every 2000 h.")
+    with contextlib.closing(Index(home / "manuals.db")) as index:
+        index.add("pump.md", "0" * 64, 100, Manual(pages=1, passages=(said,)), 5)
+    back_up(home, tmp_path / "b.tar", at_ns=7)
+    restore(tmp_path / "b.tar", tmp_path / "new", at_ns=8)
+    assert (tmp_path / "new" / "standards.json").read_text() == '{"standards": []}'
+    assert (tmp_path / "new" / "maintenance.json").read_text() == '{"sources": []}'
+    with contextlib.closing(Index(tmp_path / "new" / "manuals.db")) as index:
+        assert [hit.text for hit in index.search("grease")] == ["Grease the bearing every 2000 h."]
 
 
 def test_a_ledger_without_a_checkpoint_is_not_backed_up_and_is_told_apart_from_a_tampered_one(tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ import apsw
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from holdfast.agent.knowledge.logs.store import NAME as MAINTENANCE
+from holdfast.agent.knowledge.manuals.index import NAME as MANUALS
+from holdfast.agent.knowledge.standards.store import NAME as STANDARDS
 from holdfast.gate.actuation.failpoints import reach
 from holdfast.gate.actuation.learned import FOLDER as LEARNED
 from holdfast.gate.actuation.setback import MARKER
@@ -46,6 +49,8 @@ READS: Mapping[Packing, Literal["r:", "r:gz"]] = {"": "r:", "gz": "r:gz"}
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 NEVER = ("token",)  # an agent's own secret: a restored home gives each a new one
 LEARNED_NAME_CHARS = 64  # a digest; a file that is still being written has a longer name
+KNOWN = (STANDARDS, MAINTENANCE, MANUALS)  # in the home itself: what the site gave it to know
+FOLDERS = (GATE, "agents", "site")
 COPIED = (ledger_files.PRIVATE, ledger_files.PUBLIC, WITNESSES, cosigned.KEYS, cosigned.KEPT, STOP)
 
 
@@ -170,6 +175,12 @@ def _collected(home: Path, copies: Path, *, history: bool, site: Path | None) ->
         if path.is_file() and len(path.name) == LEARNED_NAME_CHARS:
             with contextlib.suppress(FileNotFoundError):  # let go of since it was listed
                 yield f"{GATE}/{LEARNED}/{path.name}", Path(shutil.copyfile(path, copies / path.name))
+    for name in (STANDARDS, MAINTENANCE):  # each is put in place whole
+        if (home / name).is_file():
+            yield name, home / name
+    if (home / MANUALS).is_file():
+        _copy_database(home / MANUALS, copies / MANUALS)
+        yield MANUALS, copies / MANUALS
     agents = home / "agents"
     for path in sorted(agents.rglob("*")) if agents.is_dir() else ():
         if path.is_file() and not path.is_symlink() and path.name not in NEVER:
@@ -317,7 +328,7 @@ def _extract(tar: tarfile.TarFile, manifest: Manifest, staging: Path) -> None:
         if member is None or member.name != entry.path or not member.isreg() or member.size != entry.bytes:
             raise BackupError("restore.file", f"{entry.path}: missing in the archive, or not what its list says")
         parts = PurePosixPath(entry.path).parts
-        if not parts or any(part in ("/", "..", ".") for part in parts) or parts[0] not in (GATE, "agents", "site"):
+        if not parts or any(part in ("/", "..", ".") for part in parts) or (parts[0] not in FOLDERS and entry.path not in KNOWN):
             raise BackupError("restore.path", f"{entry.path}: leads out of the home; such a file is never restored")
         target = staging.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
