@@ -16,6 +16,7 @@ from asyncua.ua.status_codes import StatusCodes
 
 from holdfast.gate.connectors.opcua.channel import Channel
 from holdfast.gate.connectors.opcua.conditions import Conditions, event_filter
+from holdfast.gate.connectors.opcua.limit import at_most
 from holdfast.gate.connectors.opcua.nodes import standard
 from holdfast.gate.connectors.opcua.publish import Feed
 from holdfast.gate.connectors.row import is_bad
@@ -65,7 +66,7 @@ async def follow(conditions: Conditions, channel: Channel, ask: Ask, timeout_s: 
         channel.publisher.detach(subscription)
         if channel.alive and not feed.ended:
             with contextlib.suppress(ua.UaError, OSError, TimeoutError):
-                async with asyncio.timeout(1.0):
+                async with at_most(1.0):
                     await channel.session.delete_subscriptions([subscription])
 
 

@@ -15,6 +15,7 @@ from asyncua.crypto.uacrypto import CertProperties
 from asyncua.ua.status_codes import StatusCodes
 
 from holdfast.gate.connectors.opcua import identity
+from holdfast.gate.connectors.opcua.limit import at_most
 from holdfast.gate.connectors.opcua.publish import Publisher, Session
 from holdfast.ports import ConnectionLost
 from holdfast.terms import Word
@@ -71,7 +72,7 @@ class Channel:
         await self.publisher.close()
         if polite:
             with contextlib.suppress(ua.UaError, OSError, TimeoutError):
-                async with asyncio.timeout(_CLOSE_S):
+                async with at_most(_CLOSE_S):
                     await self.client.close_session()
                     await self.client.close_secure_channel()
         _drop(self.client)
@@ -93,7 +94,7 @@ async def open_channel(address: Address) -> Channel:
     client, session = await _client(address)
     user, _, password = address.login.strip().partition(":")
     try:
-        async with asyncio.timeout(address.timeout_s * 2):
+        async with at_most(address.timeout_s * 2):
             await client.connect_socket()
             await client.send_hello()
             await client.open_secure_channel()
@@ -162,7 +163,7 @@ async def _shown_certificate(address: Address) -> bytes | None:
     """The certificate that the server shows for Basic256Sha256 to anyone who asks; None when it does not say."""
     client = Client(address.url, timeout=address.timeout_s)
     try:
-        async with asyncio.timeout(address.timeout_s):
+        async with at_most(address.timeout_s):
             endpoints = await client.connect_and_get_server_endpoints()
     except (ua.UaError, OSError, TimeoutError):
         return None

@@ -20,6 +20,7 @@ from holdfast.gate.connectors.opcua.alarms import follow
 from holdfast.gate.connectors.opcua.channel import Address, Channel, open_channel
 from holdfast.gate.connectors.opcua.columns import Columns
 from holdfast.gate.connectors.opcua.conditions import Conditions
+from holdfast.gate.connectors.opcua.limit import at_most, plain_cancelling
 from holdfast.gate.connectors.opcua.nodes import Nodes, standard
 from holdfast.gate.connectors.opcua.publish import Feed
 from holdfast.gate.connectors.pace import Budget, Pace
@@ -114,8 +115,9 @@ class OpcUa:
         if node is None:
             raise ValueError(f"{self.name}: {under!r} is no address here")
         try:
-            async for tag in browse.variables(channel.session, node, self.name, self._nodes.address):
-                yield tag
+            async with plain_cancelling():
+                async for tag in browse.variables(channel.session, node, self.name, self._nodes.address):
+                    yield tag
         except (ua.UaError, OSError, TimeoutError) as error:
             raise ConnectionLost(f"{self.name}: browsing {self.url} broke off: {error or type(error).__name__}") from None
 
@@ -228,10 +230,9 @@ class OpcUa:
 
     async def _send(self, channel: Channel, prepare: Callable[[], Awaitable[Act]], timeout_s: float) -> Sent:
         """One request that acts: what `prepare` gives, awaited once. What goes wrong in `prepare` itself went wrong before it."""
-        limit = asyncio.timeout(timeout_s)
         sent = False
         try:
-            async with limit:
+            async with at_most(timeout_s):
                 await self._budget.spend()
                 act = await prepare()
                 if not channel.alive:
@@ -241,11 +242,6 @@ class OpcUa:
                 return await act()
         except ua.UaStatusCodeError as error:
             return outcome.of_fault(error.code) if sent else "rejected"
-        except asyncio.CancelledError:
-            # asyncua's waiting raises a kind of its own when answer and time limit meet, which the limit lets through.
-            if not limit.expired():
-                raise
-            return "unknown" if sent else "rejected"
         except Exception:  # noqa: BLE001 - whatever went wrong after sending, its fate is open
             return "unknown" if sent else "rejected"
 
@@ -280,7 +276,7 @@ class OpcUa:
         await self._budget.spend()
         self._counts["requests"] += 1
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with at_most(self.timeout_s):
                 return await what(channel)
         except TimeoutError:
             channel.fail(f"no answer within {self.timeout_s:g} s")
@@ -390,7 +386,7 @@ class OpcUa:
         channel.publisher.detach(subscription)
         if channel.alive and not feed.ended:
             with contextlib.suppress(ua.UaError, OSError, TimeoutError):
-                async with asyncio.timeout(1.0):
+                async with at_most(1.0):
                     await channel.session.delete_subscriptions([subscription])
 
 

@@ -1,6 +1,5 @@
 """What a server offers before anything is trusted: its certificate, its policies, how long it holds. Nothing is signed in to."""
 
-import asyncio
 import datetime
 
 from asyncua import ua
@@ -9,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from holdfast.gate.connectors.opcua import identity
+from holdfast.gate.connectors.opcua.limit import at_most
 from holdfast.ports import ConnectionLost
 from holdfast.terms import Word
 
@@ -30,7 +30,7 @@ class Offered(Word):
 async def offered(url: str, timeout_s: float) -> Offered:
     """Ask over an unsecured channel. Raises ConnectionLost, ValueError where the server has no certificate."""
     try:
-        async with asyncio.timeout(timeout_s):
+        async with at_most(timeout_s):
             endpoints = await Client(url, timeout=timeout_s).connect_and_get_server_endpoints()
     except (OSError, TimeoutError, ua.UaError) as error:
         raise ConnectionLost(f"{url} does not say what it offers ({error or type(error).__name__}); check address and port") from None
