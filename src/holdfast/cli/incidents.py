@@ -7,15 +7,14 @@ import typer
 
 from holdfast.cli.people import HOME, HomeOption, JsonOption
 from holdfast.cli.render import Answer, fail, render
+from holdfast.cli.reported import FontOption, FormatOption, LangOption, OutOption, demand, give, language
 
 if TYPE_CHECKING:
     from holdfast.console.reports.document import Document
     from holdfast.run.desk import Desk
 
-FORMATS = ("md", "html", "pdf")
 LIMIT_MAX = 30
 IncidentArgument = Annotated[str, typer.Argument(help="Its id, the beginning of it, or the name that its agent gave it.")]
-LangOption = Annotated[str, typer.Option(help="en or zh; without it the site's own.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,19 +39,19 @@ def list_(
         return await desk.look("/v1/status", {}), await desk.look("/v1/incidents", {"limit": limit})
 
     status, found = ask(home, asked, json=json)
-    language = _language(lang or str(status["language"]), json=json)
+    spoken = language(lang, str(status["language"]), json=json)
     rows = tuple(
         (
             str(one["id"]),
             _moment(one["at_ns"], str(status["timezone"])),
-            say(f"console.incidents.state.{one['state']}", {}, language),
+            say(f"console.incidents.state.{one['state']}", {}, spoken),
             ", ".join(one["tags"][:3]),
             str(one["agent"]),
         )
         for one in found
     )
     columns = ("id", f"found ({status['timezone']})", "state", "mainly", "agent")
-    lines = () if found else (say("console.incidents.none", {}, language),)
+    lines = () if found else (say("console.incidents.none", {}, spoken),)
     render(Answer(data={"incidents": found}, columns=columns, rows=rows, lines=lines), json=json)
 
 
@@ -68,52 +67,15 @@ def report(
     incident: IncidentArgument,
     home: HomeOption = HOME,
     lang: LangOption = "",
-    format: Annotated[str, typer.Option("--format", help="md, html or pdf.")] = "md",
-    out: Annotated[Path | None, typer.Option(help="The file to write; needed for pdf. Without it the report is printed.")] = None,
-    font: Annotated[
-        Path | None, typer.Option(help="A font file with Chinese characters, for pdf; without it the system's are looked for.")
-    ] = None,
+    format: FormatOption = "md",
+    out: OutOption = None,
+    font: FontOption = None,
     json: JsonOption = False,
 ) -> None:
     """The report of one incident, from the running gate's records: the same numbers, tags, times and citations in both languages."""
-    if format not in FORMATS:
-        fail(f"no format {format!r}; there are {', '.join(FORMATS)}", json=json)
-    if format == "pdf" and out is None:
-        fail("a PDF is no text to print: give the file to write with --out FILE.pdf", json=json)
+    demand(format, out, json=json)
     data, document = _document(incident, home, lang, json=json)
-    content = _rendered(document, format, font, json=json)
-    if out is not None:
-        try:
-            out.write_bytes(content)
-        except OSError as error:
-            fail(f"--out {out} can't be written: {error.strerror}; give a file in a folder that exists", json=json)
-    told: dict[str, Any] = {
-        "incident": data["incident"]["id"],
-        "report": document.id,
-        "language": document.language,
-        "format": format,
-        "records": len(data["records"]),
-        "bytes": len(content),
-        "file": None if out is None else str(out),
-        "aigc": document.aigc or None,
-    }
-    lines = (content.decode(),) if out is None else (f"{document.title}: {out}",)
-    render(Answer(data=told, lines=lines), json=json)
-
-
-def _rendered(document: "Document", format: str, font: Path | None, *, json: bool) -> bytes:
-    from holdfast.console.reports import html, markdown
-
-    if format != "pdf":
-        return (markdown.text(document) if format == "md" else html.page(document)).encode()
-    try:
-        from holdfast.console.reports import pdf
-    except ImportError as error:
-        fail(f"PDF needs what `pip install holdfast[pdf]` brings ({error.name} is missing); --format html can be printed too", json=json)
-    try:
-        return pdf.content(document, font)
-    except pdf.FontError as error:
-        fail(str(error), json=json)
+    give(document, {"incident": data["incident"]["id"], "records": len(data["records"])}, format, out, font, json=json)
 
 
 def _document(incident: str, home: Path, lang: str, *, json: bool) -> "tuple[dict[str, Any], Document]":
@@ -131,17 +93,11 @@ def _document(incident: str, home: Path, lang: str, *, json: bool) -> "tuple[dic
         return str(status["language"]), await gather(desk.look, incident, names=names)
 
     try:
-        language, graph = ask(home, asked, json=json)
+        own, graph = ask(home, asked, json=json)
     except NotThere:
         fail(f"no incident {incident!r}, or several begin so; `holdfast incidents list` shows their ids", json=json)
-    document = incident_report(graph, _language(lang or language, json=json), RealClock().now_ns())
+    document = incident_report(graph, language(lang, own, json=json), RealClock().now_ns())
     return {"incident": graph.incident, "records": graph.records, "changes": graph.changes, "report": document.id}, document
-
-
-def _language(lang: str, *, json: bool) -> str:
-    if lang not in ("en", "zh"):
-        fail(f"no language {lang!r}: give en or zh", json=json)
-    return lang
 
 
 def _moment(ns: int, timezone: str) -> str:
