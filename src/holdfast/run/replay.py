@@ -170,7 +170,8 @@ class Replaying:
 
     def _quiet(self, spec: DetectorSpec) -> np.ndarray[Any, np.dtype[np.float64]]:
         """(rows, tags) that the detector will learn from."""
-        join = Join(self.tables, spec.tags)
+        grade = spec.only_at
+        join = Join(self.tables, spec.tags if grade is None else (*spec.tags, grade.tag))
         if self.fit is not None:
             frames: Iterator[Frame] = interleave([f for t in self.fit_tables for f in past(self.fit, t, self.start_ns, self.quiet_rows)])
         else:
@@ -179,10 +180,14 @@ class Replaying:
         count = 0
         for frame in frames:
             joined = join.push(frame).values
+            if grade is not None:
+                joined = joined[joined[:, -1] == grade.value][:, :-1]
             rows.append(joined)
             count += len(joined)
             if count >= spec.quiet_rows:
                 break
+        if grade is not None and count < 2:
+            raise ReplayError(f"{spec.name} has no quiet rows: {grade.tag} is never {grade.value:g} in the recording; give another one")
         return np.concatenate(rows)[: spec.quiet_rows]
 
     # ---- the run

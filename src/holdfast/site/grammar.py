@@ -210,6 +210,7 @@ DETECTOR = Record(
         "quiet_rows": Field(Number(least=10, most=10_000_000, whole=True), "rows to learn from"),
         "limit": Field(Number(above=0), "score above which a row is abnormal"),
         "confirm_rows": Field(Number(least=1, most=1_000_000, whole=True), "rows above the limit that make a finding"),
+        "per": Field(REFERENCE, "line/grade: a detector for each of its states, NAME@STATE, with a learned state of its own"),
         "relearn": Field(
             Record({"every": Field(Duration(), "7d: a candidate is learned so often, and proposed to people", True)}),
             "learning anew on a schedule; by `holdfast detectors relearn` alone if left out",

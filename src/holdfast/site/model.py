@@ -166,9 +166,10 @@ class DetectorSpec(Word):
     confirm_rows: int = 5
     line: int = 0
     relearn_every_s: float = 0.0  # a candidate is asked for so often; 0: by people alone
+    only_at: Equals | None = None  # the grade that it knows: it learns and judges rows of no other
 
     apart: ClassVar[tuple[str, ...]] = ("line",)
-    later: ClassVar[tuple[str, ...]] = ("relearn_every_s",)
+    later: ClassVar[tuple[str, ...]] = ("relearn_every_s", "only_at")
 
 
 class AgentSpec(Word):

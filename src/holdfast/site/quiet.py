@@ -43,4 +43,6 @@ def conditions(site: Site, spec: DetectorSpec) -> tuple[Condition, ...]:
         for must in envelope.requires
         if must.tag not in parts
     ]
+    if spec.only_at is not None:
+        found.append(Condition(tag=spec.only_at.tag, value=spec.only_at.value, must=True, code="relearn.other_grade"))
     return tuple(dict.fromkeys(found))

@@ -1,10 +1,11 @@
 """What watches and who proposes: detectors with their tags, agents, and the objective."""
 
+import dataclasses
 import re
 from collections.abc import Collection, Mapping, Sequence
 
 from holdfast.site.log import Log, nearest, one_of
-from holdfast.site.model import AgentSpec, DetectorSpec, Loop, Objective
+from holdfast.site.model import AgentSpec, DetectorSpec, Equals, Loop, Objective
 from holdfast.site.names import Directory, Register, clean, is_glob, matches
 from holdfast.site.shapes import At, Block
 from holdfast.terms import Tag
@@ -45,8 +46,25 @@ def make_perception(
             relearn_every_s=(relearn.get("every") or 0.0) if relearn is not None else 0.0,
             line=line,
         )
-        made.append(spec)
+        made += _per_state(spec, block, tags, log)
     return tuple(made)
+
+
+def _per_state(spec: DetectorSpec, block: Block, tags: Directory, log: Log) -> list[DetectorSpec]:
+    """One detector for each state of the tag that `per` names; itself where there is none."""
+    at = block.at("per")
+    if at is None:
+        return [spec]
+    tag = tags.resolve(at.value, "", at.node.file, at.line, log)
+    if tag is None:
+        return [spec]
+    if tag.type != "state" or not tag.states:
+        log.error(at.node.file, at.line, f"{tag.name} has no states to tell grades by", "name a tag with states: {0: DC01, 1: SPCC}")
+        return [spec]
+    return [
+        dataclasses.replace(spec, name=f"{spec.name}@{state}", only_at=Equals(tag=tag.name, value=float(number)))
+        for number, state in tag.states
+    ]
 
 
 def _chosen(at: At, tags: Directory, heartbeats: Collection[str], log: Log) -> set[str]:

@@ -84,7 +84,7 @@ class Upkeep:
             drift=None if worst is None else round(worst, 2),
             drifted=drift is not None and drift.judge(),
             tags=() if drift is None else drift.furthest(),
-            trouble=self._trouble.get(watch.spec.name, ""),
+            trouble=self._trouble.get(watch.spec.name, "") or watch.off,
         )
 
     # ---- what is in force ----------------------------------------------------------------------------------------------

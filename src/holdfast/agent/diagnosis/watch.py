@@ -4,6 +4,7 @@ Two things keep deliberate acts and broken sensors out of the score. A loop's pr
 active setpoint, so a setpoint that someone moves is no anomaly; while it settles, and while a tag is frozen or Bad, the
 detector gets the tag's recent mean, so its score is a claim about the other tags. (A last good value would do for a row or
 two; held for minutes, its noise looks like a shift.) With most tags gone there is nothing to claim: no score, no finding.
+A detector of one grade learns and judges rows of that grade alone: a row of another, or of one that nobody knows, has no score.
 """
 
 import hashlib
@@ -76,6 +77,11 @@ class Watch:
         self._normal = np.array([list(tags).index(must.tag) for must in normal], dtype=np.intp)
         self._normal_is = np.array([must.value for must in normal])
         self._normal_must = np.array([must.must for must in normal], dtype=np.bool_)
+        grades = {tag.name: {float(number) for number, _ in tag.states} for tag in site.tags}
+        self._grade = None if spec.only_at is None else list(tags).index(spec.only_at.tag)
+        self._grades = grades[spec.only_at.tag] if spec.only_at is not None else set[float]()
+        self.off = ""
+        """Code of why there is no score now: another grade is made, or none that is known; "" on duty."""
         self.quiet: Quiet | None = None
         self.drift: Drift | None = None
         self.stretch = (0, 0, 0)  # rows learned from, and the times of the first and the last; zeros of a state that was loaded
@@ -207,6 +213,10 @@ class Watch:
 
     def feed(self, at_ns: int, row: Floats) -> tuple[Event | Stuck, ...]:
         """One joined row (all tags,), NaN where Bad. What began or ended with it."""
+        if self._grade is not None:
+            self.off = self._not_of_it(float(row[self._grade]))
+            if self.off:
+                return self._stand_by(at_ns)
         if self.quiet is None or self.drift is None:
             if not self.held:
                 self._learn(at_ns, row)
@@ -229,6 +239,17 @@ class Watch:
         if self._confirm.active is None and not missing.all() and self._is_normal(row):
             self.drift.take(np.where(missing, np.nan, values))
         return stuck if event is None else (*stuck, event)
+
+    def _not_of_it(self, grade: float) -> str:
+        if self.spec.only_at is None or grade == self.spec.only_at.value:
+            return ""
+        return "learned.other_grade" if grade in self._grades else "learned.no_grade"
+
+    def _stand_by(self, at_ns: int) -> tuple[Event, ...]:
+        """Of these rows nothing is claimed; the next ones of its own grade begin anew."""
+        self._blind, self.score = True, 0.0
+        ended = self._confirm.end(at_ns)
+        return () if ended is None else (ended,)
 
     def _is_normal(self, row: Floats) -> bool:
         """Nobody works on it and it runs: only then do its rows say what is normal."""

@@ -90,6 +90,15 @@ class Confirmation:
         self._back.append((at_ns, share))
         return self._confirm(at_ns) if self._found is None else self._hold(self._found, share, at_ns)
 
+    def end(self, at_ns: int) -> Event | None:
+        """No more rows for now: what stands is cleared, and what began is forgotten."""
+        found, self._found = self._found, None
+        self._back.clear()
+        if found is None:
+            return None
+        self._cleared_ns = at_ns
+        return dataclasses.replace(found, kind="cleared", at_ns=at_ns, score=self._peak)
+
     def _confirm(self, at_ns: int) -> Event | None:
         rule = self.rule
         recent = [self._back[i][1] for i in range(max(len(self._back) - rule.window, 0), len(self._back))]

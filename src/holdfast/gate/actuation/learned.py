@@ -71,7 +71,8 @@ def basis(site: Site, spec: DetectorSpec) -> str:
     """
     seen = {*spec.tags, *(tag.name for tag in site.tags if tag.role and tag.type == "float")}
     loops = [(loop.pv, loop.sp_now) for loop in site.loops if loop.pv in seen]
-    return digest([spec.name, spec.detector, list(spec.options), list(spec.tags), sorted(seen), loops])
+    grade = [] if spec.only_at is None else [[spec.only_at.tag, spec.only_at.value]]
+    return digest([spec.name, spec.detector, list(spec.options), list(spec.tags), sorted(seen), loops, *grade])
 
 
 def put(folder: Path, state: bytes) -> str:
