@@ -108,7 +108,8 @@ class Dynamic:
         learned = {"live": live.astype(np.float64), "centre_all": centre_all, "floor": floor}
         if not live.any():
             return learned | {key: np.zeros(0) for key in _ARRAYS[3:]}
-        wanders, spread_all = wandering(moving), moving.std(0)
+        # What was calibrated on the older scales stays as it was: they doubt only what visibly wanders.
+        wanders, spread_all = wandering(moving, slow=self.scale == "rarity"), moving.std(0)
         make = partial(core_of, spread=spread_all, wanders=wanders, lags=self.lags, ridge=self.ridge)
         edges = list(itertools.pairwise(np.linspace(0, moving.shape[0], self.folds + 1).astype(int).tolist()))
         cores = [make(np.concatenate([moving[:start], moving[end:]])) for start, end in edges]
@@ -170,7 +171,8 @@ class Dynamic:
         gain = 1.0 / np.maximum(mean_square, floor[:, None, None])
         gain[:, 0, wanders] = 0.0
         gain[:, 2, wanders] *= WANDER_GAIN
-        gain[:, 1] *= np.where((memory < 1)[:, None] & wanders, WANDER_GAIN, 1.0)  # residuals that add up are a level again
+        if self.scale == "rarity":
+            gain[:, 1] *= np.where((memory < 1)[:, None] & wanders, WANDER_GAIN, 1.0)  # residuals that add up are a level again
         return gain
 
     # ---- scoring

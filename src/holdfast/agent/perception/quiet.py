@@ -22,15 +22,16 @@ ROWS_A_VALUE = 12  # a stretch too short for that many is judged by this instead
 _REACH = 5.0  # correlation times that the sum of correlations runs over (Sokal, Monte Carlo Methods (1997), section 3)
 
 
-def wandering(rows: Matrix) -> NDArray[np.bool_]:
-    """(tags,): which tags of a quiet stretch (rows, tags) have no level of their own."""
+def wandering(rows: Matrix, *, slow: bool = True) -> NDArray[np.bool_]:
+    """(tags,): which tags of a quiet stretch (rows, tags) have no level of their own; `slow`: those too that move too slowly for it."""
     parts = [rows[a:b] for a, b in itertools.pairwise(np.linspace(0, rows.shape[0], PARTS + 1).astype(int).tolist())]
     total, between, within = rows.sum(0), np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
     for part in parts:
         others = (total - part.sum(0)) / (rows.shape[0] - part.shape[0])
         between += np.square(part.mean(0) - others)
         within += part.var(0)
-    return (between > WANDERS * within) | (independent_values(rows) < min(VALUES_MIN, rows.shape[0] / ROWS_A_VALUE))
+    wanders = between > WANDERS * within
+    return wanders if not slow else wanders | (independent_values(rows) < min(VALUES_MIN, rows.shape[0] / ROWS_A_VALUE))
 
 
 def independent_values(rows: Matrix) -> Matrix:
