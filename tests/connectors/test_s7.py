@@ -10,8 +10,9 @@ from random import Random
 import pytest
 
 from connectors.proxy import Proxy
-from connectors.snap7_server import Plc, Unavailable, program
 from holdfast.clock import RealClock, VirtualClock
+from holdfast.evals.peers.kept import NoPeer
+from holdfast.evals.peers.snap7 import Plc, program
 from holdfast.gate.connectors.keep import keep
 from holdfast.gate.connectors.s7 import S7
 from holdfast.ports import ConnectionLost
@@ -21,7 +22,7 @@ from holdfast.testing import check_reader, check_writer
 pytest.importorskip("snap7", reason="python-snap7 is not installed here")
 try:
     program()
-except Unavailable as unavailable:
+except NoPeer as unavailable:
     pytest.skip(f"no Snap7 server: {unavailable}", allow_module_level=True)
 
 

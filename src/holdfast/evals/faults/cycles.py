@@ -11,6 +11,7 @@ from holdfast.evals.faults.scenes import LIMIT_S, Kind, judged, stage
 
 SETTLE = 10  # cycles before the first look, or a third of a short run
 GROWTH_KIB_MAX = 1024.0  # of resident memory, from the cycles after the first look to the last ones; caches and fragments move by less
+BACKOFF_S = 0.05  # between attempts: a tenth of the supervisor's usual, since it is the attempts that are counted here
 PAGE_KIB = os.sysconf("SC_PAGESIZE") / 1024
 
 
@@ -19,7 +20,7 @@ async def cycled(kind: Kind, seed: int, cycles: int) -> dict[str, Any]:
     resident: list[float] = []
     backs: list[float | None] = []
     held: list[tuple[int, int]] = []
-    async with stage(kind, seed) as played:
+    async with stage(kind, seed, backoff_s_min=BACKOFF_S) as played:
         watch = played.watch
         if await watch.next_good(LIMIT_S) is None:
             return judged(watch, None, "tear") | {"why": watch.why}

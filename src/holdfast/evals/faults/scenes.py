@@ -16,7 +16,7 @@ from holdfast.evals.faults.proxy import Proxy, modbus_frame, opcua_frame
 from holdfast.evals.faults.watch import Watch
 from holdfast.evals.peers.modbus import Device
 from holdfast.evals.peers.opcua import DECOY, URI, NodePlant
-from holdfast.gate.connectors.keep import keep
+from holdfast.gate.connectors.keep import BACKOFF_S_MIN, keep
 from holdfast.gate.connectors.modbus import Modbus
 from holdfast.gate.connectors.opcua import OpcUa
 from holdfast.gate.connectors.opcua.offered import offered
@@ -80,7 +80,7 @@ def judged(watch: Watch, back_s: float | None, fault: str) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def stage(kind: Kind, seed: int, *, secure: bool = False) -> AsyncGenerator[Stage]:
+async def stage(kind: Kind, seed: int, *, secure: bool = False, backoff_s_min: float = BACKOFF_S_MIN) -> AsyncGenerator[Stage]:
     """Server, proxy, connector and its supervisor, up and ended together. Raises NoPeer."""
     with tempfile.TemporaryDirectory(prefix="holdfast-faults-") as scratch:
         folder = Path(scratch)
@@ -97,6 +97,7 @@ async def stage(kind: Kind, seed: int, *, secure: bool = False) -> AsyncGenerato
                     ingest=watch.ingest,
                     lost=watch.lost,
                     found=watch.found,
+                    backoff_s_min=backoff_s_min,
                 )
             )
             try:

@@ -23,13 +23,14 @@ async def keep(
     found: Callable[[], object],
     ask: Callable[[], Awaitable[object]] | None = None,
     alarms: Callable[[ServerAlarms], object] | None = None,
+    backoff_s_min: float = BACKOFF_S_MIN,
 ) -> None:
     """Runs until cancelled. `ask` is awaited at each connect, before `found`; `lost` is told why, once for each loss. `alarms` takes
     the server's own in, where the connector can read them.
 
     Waiting is on the wall clock: a server is real.
     """
-    backoff_s = BACKOFF_S_MIN
+    backoff_s = backoff_s_min
     said = ""
     while True:
         try:
@@ -38,7 +39,7 @@ async def keep(
                 await ask()
             found()
             said = ""
-            backoff_s = BACKOFF_S_MIN
+            backoff_s = backoff_s_min
             why = await _until_lost(connector, tables, ingest, alarms)
         except (ConnectionLost, OSError, TimeoutError) as error:
             why = str(error) or type(error).__name__

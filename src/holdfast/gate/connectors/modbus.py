@@ -195,11 +195,12 @@ class Modbus:
             return "rejected"
         loop = asyncio.get_running_loop()
         until_s = loop.time() + timeout_s
-        try:
-            async with asyncio.timeout_at(until_s):
-                await self._budget.spend()
-        except TimeoutError:
-            return "rejected"
+        if self._budget.limited:
+            try:
+                async with asyncio.timeout_at(until_s):
+                    await self._budget.spend()
+            except TimeoutError:
+                return "rejected"
         try:
             answer = await link.request(pdu, timeout_s=until_s - loop.time())
         except NotSent:

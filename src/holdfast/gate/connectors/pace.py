@@ -47,6 +47,11 @@ class Budget:
         self._tokens = max(per_s, 1.0)
         self._at_s: float | None = None
 
+    @property
+    def limited(self) -> bool:
+        """Whether `spend` may wait at all: where it can't, no time limit has to be set around it."""
+        return self._per_s > 0
+
     async def spend(self) -> None:
         """Return when one more request may go out."""
         if not self._per_s:

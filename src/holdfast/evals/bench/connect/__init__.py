@@ -11,13 +11,15 @@ from typing import Any
 
 import uvloop
 
-from holdfast.evals.bench.connect import modbus, opcua
+from holdfast.evals.bench.connect import modbus, mqtt, opcua, s7
 from holdfast.evals.peers.kept import NoPeer
 from holdfast.evals.suites import Figures, Options
 
 _PARTS: tuple[tuple[str, Callable[[int], Coroutine[Any, Any, dict[str, Any]]]], ...] = (
     ("opcua", opcua.measured),
     ("modbus", modbus.measured),
+    ("mqtt", mqtt.measured),
+    ("s7", s7.measured),
 )
 ROUNDS = 3
 

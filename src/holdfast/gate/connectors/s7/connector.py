@@ -179,11 +179,12 @@ class S7:
             return "rejected"
         loop = asyncio.get_running_loop()
         until_s = loop.time() + timeout_s
-        try:
-            async with asyncio.timeout_at(until_s):
-                await self._budget.spend()
-        except TimeoutError:
-            return "rejected"
+        if self._budget.limited:
+            try:
+                async with asyncio.timeout_at(until_s):
+                    await self._budget.spend()
+            except TimeoutError:
+                return "rejected"
         # The worker waits longer than we do, so that an answer that comes a little late is taken off the line and the connection stays.
         patience_s = max(timeout_s, self.timeout_s)
         try:

