@@ -23,8 +23,8 @@ IN_SIGHT = """() => {
   return open.left >= 0 && open.right <= innerWidth + 1 && open.bottom <= innerHeight;
 }"""
 PAGES = (
-    "/", "/approvals", "/alarms", "/incidents", "/detectors", "/compliance", "/ledger", "/policy", "/commissioning",
-    "/connections", "/people", "/stop",
+    "/", "/approvals", "/alarms", "/incidents", "/reports", "/reports/shift", "/reports/compliance", "/detectors", "/compliance",
+    "/ledger", "/policy", "/commissioning", "/connections", "/people", "/stop",
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_every_page_can_be_read_by_everybody(scene: Scene, look: Open, pictures:
     expect(page.locator("[data-tag][data-quality=good]").first).to_be_attached()
     waits = scene.desk(lambda desk: desk.waiting())
     wrong: list[str] = []
-    for path in (*PAGES, f"/approvals/{waits[0]['proposal']}", "/incidents/finding-1"):
+    for path in (*PAGES, f"/approvals/{waits[0]['proposal']}", "/incidents/finding-1", "/reports/incidents/finding-1"):
         answer = page.goto(path)
         assert answer is not None
         if answer.status >= 400:

@@ -30,6 +30,7 @@ from holdfast.console.pages import (
     overview,
     people,
     policy,
+    reports,
     session,
 )
 from holdfast.console.stream import Crowded, Stream
@@ -37,7 +38,21 @@ from holdfast.console.visit import Req, SignInFirst, Visit, Visits
 
 HERE = Path(__file__).parent
 BODY_BYTES_MAX = 1 << 20
-PAGES = (session, overview, approvals, alarms, incidents, detectors, compliance, ledger, policy, commissioning, connections, people)
+PAGES = (
+    session,
+    overview,
+    approvals,
+    alarms,
+    incidents,
+    detectors,
+    compliance,
+    ledger,
+    policy,
+    commissioning,
+    connections,
+    people,
+    reports,
+)
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "

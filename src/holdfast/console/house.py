@@ -23,6 +23,7 @@ NAVIGATION = (
     ("approvals", "/approvals"),
     ("alarms", "/alarms"),
     ("incidents", "/incidents"),
+    ("reports", "/reports"),
     ("detectors", "/detectors"),
     ("compliance", "/compliance"),
     ("ledger", "/ledger"),
