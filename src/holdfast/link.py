@@ -60,11 +60,25 @@ class ContextState(Word):
     flaws: tuple[tuple[str, str], ...] = ()
 
 
+class Slot(Word):
+    """One entry of a production schedule: [from_ns, to_ns). `kind` is the plant's own word: production, changeover, maintenance …"""
+
+    from_ns: int
+    to_ns: int
+    kind: str
+    product: str = ""
+    lot: str = ""
+    order: str = ""
+    at_ns: int | None = None  # when it was written, where the row says so
+
+
 class PlantContext(Word):
-    """What the plant knows beside its tags; only what is fresh. `lots` is read with holdfast.lots."""
+    """What the plant knows beside its tags; only what is fresh. `lots` is read with holdfast.lots; `slots` are what runs and what is
+    to come, in order; () where no schedule is known."""
 
     facts: tuple[ContextFact, ...] = ()
     lots: tuple[Lot, ...] = ()
+    slots: tuple[Slot, ...] = ()
     tables: tuple[ContextState, ...] = ()
 
 

@@ -245,7 +245,7 @@ class ServerAlarms(Word):
 
 
 class Evidence(Word):
-    kind: Literal["finding", "alarm", "history", "mode", "document", "case"]
+    kind: Literal["finding", "alarm", "history", "mode", "document", "case", "context"]
     ref: str
     quote: str = ""
 

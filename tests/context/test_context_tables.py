@@ -231,3 +231,18 @@ async def test_agents_read_facts_lots_and_the_state_of_tables_but_no_source(tmp_
     assert told.lots[1].to_ns is None
     assert [(t.name, t.usable) for t in told.tables] == [("l", True)]
     assert plant.gate.site_view().context == ()
+
+
+async def test_agents_read_what_the_schedule_has_from_now_on_and_nothing_where_two_are_known(tmp_path: Path) -> None:
+    one = "{kind: schedule, source: {type: csv, file: p.csv}, newer_than: 48h}"
+    rows = (
+        "from,to,kind,product\n2026-02-28 00:00,2026-02-28 01:00,production,A\n2026-02-28 01:00,2030-01-01 00:00,production,B\n"
+        "2030-01-01 00:00,2030-01-02 00:00,maintenance,\n"
+    )
+    plant = Knowing(tmp_path, f"{{p: {one}}}", files={"p.csv": rows})
+    await plant.later()
+    assert [(slot.kind, slot.product) for slot in plant.gate.context_now().slots] == [("production", "B"), ("maintenance", "")]
+    (tmp_path / "two").mkdir()
+    plant = Knowing(tmp_path / "two", f"{{p: {one}, q: {one}}}", files={"p.csv": rows})
+    await plant.later()
+    assert plant.gate.context_now().slots == ()

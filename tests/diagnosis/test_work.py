@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.agent.diagnosis.work import affected, planned, plan_of
+from holdfast.agent.diagnosis.work import affected, plan_of, planned
 from holdfast.link import ContextFact, PlantContext, Slot
 from holdfast.lots import Lot
 from holdfast.site.model import WorkPlan
@@ -10,7 +10,9 @@ from holdfast.terms import SECOND_NS
 
 H = 3600 * SECOND_NS
 NOW = 1_000 * H
-BEARING = WorkPlan(mode="bearing_wear", parts=(("22230-E1", 2), ("grease", 1)), takes_s=4 * 3600.0, skills=("mechanical fitter", "crane driver"))
+BEARING = WorkPlan(
+    mode="bearing_wear", parts=(("22230-E1", 2), ("grease", 1)), takes_s=4 * 3600.0, skills=("mechanical fitter", "crane driver")
+)
 
 
 def stock(**items: float) -> tuple[ContextFact, ...]:
@@ -22,7 +24,13 @@ def slot(kind: str, from_h: float, to_h: float) -> Slot:
 
 
 FULL = (ContextFact(name="inventory:22230-E1", value=3.0, at_ns=NOW), ContextFact(name="inventory:grease", value=1.0, at_ns=NOW))
-PLAN = (slot("production", -2, 6), slot("changeover", 6, 7), slot("production", 7, 20), slot("maintenance", 20, 30), slot("production", 30, 40))
+PLAN = (
+    slot("production", -2, 6),
+    slot("changeover", 6, 7),
+    slot("production", 7, 20),
+    slot("maintenance", 20, 30),
+    slot("production", 30, 40),
+)
 
 
 def test_parts_in_stock_a_planned_stop_that_is_long_enough_and_the_skills_are_told() -> None:

@@ -19,7 +19,7 @@ from random import Random, SystemRandom
 import numpy as np
 
 from holdfast.agent.diagnosis.bind import bind
-from holdfast.agent.diagnosis.course import Course, Pause
+from holdfast.agent.diagnosis.course import NO_CONTEXT, Course, Pause
 from holdfast.agent.diagnosis.past import interleave, past_rows
 from holdfast.agent.diagnosis.rank import Ranking, presence, rank
 from holdfast.agent.diagnosis.upkeep import Upkeep
@@ -266,7 +266,15 @@ class Agent:
         if incident.finding.detector == STILLNESS:
             now = top.presence
         answer = course.next(
-            ranking, presence=now, active=active, value_of=self.value_of, moves=moves, taken=self._taken, now_ns=self._now_ns
+            ranking,
+            presence=now,
+            active=active,
+            value_of=self.value_of,
+            moves=moves,
+            taken=self._taken,
+            now_ns=self._now_ns,
+            context=await self._link.context() if self.site.work else NO_CONTEXT,
+            onset_ns=incident.finding.onset_ns,
         )
         if isinstance(answer, Pause):
             return

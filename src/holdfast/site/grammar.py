@@ -272,6 +272,16 @@ KEEP = Text(
     pattern=r"\s*(>=|<=)\s*[0-9]+(\.[0-9]+)?\s*(%\s*of\s+\S.*)?",
     wanted='write ">= 98% of line/speed_ref" or "<= 12.5"',
 )
+WORK = Record(
+    {
+        "equipment": Field(Listing(Text(), least=1), "only there; wherever the mode is found if left out"),
+        "parts": Field(Table(Number(least=1, most=10_000, whole=True)), 'what is needed, by its name in the inventory: {"22230-E1": 2}'),
+        "takes": Field(Duration(), "how long the line must stand for it: 4h"),
+        "skills": Field(Listing(Text(), least=1), "who is needed: [mechanical fitter]"),
+        "holds": Field(Flag(), "true: lots that ran since it began are held for inspection; false if left out"),
+    }
+)
+
 SITE = Record(
     {
         "holdfast": Field(Number(least=1, most=1, whole=True), "version of this format: 1", True),
@@ -298,6 +308,7 @@ SITE = Record(
         "equipment": Field(Table(EQUIPMENT), "the plant's equipment with its tags", True, "write equipment: {line: {tags: {…}}}"),
         "context": Field(Table(CONTEXT), "what the plant knows beside its tags: health, schedule, inventory, lots"),
         "outbox": Field(Table(OUTBOX), "where orders go: batches to hold, work orders, notes to people"),
+        "work": Field(Table(WORK), "what mending takes here, by failure mode: {bearing_wear: {takes: 4h, skills: [fitter]}}"),
         "perception": Field(Listing(DETECTOR), "what watches the data"),
         "agents": Field(Table(AGENT), "who may propose"),
         "default_approvals": Field(Listing(Text(), least=1), "roles asked where a rule names none; [operator] if left out"),

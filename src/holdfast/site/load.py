@@ -23,6 +23,7 @@ from holdfast.site.points import make_loop, make_tag
 from holdfast.site.rules import make_policy
 from holdfast.site.shapes import At, Block
 from holdfast.site.watching import make_agents, make_objective, make_perception
+from holdfast.site.work import make_work
 from holdfast.terms import AUTONOMIES, Tag, Word, canonical, digest
 
 FILES_MAX = 200
@@ -138,6 +139,7 @@ def _site(block: Block, desk: _Desk) -> Site:
         stop_tag=make_equals(block.block("stop"), "", plant.directory, log),
         context=make_context(dict(block.each("context")), plant.directory, log),
         outbox=make_outbox(dict(block.each("outbox")), [e.name for e in plant.equipment], log),
+        work=make_work(dict(block.each("work")), [e.name for e in plant.equipment], log),
         commissioning=block.get("commissioning", "off") == "required",
     )
 

@@ -227,6 +227,17 @@ class ContextTable(Word):
         return dict(self.options).get(name, default)
 
 
+class WorkPlan(Word):
+    """What mending a cause takes at this plant, where a failure mode's advice is general."""
+
+    mode: str  # id of a failure mode, of the library or the site's own
+    equipment: tuple[str, ...] = ()  # (): wherever the mode is found
+    parts: tuple[tuple[str, int], ...] = ()  # (name as the inventory has it, how many)
+    takes_s: float = 0.0
+    skills: tuple[str, ...] = ()
+    holds: bool = False  # what was made since it began is held for inspection
+
+
 class OutboxTarget(Word):
     """Where orders go. `type` "file" has the option file; "sqlite" file and table; "postgres" host, port, database, user,
     password and table; "webhook" url and token."""
@@ -268,6 +279,7 @@ class Site(Word):
     stop_tag: Equals | None = None
     context: tuple[ContextTable, ...] = ()
     outbox: tuple[OutboxTarget, ...] = ()
+    work: tuple[WorkPlan, ...] = ()
     commissioning: bool = False  # no tag above the rung that was signed for it
 
     def tag(self, name: str) -> Tag | None:

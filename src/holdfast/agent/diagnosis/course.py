@@ -6,13 +6,15 @@ Deterministic: the same rankings, values, moves and answers give the same propos
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from holdfast.agent.diagnosis.bind import Bound, equipment_of, loop_of_role, tag_of_role
 from holdfast.agent.diagnosis.propose import STANDS_OFF, Held, ValueOf, expectation, keeps, room
 from holdfast.agent.diagnosis.rank import Match, Ranking
 from holdfast.agent.diagnosis.wording import quote
+from holdfast.agent.diagnosis.work import LOTS_TOLD_MAX, affected, plan_of, planned
 from holdfast.agent.knowledge.modes import Advice, Trim
-from holdfast.link import Progress
+from holdfast.link import PlantContext, Progress
 from holdfast.site.model import Envelope, Loop, Site
 from holdfast.terms import SECOND_NS, Decision, Evidence, Move, Order, Proposal, Word, Write
 
@@ -30,6 +32,7 @@ Hold = Literal[
     "posted_before",
 ]
 
+NO_CONTEXT = PlantContext()
 ACT_FROM = 0.5  # probability of all causes together that ask for the same move
 ADVISE_FROM = 0.4
 PRESENCE_MIN = 0.25  # below: what the mode is known by has gone
@@ -75,6 +78,7 @@ class Course:
         self._unanswered = 0
         self._useless: Counter[tuple[str, str]] = Counter()
         self._kept_at_start: bool | None = None
+        self._context, self._onset_ns, self._now_ns = NO_CONTEXT, 0, 0
 
     # ---- what to do next
 
@@ -88,9 +92,12 @@ class Course:
         moves: Sequence[Move],
         taken: Mapping[str, int],
         now_ns: int,
+        context: PlantContext = NO_CONTEXT,
+        onset_ns: int = 0,
     ) -> Proposal | Pause:
         """`presence`: of the top mode without our own tags; `active`: the finding stands; `moves`: anyone's, in order of time;
-        `taken`: by setpoint, when a mode or permit of its loop last changed."""
+        `taken`: by setpoint, when a mode or permit of its loop last changed; `context`: for work that the site plans by it."""
+        self._context, self._onset_ns, self._now_ns = context, onset_ns, now_ns
         found = self._next(ranking, presence, active, value_of, moves, taken, now_ns)
         self.last = found.code if isinstance(found, Pause) else None
         return found
@@ -249,24 +256,49 @@ class Course:
         bound, language = top.bound, self.site.language
         if bound is None or top.probability < ADVISE_FROM or self._mute:
             return None
+        where = bound.equipment or next((equipment_of(e.ref) for e in evidence if e.kind == "history"), "*")
+        work = plan_of(self.site.work, bound.mode.id, bound.equipment)
+        if work is not None and work.holds and (hold := self._hold(where)) is not None:
+            order, rests = hold
+            return self._order(order, top, bound, evidence + rests)
         for place, step in enumerate(bound.mode.actions):
             if not isinstance(step, Advice) or f"{bound.id}#{place}" in self._said:
                 continue
             self._said.add(f"{bound.id}#{place}")
-            self.posted += 1
-            return Proposal(
-                id=f"{self.incident}-{self.posted}",
-                incident=self.incident,
-                action=Order(
-                    kind=step.kind,
-                    target=bound.equipment or next((equipment_of(e.ref) for e in evidence if e.kind == "history"), "*"),
-                    text=step.text.of(language),
-                ),
-                reason=quote("advice", language, mode=bound.mode.name.of(language), percent=round(100 * top.probability)),
-                evidence=evidence,
-                expect=quote("advice_expect", language),
-            )
+            order = Order(kind=step.kind, target=where, text=step.text.of(language))
+            if work is not None and step.kind == "work_order":
+                plan = planned(work, self._context, self._now_ns)
+                text = " ".join(part for part in (order.text, plan.told(ZoneInfo(self.site.timezone), language)) if part)
+                order = Order(kind=step.kind, target=where, text=text, parts=plan.parts, slot_ns=plan.slot_ns)
+                evidence += plan.evidence
+            return self._order(order, top, bound, evidence)
         return None
+
+    def _hold(self, where: str) -> tuple[Order, tuple[Evidence, ...]] | None:
+        """Lots that ran since it began, once; None where no lot is known to have."""
+        found = affected(self._context.lots, self._onset_ns, self._now_ns)
+        if "hold" in self._said or not found.lots:
+            return None
+        self._said.add("hold")
+        more = len(found.lots) - LOTS_TOLD_MAX
+        lots = ", ".join(found.lots[:LOTS_TOLD_MAX]) + (f" (+{more})" if more > 0 else "")
+        parts = [quote("work.hold", self.site.language, lots=lots)]
+        if found.shared:
+            reels = ", ".join(f"{supplier} {lot}" for supplier, lot in found.shared)
+            parts.append(quote("work.shared", self.site.language, lots=reels))
+        return Order(kind="hold_batch", target=where, text=" ".join(parts)), found.evidence
+
+    def _order(self, order: Order, top: Match, bound: Bound, evidence: tuple[Evidence, ...]) -> Proposal:
+        language = self.site.language
+        self.posted += 1
+        return Proposal(
+            id=f"{self.incident}-{self.posted}",
+            incident=self.incident,
+            action=order,
+            reason=quote("advice", language, mode=bound.mode.name.of(language), percent=round(100 * top.probability)),
+            evidence=evidence,
+            expect=quote("advice_expect", language),
+        )
 
     # ---- what became of it
 

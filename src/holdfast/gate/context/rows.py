@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
+from holdfast.link import Slot
 from holdfast.lots import Lot
 from holdfast.site.context import COLUMNS, SLOT_FIELDS
 from holdfast.site.model import ContextKind
@@ -38,18 +39,6 @@ class Named(Word):
 
     name: str
     value: float
-    at_ns: int | None = None
-
-
-class Slot(Word):
-    """One entry of a production schedule: [from_ns, to_ns)."""
-
-    from_ns: int
-    to_ns: int
-    kind: str
-    product: str = ""
-    lot: str = ""
-    order: str = ""
     at_ns: int | None = None
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from holdfast.clock import Clock
 from holdfast.gate.context.live import Live
-from holdfast.gate.context.rows import AHEAD_S_MAX, Flaw, Rows, Slot, read
+from holdfast.gate.context.rows import AHEAD_S_MAX, Flaw, Rows, read
 from holdfast.gate.context.sources import SQL_TIMEOUT_S, Mark, Unread, csv_rows, mark, postgres_rows, sqlite_rows
-from holdfast.link import ContextFact, ContextState, PlantContext
+from holdfast.link import ContextFact, ContextState, PlantContext, Slot
 from holdfast.lots import Lot
 from holdfast.site.context import SLOT_FIELDS
 from holdfast.site.model import ContextTable, Site
@@ -27,6 +27,7 @@ PERIODS_MAX = 3  # of its looks: if nobody looked for so long, what was last see
 READ_TIMEOUT_S = 3 * SQL_TIMEOUT_S  # of connecting, asking and reading
 FACTS_TOLD_MAX = 5_000
 LOTS_TOLD_MAX = 2_000  # the newest
+SLOTS_TOLD_MAX = 200  # the next
 
 
 @dataclasses.dataclass
@@ -142,11 +143,22 @@ class Context:
                 found.update((lot, None) for lot, at_ns in rows.lots if self._new(held, at_ns, now_ns))
         return tuple(sorted(found, key=lambda lot: (lot.from_ns, lot.lot)))
 
+    def slots(self, now_ns: int) -> tuple[Slot, ...]:
+        """What runs now and what is to come, in order. Of two schedules neither: nobody could tell which of them holds."""
+        found = [
+            rows.slots
+            for held in self._held.values()
+            if held.table.kind == "schedule" and (rows := self._usable(held)) is not None and "*" not in rows.poisoned
+            if all(self._new(held, slot.at_ns, now_ns) for slot in rows.slots)
+        ]
+        return tuple(slot for slot in found[0] if slot.to_ns > now_ns) if len(found) == 1 else ()
+
     def told(self, now_ns: int) -> PlantContext:
         """For agents: facts, the newest lots, and how each table is. Names of files, never addresses."""
         return PlantContext(
             facts=tuple(ContextFact(name=name, value=value, at_ns=at) for name, value, at in self.facts(now_ns)[:FACTS_TOLD_MAX]),
             lots=self.lots(now_ns)[-LOTS_TOLD_MAX:],
+            slots=self.slots(now_ns)[:SLOTS_TOLD_MAX],
             tables=tuple(self._state(held) for held in self._held.values()),
         )
 
