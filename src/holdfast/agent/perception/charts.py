@@ -132,8 +132,7 @@ class Charts:
         f[: 2 * d] = np.matmul(inputs[0], core.level)[at]
         f[2 * d : 4 * d] = np.matmul(inputs[1], core.residual)[at]
         f[4 * d : 5 * d] = z
-        f[-2] = np.add.reduce(np.square(f[:d])) / d
-        f[-1] = np.add.reduce(np.square(f[2 * d : 3 * d])) / d
+        f[5 * d :] = np.add.reduce(np.square(f[: 4 * d].reshape(4, d)[::2]), axis=-1) / d
         np.multiply(f, self._weights[: self._short], out=opened[: self._short, at])
         if self._short < self._n:
             np.minimum(np.maximum(f, self._low, out=f), self._high, out=f)

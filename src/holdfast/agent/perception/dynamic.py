@@ -196,7 +196,8 @@ class Dynamic:
             raise ValueError("this detector has learned nothing yet: fit or load it first")
         rows = self._good.fill(values)
         if rows.shape[0] == 1 and self._all_live and self._charts_now is not None:
-            return self._scaled(np.array([self._worst_of_one(self._charts_now, rows[0])]))
+            worst = max(self._worst_of_one(self._charts_now, rows[0]), -10.0)
+            return np.exp(np.array([worst]) / ROOT) if self.scale == "rarity" else np.array([worst])
         score = np.full(rows.shape[0], -np.inf)
         if not rows.shape[0]:
             return score
@@ -235,7 +236,8 @@ class Dynamic:
         charts = np.empty((n, CHARTS))
         # A running sum adds tag after tag, as the sum over a part's first axis does; a sum of one row alone would add pairwise.
         charts[:, :2] = np.add.accumulate(squares[:, :3:2], axis=-1)[..., -1]
-        charts[:, 2:5] = np.maximum.reduce(squares, axis=-1)[:, _BY_TAG]
+        worst = np.maximum.reduce(squares, axis=-1)
+        charts[:, 2], charts[:, 3:5] = worst[:, 1], worst[:, 3:]  # _BY_TAG, without a list of places
         np.maximum(averages[:, KINDS * d :], 0.0, out=charts[:, 5:])
         flat = charts.reshape(n * CHARTS)
         flat += _TINY
