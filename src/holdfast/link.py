@@ -124,6 +124,17 @@ class RelearnDeclined(Word):
     facts: tuple[tuple[str, str], ...] = ()
 
 
+class ConfirmedCause(Word):
+    """What a person says the cause of an incident was: what agents learn from."""
+
+    incident: str
+    mode: str  # of a failure mode, or "none of these"
+    told: str  # what the last diagnosis had put first
+    shares: tuple[tuple[str, float], ...]  # of the incident's finding, by tag
+    person: str
+    at_ns: int
+
+
 class LinkError(Exception):
     """The gate can't be reached or refused the message; the text says which and why."""
 
@@ -179,6 +190,10 @@ class Link(Protocol):
 
     async def decline_relearn(self, declined: RelearnDeclined) -> None: ...
 
+    async def causes(self) -> Sequence[ConfirmedCause]:
+        """What people said the causes of past incidents were, the newest first."""
+        ...
+
 
 class Learning(Protocol):
     """The gate's side of what was learned. Raises LookupError for what is not there, ValueError for what is not taken."""
@@ -188,6 +203,12 @@ class Learning(Protocol):
     def offer(self, author: str, offer: LearnedOffer, state: bytes) -> LearnedStanding: ...
     def told(self, author: str, told: Sequence[DetectorTold]) -> None: ...
     def declined(self, author: str, declined: RelearnDeclined) -> None: ...
+
+
+class Causes(Protocol):
+    """The gate's side of past cases."""
+
+    def confirmed(self) -> Sequence[ConfirmedCause]: ...
 
 
 class Gate(Protocol):
@@ -207,6 +228,9 @@ class Gate(Protocol):
 
     @property
     def learning(self) -> Learning: ...
+
+    @property
+    def causes(self) -> Causes: ...
 
 
 class DirectLink:
@@ -267,6 +291,9 @@ class DirectLink:
     async def decline_relearn(self, declined: RelearnDeclined) -> None:
         _refused(lambda: self._gate.learning.declined(self._author, declined))
 
+    async def causes(self) -> Sequence[ConfirmedCause]:
+        return self._gate.causes.confirmed()
+
 
 T = TypeVar("T")
 
@@ -290,6 +317,7 @@ _CONTEXT = TypeAdapter(PlantContext)
 _DECISION = TypeAdapter(Decision)
 _PROGRESS = TypeAdapter(Progress)
 _STANDING = TypeAdapter(LearnedStanding)
+_CAUSES = TypeAdapter(tuple[ConfirmedCause, ...])
 _STANDINGS = TypeAdapter(tuple[LearnedStanding, ...])
 
 
@@ -367,6 +395,9 @@ class HttpLink:
 
     async def decline_relearn(self, declined: RelearnDeclined) -> None:
         await self._ask("POST", "/v1/learned/declined", body=declined)
+
+    async def causes(self) -> Sequence[ConfirmedCause]:
+        return _read(_CAUSES, await self._ask("GET", "/v1/causes"))
 
     async def _ask(
         self,

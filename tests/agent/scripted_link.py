@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from holdfast.link import DetectorTold, LearnedOffer, LearnedStanding, LinkError, PlantContext, Progress, RelearnDeclined
+from holdfast.link import ConfirmedCause, DetectorTold, LearnedOffer, LearnedStanding, LinkError, PlantContext, Progress, RelearnDeclined
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
 from holdfast.terms import (
@@ -50,6 +50,7 @@ class ScriptedLink:
         self.diagnoses: list[Diagnosis] = []
         self.proposals: list[Proposal] = []
         self.reports: list[Report] = []
+        self.confirmed: list[ConfirmedCause] = []
         self.in_force: dict[str, str] = {}
         self.states: dict[str, bytes] = {}
         self.told: tuple[DetectorTold, ...] = ()
@@ -157,6 +158,10 @@ class ScriptedLink:
 
     async def decline_relearn(self, declined: RelearnDeclined) -> None:
         raise AssertionError("nobody asks for it here")
+
+    async def causes(self) -> Sequence[ConfirmedCause]:
+        self._reach()
+        return tuple(self.confirmed)
 
     async def progress(self, proposal: str) -> Progress | None:
         found = self._progress.get(proposal)

@@ -12,6 +12,7 @@ from holdfast.agent.diagnosis.features import Features
 from holdfast.agent.diagnosis.flows import Flows
 from holdfast.agent.diagnosis.rank import NONE, SETPOINT, Ranking, presence, rank
 from holdfast.agent.knowledge.modes import library
+from holdfast.link import ConfirmedCause
 from holdfast.site.model import Equipment, Site
 from holdfast.terms import SECOND_NS, Finding, Move
 
@@ -60,6 +61,7 @@ def ranked(
     *,
     bounds: Sequence[Bound] = BOUNDS,
     before: Ranking | None = None,
+    cases: Sequence[ConfirmedCause] = (),
     at_ns: int = AT_NS,
 ) -> Ranking:
     order = np.argsort(-features.share)
@@ -67,7 +69,7 @@ def ranked(
     finding = Finding(
         id="f", incident="i", detector="d@0", onset_ns=AT_NS - 600 * SECOND_NS, found_ns=AT_NS, confidence=0.6, score=2.0, shares=shares
     )
-    return rank(site, bounds, features, finding, moves=moves, before=before, id="i-d1", at_ns=at_ns)
+    return rank(site, bounds, features, finding, moves=moves, before=before, cases=cases, id="i-d1", at_ns=at_ns)
 
 
 CASES = {

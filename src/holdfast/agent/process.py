@@ -227,6 +227,7 @@ class Agent:
             moves=moves,
             alarms=await self._link.alarms(),
             before=incident.looked,
+            cases=await self._link.causes(),
             id=f"{incident.finding.incident}-d{incident.diagnoses + 1}",
             at_ns=self._now_ns,
         )

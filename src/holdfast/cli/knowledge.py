@@ -1,10 +1,12 @@
-"""`holdfast knowledge`: whether failure modes hold together, and where they fit a site."""
+"""`holdfast knowledge`: whether failure modes hold together and where they fit a site; what people said past causes were."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli.asking import ask, password_of
+from holdfast.cli.people import HOME, HomeOption
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
 if TYPE_CHECKING:
@@ -15,13 +17,17 @@ if TYPE_CHECKING:
     from holdfast.site.load import Loaded
     from holdfast.site.model import Problem
 
+AsOption = Annotated[str, typer.Option("--as", help="Your name, as `holdfast people list` has it.")]
+ReasonOption = Annotated[str, typer.Option(help="Why; it is signed with the act.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Failure modes: whether they hold together, and where they fit a site.")
+    group = typer.Typer(no_args_is_help=True, help="Failure modes, and what people said the causes of past incidents were.")
     group.command("check")(check)
-    group.callback()(lambda: None)
+    group.command("cases")(cases)
+    group.command("confirm")(confirm)
+    group.command("retract")(retract)
     app.add_typer(group, name="knowledge")
 
 
@@ -65,6 +71,54 @@ def check(
     }
     columns = ("mode", "name", "fits") if rows else ()
     render(Answer(data=data, columns=columns, rows=rows, lines=tuple(lines), code=NO if errors else DONE), json=json)
+
+
+def cases(home: HomeOption = HOME, json: Json = False) -> None:
+    """What people said the causes of past incidents were, the newest first."""
+    found = ask(home, lambda desk: desk.look("/v1/causes", {}), json=json)
+    rows = tuple((_utc(one["at_ns"]), one["incident"], one["mode"], one["told"], one["person"]) for one in found)
+    lines = () if found else ("no cause of an incident was confirmed yet: `holdfast knowledge confirm INCIDENT MODE --as PERSON`",)
+    columns = ("at (UTC)", "incident", "cause", "diagnosis said", "by")
+    render(Answer(data={"cases": found}, columns=columns, rows=rows, lines=lines), json=json)
+
+
+def confirm(
+    incident: Annotated[str, typer.Argument(help="The incident, as `holdfast incidents list` has it.")],
+    mode: Annotated[str, typer.Argument(help="The failure mode that was the cause, by its id, or 'none of these'.")],
+    person: AsOption,
+    home: HomeOption = HOME,
+    reason: ReasonOption = "",
+    json: Json = False,
+) -> None:
+    """Confirm or correct the cause of an incident; the next ranking has learnt it. Signed, on record, and taken back by `retract`."""
+    from holdfast.agent.diagnosis.rank import NONE
+    from holdfast.agent.knowledge.modes import library
+
+    body = {"incident": incident, "mode": mode, "person": person, "password": password_of(person, json=json), "reason": reason}
+    found = ask(home, lambda desk: desk.act("/v1/causes", body), json=json)
+    shipped = {one.id for one in library()} | {NONE}
+    strange = () if mode.split("@")[0] in shipped else (f"{mode} is no shipped mode; it counts if the site's own file has it",)
+    what = "confirmed" if found["told"] == mode else f"put in place of {found['told'] or 'no cause'}"
+    render(Answer(data={"case": found}, lines=(f"{incident}: {mode} is {what}", *strange)), json=json)
+
+
+def retract(
+    incident: Annotated[str, typer.Argument(help="The incident whose cause was confirmed.")],
+    person: AsOption,
+    home: HomeOption = HOME,
+    reason: ReasonOption = "",
+    json: Json = False,
+) -> None:
+    """Take back what was said of an incident's cause."""
+    body = {"incident": incident, "person": person, "password": password_of(person, json=json), "reason": reason}
+    found = ask(home, lambda desk: desk.act("/v1/causes/retract", body), json=json)
+    render(Answer(data={"case": found}, lines=(f"{incident}: {found['mode']} counts no more",)), json=json)
+
+
+def _utc(ns: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(ns // 1_000_000_000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _own(loaded: "Loaded | None") -> bool:

@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from holdfast.agent.diagnosis.bind import Bound, equipment_of
+from holdfast.agent.diagnosis.cases import learnt
 from holdfast.agent.diagnosis.features import Features
 from holdfast.agent.diagnosis.flows import Flows
 from holdfast.agent.diagnosis.observe import Observation, agrees, moved, observe, restless, size, top_place
 from holdfast.agent.diagnosis.wording import Language, minutes, quote
 from holdfast.agent.knowledge.modes import ANY, Shows, Sign
+from holdfast.link import ConfirmedCause
 from holdfast.site.model import Site
 from holdfast.terms import SECOND_NS, Alarm, Cause, Diagnosis, Evidence, Finding, Move, Word
 
@@ -84,13 +86,15 @@ def rank(
     moves: Sequence[Move] = (),
     alarms: Sequence[Alarm] = (),
     before: Ranking | None = None,
+    cases: Sequence[ConfirmedCause] = (),
     id: str,
     at_ns: int,
     language: Language | None = None,
 ) -> Ranking:
     """Every bound mode, a setpoint change where there was one, and "none of these", best first; sums to 1.
 
-    `before`: the last look at the same incident. What was seen then fades, and is not forgotten at once.
+    `before`: the last look at the same incident. What was seen then fades, and is not forgotten at once. `cases`: what people
+    said of past incidents.
     """
     relevant = tuple(m for m in moves if not m.shadow and m.at_ns >= finding.onset_ns - MOVES_BEFORE_NS)
     words: Language = site.language if language is None else language
@@ -108,6 +112,8 @@ def rank(
     if relevant:
         weighed.append(_setpoint(case))
     weighed.append(_none(case, weighed))
+    if cases:
+        weighed = [_learnt(case, one, cases) for one in weighed]
     if before is not None:
         weighed = _remembering(case, weighed, before, at_ns)
     weighed.sort(key=lambda w: (-w.odds, w.id))
@@ -128,6 +134,18 @@ def rank(
         ),
         odds=tuple((w.id, w.odds) for w in weighed),
     )
+
+
+def _learnt(case: _Case, one: _Weighed, cases: Sequence[ConfirmedCause]) -> _Weighed:
+    """What people confirmed or corrected of incidents that looked alike."""
+    ids = {one.id} | (set() if one.bound is None else {one.bound.mode.id})
+    found = learnt(cases, ids, case.finding.incident, case.finding.shares)
+    told: tuple[list[Evidence], list[Evidence]] = ([], [])
+    for past, like, right in found.likest:
+        facts = {"incident": past.incident, "percent": round(100 * like), "person": past.person, "mode": past.mode}
+        text = quote("case_for" if right else "case_against", case.language, **facts)
+        told[0 if right else 1].append(Evidence(kind="case", ref=past.incident, quote=text))
+    return dataclasses.replace(one, odds=one.odds + found.odds, supporting=(*told[0], *one.supporting), opposing=(*told[1], *one.opposing))
 
 
 def _remembering(case: _Case, weighed: Sequence[_Weighed], before: Ranking, at_ns: int) -> list[_Weighed]:

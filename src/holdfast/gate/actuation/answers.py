@@ -32,6 +32,7 @@ class Answers:
             parts.saga,
         )
         self.learning = parts.learning
+        self.causes = parts.causes
         self.listeners = parts.hearers.listeners
         self.on_disk = ""  # what is said of a site file that differs from what is in force
 

@@ -8,6 +8,7 @@ from holdfast.clock import Clock
 from holdfast.gate.actuation.acts import Acts
 from holdfast.gate.actuation.attend import Attend
 from holdfast.gate.actuation.autonomy import AutonomyLevels
+from holdfast.gate.actuation.causes import Causes
 from holdfast.gate.actuation.commissioning import Commissioning
 from holdfast.gate.actuation.contacts import Contacts
 from holdfast.gate.actuation.debts import Debts
@@ -190,6 +191,14 @@ class Parts:
             silent_s=self.watchdog.silent_s,
             decided=self._decided,
             told=self.hearers.tell,
+        )
+        self.causes = Causes(
+            log=self.log,
+            clock=self.clock,
+            debts=self.debts,
+            inbox=self.inbox,
+            people=self.people,
+            site=lambda: self.site,
         )
 
     def _decided(self, proposal: Proposal, author: str) -> Decision:

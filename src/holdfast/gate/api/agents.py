@@ -8,6 +8,7 @@ from litestar import Litestar, Response, get, post
 from litestar.exceptions import HTTPException
 from pydantic import TypeAdapter
 
+from holdfast.gate.api.causes import case_handlers
 from holdfast.gate.api.described import BYTES, demand_declared, description_handlers, text, whole
 from holdfast.gate.api.learned import learned_handlers
 from holdfast.gate.api.limits import Bucket
@@ -159,6 +160,7 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         *description_handlers("Holdfast: the agents' door"),
         *answer_handlers(gate, author, writer),
         *learned_handlers(gate, author, writer),
+        *case_handlers(gate, author),
         site,
         frames,
         history,

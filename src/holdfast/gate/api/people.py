@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from holdfast.gate.api.alarms import alarm_handlers
 from holdfast.gate.api.beside import beside_handlers
 from holdfast.gate.api.cards import card_handlers
+from holdfast.gate.api.causes import cause_handlers
 from holdfast.gate.api.commission import commission_handlers
 from holdfast.gate.api.compliance import compliance_handlers
 from holdfast.gate.api.configurations import configuration_handlers
@@ -183,6 +184,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         *compliance_handlers(gate, desk, gate.log.state.folder / "history.db"),
         *loop_handlers(gate),
         *detector_handlers(gate, unlock),
+        *cause_handlers(gate, desk, unlock),
         health,
         status,
         approvals,
