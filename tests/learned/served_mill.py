@@ -47,10 +47,10 @@ class Served(MillWorld):
         await self._serving
         self.close()
 
-    async def command(self, *arguments: str, password: str = PASSWORD) -> tuple[int, Any]:
+    async def command(self, *arguments: str, password: str = PASSWORD, group: str = "detectors") -> tuple[int, Any]:
         """The exit code, and the last line as JSON; the plant and its agent go on meanwhile."""
         process = await asyncio.create_subprocess_exec(
-            *HOLDFAST, "detectors", *arguments, "--home", str(self.home), "--json",
+            *HOLDFAST, group, *arguments, "--home", str(self.home), "--json",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         ended = asyncio.create_task(process.communicate(password.encode() + b"\n"))
