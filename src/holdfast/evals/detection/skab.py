@@ -2,7 +2,8 @@
 
 Every experiment's rows 0..399 teach a detector of its own and the rest is judged; counts are pooled over experiments. The
 limit is median + c·(99.9 % quantile - median) of those first rows' own scores, on a trailing median of m rows; c and m are
-two numbers for all experiments, chosen on the development half for the best F1 with at most 13.5 % false alarms. More than
+two numbers for all experiments, chosen on the development half for the best F1 with at most 13.5 % false alarms. So that one sees
+what choosing is worth, `other_half` has them chosen on every other experiment and judged on the rest, both ways. More than
 half of the judged rows are anomalous, so an alarm that is always on has an F1 of 0.70: F1 says nothing without the
 false-alarm rate. Beside it, without an aim, stand the alarms that `holdfast detect` would give: a limit of each experiment's own,
 from held-out parts of its first rows at 1 %.
@@ -122,25 +123,45 @@ def chosen(scores: Mapping[str, Matrix], of: Mapping[str, Experiment]) -> tuple[
     return best[1], best[2]
 
 
+def other_half(scores: Mapping[str, Matrix], of: Mapping[str, Experiment]) -> list[dict[str, float]]:
+    """Chosen on the first, third, … experiment by name and judged on the others; then the other way round."""
+    names = sorted(of)
+    told: list[dict[str, float]] = []
+    for on, judged in ((names[::2], names[1::2]), (names[1::2], names[::2])):
+        if on and judged:
+            share, rows = chosen({name: scores[name] for name in on}, {name: of[name] for name in on})
+            count = counted(((smoothed(scores[name], rows), of[name].anomalous) for name in judged), share)
+            told.append({"f1": round(count.f1, 4), "false_pct": round(count.false_pct, 2)})
+    return told
+
+
 def judge(fit_root: Path, data_root: Path, make: Make, progress: Callable[[float], None]) -> tuple[Judged, tuple[Path, ...]]:
     fit, fit_paths = experiments(fit_root)
     data, data_paths = (fit, ()) if fit_root.resolve() == data_root.resolve() else experiments(data_root)
     made: Sequence[Make] = (make, lambda: Limits(rule="sigma"))
     found: list[tuple[Count, tuple[float, int], dict[str, Matrix]]] = []
+    halves: list[dict[str, float]] = []
     for number, each in enumerate(made):
         scores: dict[str, Matrix] = {}
         for at, (name, experiment) in enumerate(fit.items()):
             scores[name] = shares_of_limit(each, experiment)
             progress((number + (at + 1) / len(fit)) / 2)
         share, rows = chosen(scores, fit)
+        halves = halves or other_half(scores, fit)  # ours comes first
         judged = scores if data is fit else {name: shares_of_limit(each, experiment) for name, experiment in data.items()}
         flat = {name: smoothed(s, rows) for name, s in judged.items()}
         found.append((counted(((flat[name], data[name].anomalous) for name in data), share), (share, rows), flat))
     own = counted(((own_alarms(make, experiment), experiment.anomalous) for experiment in data.values()), 0.5)
-    return verdict(found[0], found[1][0], own, data), (*fit_paths, *data_paths)
+    return verdict(found[0], found[1][0], own, data, halves), (*fit_paths, *data_paths)
 
 
-def verdict(found: tuple[Count, tuple[float, int], dict[str, Matrix]], rule: Count, own: Count, data: Mapping[str, Experiment]) -> Judged:
+def verdict(
+    found: tuple[Count, tuple[float, int], dict[str, Matrix]],
+    rule: Count,
+    own: Count,
+    data: Mapping[str, Experiment],
+    halves: Sequence[Mapping[str, float]],
+) -> Judged:
     count, (share, rows), scores = found
     figures = (
         ("f1", Found(value=count.f1, aim=F1_AIM, at_most=False, rule_engine=rule.f1)),
@@ -153,6 +174,7 @@ def verdict(found: tuple[Count, tuple[float, int], dict[str, Matrix]], rule: Cou
         ("always_on_f1", round(2 * anomalous / (1 + anomalous), 3)),
         ("own_limit", {"f1": round(own.f1, 4), "false_pct": round(own.false_pct, 2)}),
         ("limit", {"c": float(share), "m_rows": rows}),
+        ("other_half", list(halves)),
     )
     cases = tuple((f"skab/{name}", {"limit": float(share), "alarms": stretches(scores[name] > share)}) for name in data)
     return Judged(figures=figures, beside=beside, cases=cases)
