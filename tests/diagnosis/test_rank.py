@@ -206,3 +206,14 @@ def test_a_larger_library_makes_none_of_these_no_less_likely() -> None:
     many = tuple(dataclasses.replace(b, id=f"{b.id}@{i}") for i in range(5) for b in BOUNDS)
     few = next(m.probability for m in ranked(seen({})).matches if m.id == NONE)
     assert next(m.probability for m in ranked(seen({}), bounds=many).matches if m.id == NONE) >= few - 1e-9
+
+
+def test_what_stands_still_far_from_where_it_was_has_moved() -> None:
+    shown = seen({"coolant_flow": -15, "coolant_temp": 8, "thickness_dev": -6}, frozen="coolant_flow")  # a closed valve: exactly nothing
+    process = tuple(b for b in BOUNDS if b.mode.id != "sensor_frozen")  # whether the sensor is alive is a question of its own
+    assert ranked(shown, bounds=process).matches[0].id == "roll_coolant_loss"
+    loss = next(b for b in BOUNDS if b.mode.id == "roll_coolant_loss")
+    assert presence(loss, shown) == presence(loss, CASES["roll_coolant_loss"])
+    still = seen({"coolant_temp": 8, "thickness_dev": -6}, frozen="coolant_flow")
+    told = next(c for c in ranked(still).diagnosis.causes if c.mode == "roll_coolant_loss")
+    assert not any(e.ref.startswith("stand-4/coolant_flow@") for e in told.supporting)

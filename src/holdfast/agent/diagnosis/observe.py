@@ -109,6 +109,11 @@ def wanders(features: Features, place: int) -> float:
     return _soft(float(features.swing[place]), SWING_FROM, SWING_FULL) * (1.0 - regular)
 
 
+def dead(features: Features, place: int) -> bool:
+    """Frozen where it was. What stands still far from there has moved: a valve at its stop, a line without flow."""
+    return bool(features.frozen[place]) and moved(float(features.z[place])) < 1.0
+
+
 def alone(features: Features, place: int) -> float:
     """0..1: the tag has moved and no other has."""
     others = [moved(float(z)) for i, z in enumerate(features.z) if i != place]
@@ -116,10 +121,10 @@ def alone(features: Features, place: int) -> float:
 
 
 def observe(features: Features, place: int, shows: Shows) -> Observation:
-    """Look for one sign on the tag in column `place`. A frozen or unseen tag says nothing of directions."""
-    frozen = bool(features.frozen[place])
+    """Look for one sign on the tag in column `place`. A tag that is dead or unseen says nothing of directions."""
+    frozen = dead(features, place)
     if shows == "frozen":
-        return _yes(shows, 1.0 if frozen else 0.0, "frozen", "lively")
+        return _yes(shows, 1.0 if bool(features.frozen[place]) else 0.0, "frozen", "lively")
     if frozen or not bool(features.seen[place]):
         return Observation(seen="frozen" if frozen else "unseen", strength=1.0, odds=0.0)
     if shows == "alone":
@@ -156,8 +161,10 @@ def _yes(shows: Shows, how: float, yes: Seen, no: Seen) -> Observation:
 
 def agrees(features: Features, place: int, shows: Shows) -> float:
     """0..1: how fully a moving sign shows now; what a mode's presence is made of."""
-    if not bool(features.seen[place]) or bool(features.frozen[place]):
-        return 1.0 if shows == "frozen" and bool(features.frozen[place]) else 0.0
+    if shows == "frozen":
+        return 1.0 if bool(features.frozen[place]) else 0.0
+    if not bool(features.seen[place]) or dead(features, place):
+        return 0.0
     z = float(features.z[place])
     match shows:
         case "up":
@@ -174,7 +181,7 @@ def agrees(features: Features, place: int, shows: Shows) -> float:
             return oscillates(features, place)
         case "quieter":
             return quieter(features, place)
-        case "steady" | "calm" | "frozen":
+        case "steady" | "calm":
             return 0.0
 
 
