@@ -104,6 +104,9 @@ def retold(text: str, room: str, language: str) -> str:
     """
     target, whole = _words(language), text.strip()
     for other in (one for one in LANGUAGES if one != language):
+        if (same := _retold_word(whole, room, other, target)) != whole:
+            return same
+    for other in (one for one in LANGUAGES if one != language):
         for code, names, pattern in _sentences(other, room):
             found = pattern.fullmatch(whole)
             if found is not None and code in target:

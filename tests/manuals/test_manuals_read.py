@@ -22,7 +22,7 @@ def one_page(ops: bytes, *, extra: bytes = b"") -> bytes:
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 5 0 R >> >> /Contents 4 0 R >>",
         b"<< /Length %d >>\nstream\n%b\nendstream" % (len(ops), ops),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
     ]
     out, places = bytearray(b"%PDF-1.4\n"), []
     for number, part in enumerate(parts, start=1):
@@ -65,6 +65,18 @@ def test_lines_become_paragraphs_and_columns_a_table(tmp_path: Path) -> None:
         (1, 4, True, "part | low | high\nseal | 1 | 9\nspring |  | 7"),
     ]
     assert {p.heading for p in found.passages} == {"3.2 Relief valve"}
+
+
+def test_items_hang_together_headings_are_known_by_number_and_page_numbers_are_left_out(tmp_path: Path) -> None:
+    full = "Check the pressure of each nozzle of the stand before the first coil of the shift is threaded and"
+    ops = text_at(60, 780, "4.2 Rounds") + text_at(60, 750, "-") + text_at(90, 750, full) + text_at(90, 736, "write it down.")
+    ops += text_at(60, 715, "1.") + text_at(90, 715, "Stop the pump.") + text_at(60, 700, "2.") + text_at(90, 700, "Lock it.")
+    ops += text_at(290, 40, "17")
+    file = tmp_path / "list.pdf"
+    file.write_bytes(one_page(ops.replace(b"(-)", b"(\\225)")))
+    found = read(file).passages
+    assert [p.text for p in found] == ["4.2 Rounds", f"• {full} write it down.", "1. Stop the pump.", "2. Lock it."]
+    assert {p.heading for p in found} == {"4.2 Rounds"}
 
 
 def test_chinese_without_an_embedded_font_is_read_word_for_word(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One graph of evidence, two languages: the same numbers, tags, times and citations in every format."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import re
@@ -61,6 +62,28 @@ def test_both_languages_name_the_same_numbers_tags_times_and_citations(graph: Gr
             ours, (Counter(), Counter())
         )
         assert min(map(len, ours.values())) > 2
+
+
+def test_the_pdfs_name_the_same_facts_too(graph: Graph) -> None:
+    pytest.importorskip("fpdf", reason="needs the extra pdf")
+    pdfium = pytest.importorskip("pypdfium2", reason="needs the extra manuals, to read what was written")
+    from holdfast.console.reports import fonts, pdf
+
+    try:
+        fonts.found(None)
+    except fonts.FontError as error:
+        pytest.skip(str(error))
+
+    def shown(document: Document) -> str:
+        """All pages without their feet, whose number depends on how long the words are; lines end anywhere, so no space counts."""
+        with contextlib.closing(pdfium.PdfDocument(pdf.content(document))) as file:
+            pages = [page.get_textpage().get_text_range() for page in file]
+        return re.sub(r"\s+", " ", " ".join(re.sub(r"(?:Page \d+ of \d+|第 \d+ 页，共 \d+ 页)", "", page) for page in pages))
+
+    english, chinese = (said(shown(document)) for document in both(graph))
+    for kind in ("times", "cites", "tags"):
+        assert set(english[kind]) == set(chinese[kind])
+    assert {n for n in english["numbers"] if "." in n} == {n for n in chinese["numbers"] if "." in n}
 
 
 def test_each_language_is_one_language(graph: Graph) -> None:

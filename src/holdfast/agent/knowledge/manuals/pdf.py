@@ -4,6 +4,7 @@ PDFium reads Chinese without embedded code tables, and text that other readers g
 """
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,11 +18,17 @@ PIECES_MAX = 20_000  # of one page
 CHARS_MIN = 8  # of a page with text; page numbers alone are none
 CELL_GAP = 1.2  # times the height of the letters: two pieces of a line that are further apart are cells
 PARAGRAPH_PITCH = 1.5  # times the page's close lines: what is further below is another paragraph
-# A line without capitals or tails is lower than its letters' size: only a clear difference tells another size.
-HEADING_TALLER, OTHER_SIZE = 1.25, 1.35
+HEADING_TALLER, OTHER_SIZE = 1.15, 1.25  # times the page's usual letters; times the line's above
 HEADING_CHARS_MAX = 80
 ALIGNED = 6.0  # points by which cells of a column may stand apart
 SIGNS = {0: None, 2: "-", 10: " ", 13: None}  # PDFium says \x02 for a hyphen at a line's end
+FULL = 6.0  # heights of letters: a line that ends nearer to the right than this goes on in the next
+ITEM = re.compile(r"\s*(?:[•▪●■◆·–]|\d{1,2}[.)、）]|[(（]\d{1,2}[)）]|[a-z][.)])\s*\S")
+MARKER = re.compile(r"\s*(?:[•▪●■◆·–]|\d{1,2}[.)、]|[(（]\d{1,2}[)）])\s*")  # of an item, with a gap behind it
+# `4.2 Relief valve`, `第三章 液压`; `1. Open it` is an item. Dots that lead to a page number are a table of contents.
+NUMBERED = re.compile(r"(?:\d+(?:\.\d+)*|第[一二三四五六七八九十\d]+[章节]|(?:Appendix|Chapter|附录)\s*[A-Z\d]+)\s+[A-Z\u4e00-\u9fff]")
+LEADERS = re.compile(r"(?:\.\s?){4}|…{2}")
+NUMBER = re.compile(r"\W*(?:page|第)?\s*[\divxlc]{1,5}\s*(?:页)?\W*", re.IGNORECASE)  # of a page, at its top or foot
 ENDS = "。.：:；;！!？?"
 
 
@@ -53,7 +60,7 @@ def _cells(pieces: Sequence[Piece], height: float) -> list[Piece]:
     cells: list[Piece] = []
     for piece in pieces:
         apart = piece.left - cells[-1].right if cells else 0.0
-        if not cells or apart >= CELL_GAP * height:
+        if not cells or (apart >= CELL_GAP * height and not MARKER.fullmatch(cells[-1].text)):
             cells.append(piece)
             continue
         last = cells[-1]
@@ -102,6 +109,7 @@ def _pieces(document: pdfium.PdfDocument, number: int, name: str) -> list[Piece]
             left, bottom, right, top = text.get_rect(place)
             said = text.get_text_bounded(left, bottom, right, top).translate(SIGNS)
             if said.strip():
+                bottom, top = _letters(text, left, bottom, top)
                 found.append(Piece(left=left, bottom=bottom, right=right, top=top, text=said))
         text.close()
         page.close()
@@ -110,9 +118,19 @@ def _pieces(document: pdfium.PdfDocument, number: int, name: str) -> list[Piece]
         raise Unreadable("manuals.page_broken", file=name, page=str(number + 1), why=str(error)) from error
 
 
+def _letters(text: pdfium.PdfTextPage, left: float, bottom: float, top: float) -> tuple[float, float]:
+    """Foot and head of the font's letters: a rectangle ends where the ink does, lower without capitals and shorter without tails."""
+    index = text.get_index(left + 1.0, (bottom + top) / 2, 4.0, 4.0)
+    if index is None:
+        return bottom, top
+    _, low, _, high = text.get_charbox(index, loose=True)
+    return (low, high) if 0 < high - low < 3 * (top - bottom) + 20 else (bottom, top)
+
+
 def passages_of(pieces: Sequence[Piece], page: int, heading: str) -> tuple[list[Passage], str]:
     """The passages of a page, and the heading in force at its end."""
     lines = _lines(pieces)
+    lines = [line for at, line in enumerate(lines) if not (at in (0, len(lines) - 1) and len(lines) > 1 and NUMBER.fullmatch(line.text))]
     if not lines:
         return [], heading
     usual = _usual(lines)
@@ -131,9 +149,10 @@ def passages_of(pieces: Sequence[Piece], page: int, heading: str) -> tuple[list[
             continue
         line = lines[at]
         text = line.text.strip()
-        if line.height > HEADING_TALLER * usual and len(text) <= HEADING_CHARS_MAX:
-            heading = text
         many = _paragraph(lines, at, pitch)
+        taller = line.height > HEADING_TALLER * usual or (many == 1 and NUMBERED.match(text) and text[-1:] not in ENDS)
+        if taller and len(text) <= HEADING_CHARS_MAX and not LEADERS.search(text):
+            heading = text
         text = joined([one.text for one in lines[at : at + many]])
         found.append(Passage(page=page, paragraph=len(found) + 1, heading=heading, text=text))
         at += many
@@ -204,8 +223,8 @@ def _paragraph(lines: Sequence[_Line], at: int, pitch: float) -> int:
             taller > OTHER_SIZE and below.height > above.height
         ):
             break
-        if below.left - above.left > above.height:
-            break
+        if ITEM.match(below.text) or (below.left - above.left > above.height and above.right < right - FULL * above.height):
+            break  # an item of a list, or an indent below a line that was not full
         if above.height > HEADING_TALLER * _usual(lines) and below.height < above.height / HEADING_TALLER:
             break
         if above.text.rstrip()[-1:] in ENDS and above.right < right - 4 * above.height:
