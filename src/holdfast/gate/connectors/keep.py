@@ -30,6 +30,8 @@ async def keep(
 
     Waiting is on the wall clock: a server is real.
     """
+    if not tables and (alarms is None or not isinstance(connector, AlarmReader)):
+        await asyncio.get_running_loop().create_future()  # nothing is read over it: it is not even opened
     backoff_s = backoff_s_min
     said = ""
     while True:
