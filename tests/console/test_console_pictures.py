@@ -17,7 +17,7 @@ from holdfast.terms import Cause, Diagnosis, Evidence, Finding, Proposal, Write
 
 Open = Callable[..., Page]
 INCIDENT = "incident-1"
-KEPT = ("overview", "approvals-one", "alarms", "incidents-one", "ledger", "policy")  # as pictures
+KEPT = ("overview", "approvals-one", "alarms", "incidents-one", "ledger", "policy", "compliance", "reports-one", "detectors")  # as pictures
 IN_SIGHT = """() => {
   const open = document.querySelector("nav.pages [aria-current]").getBoundingClientRect();
   return open.left >= 0 && open.right <= innerWidth + 1 && open.bottom <= innerHeight;
