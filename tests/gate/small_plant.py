@@ -1,5 +1,7 @@
 """A plant of two loops with the PLC's block, a connector to it that can be told to fail, and a gate over both, stepped by hand."""
 
+import asyncio
+import contextlib
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -205,6 +207,21 @@ class World:
 
     def _open(self) -> tuple[Gatekeeper, Agents]:
         return open_gate(self.site, self.folder, self.clock, {"plc": self.plc}, durable=self.durable, cost=CHEAP, boot="test")
+
+    async def dies_in_the_write(self, wanted: float, *, landed: bool = False) -> None:
+        """The gate ends between the request and its answer; five seconds later it is there again."""
+
+        def ends(tag: str, value: float) -> None:
+            if landed:
+                self.plc.blocks[T].sp_ext = value
+            raise asyncio.CancelledError
+
+        self.plc.on_write = ends
+        self.propose(wanted)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.run(1)
+        self.plc.on_write = lambda tag, value: None
+        self.again(after_s=5.0)
 
     def again(self, *, after_s: float = 0.0) -> None:
         self.gate.close()

@@ -89,18 +89,7 @@ def test_killed_at_any_commit_nothing_is_sent_twice(tmp_path: Path, when: str) -
 async def test_killed_during_the_write_it_is_read_and_never_sent_again(tmp_path: Path, landed: bool) -> None:
     world = World(tmp_path)
     await world.run(3)
-
-    def ends(tag: str, value: float) -> None:
-        if landed:
-            world.plc.blocks[T].sp_ext = value
-        raise asyncio.CancelledError
-
-    world.plc.on_write = ends
-    world.propose(103.0)
-    with pytest.raises(asyncio.CancelledError):
-        await world.run(1)
-    world.plc.on_write = lambda tag, value: None
-    world.again(after_s=5.0)
+    await world.dies_in_the_write(103.0, landed=landed)
     assert world.state() == "sent"
     assert [r["code"] for r in world.records("reconciling")] == ["saga.restarted"]
     await world.run(30)
@@ -115,16 +104,7 @@ async def test_what_a_person_resolves_after_a_restart_may_have_been_put_back_mea
     world = World(tmp_path)
     world.gate.people.add("ann", ["operator"], PASSWORD)
     await world.run(3)
-
-    def ends(tag: str, value: float) -> None:
-        raise asyncio.CancelledError
-
-    world.plc.on_write = ends
-    world.propose(103.0)
-    with pytest.raises(asyncio.CancelledError):
-        await world.run(1)
-    world.plc.on_write = lambda tag, value: None
-    world.again(after_s=5.0)
+    await world.dies_in_the_write(103.0)
     await world.run(30)
     assert world.state() == "indeterminate"
     attempt = world.gate.people.begin("ann")

@@ -185,16 +185,7 @@ async def test_after_a_restart_the_former_value_over_a_direct_connection_tells_t
         world = World(tmp_path / str(direct))
         await world.run(3)
         world.plc.direct = direct  # type: ignore[attr-defined]
-
-        def ends(tag: str, value: float) -> None:
-            raise asyncio.CancelledError
-
-        world.plc.on_write = ends
-        world.propose(103.0)
-        with pytest.raises(asyncio.CancelledError):
-            await world.run(1)
-        world.plc.on_write = lambda tag, value: None
-        world.again(after_s=5.0)
+        await world.dies_in_the_write(103.0)
         await world.run(30)
         assert world.state() == ("failed" if direct else "indeterminate")
         assert len(world.plc.written) == 1
