@@ -8,12 +8,11 @@ from litestar import Response, get
 from litestar.exceptions import HTTPException
 
 from holdfast.clock import RealClock
-from holdfast.console.gate import GateError
 from holdfast.console.house import House
 from holdfast.console.reports import html, markdown, modes
 from holdfast.console.reports.compliance import compliance_report
 from holdfast.console.reports.document import Document
-from holdfast.console.reports.graph import Ask, NotThere, Query, gather
+from holdfast.console.reports.graph import Ask, Query, gather
 from holdfast.console.reports.incident import incident_report
 from holdfast.console.reports.period import clauses, period
 from holdfast.console.reports.shift import shift_report
@@ -52,10 +51,7 @@ def routes(house: House) -> list[Any]:
         visit = await house.visit(request)
         wanted = str(request.path_params["incident"])
         names = await asyncio.to_thread(modes.names)
-        try:
-            graph = await gather(_asking(house, visit), wanted, names=names)
-        except NotThere:
-            raise GateError(404, wanted) from None
+        graph = await gather(_asking(house, visit), wanted, exact=True, names=names)
         return await given(request, visit, incident_report(graph, _language(request, visit), RealClock().now_ns()))
 
     async def given(request: Req, visit: Visit, document: Document) -> Response[Any]:

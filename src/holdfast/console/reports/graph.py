@@ -72,9 +72,12 @@ class Graph(Word, eq=False):
     names: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
 
-async def gather(ask: Ask, incident: str, *, names: Mapping[str, tuple[str, str]] | None = None) -> Graph:
-    """Everything of an incident: by its id, its beginning, or the name that its agent gave it. Raises NotThere, and what `ask` raises."""
-    id = await _sought(ask, incident)
+async def gather(ask: Ask, incident: str, *, exact: bool = False, names: Mapping[str, tuple[str, str]] | None = None) -> Graph:
+    """Everything of an incident: by its id alone (`exact`), or also by its beginning or the name that its agent gave it.
+
+    Raises NotThere, and what `ask` raises.
+    """
+    id = incident if exact else await _sought(ask, incident)
     found = await ask(f"/v1/incidents/{quote(id, safe='')}", {})
     status, tables = await ask("/v1/status", {}), await ask("/v1/tables", {})
     records = tuple(found["chain"])

@@ -54,6 +54,7 @@ PAGES = (
     "/commissioning", "/commissioning/loop?loop=" + LOOP, "/commissioning/ladder?loop=" + LOOP, "/commissioning/protocol?loop=" + LOOP,
     "/connections", "/connections/list", "/connections/of/mill", "/connections/of/mill/facts", "/detectors", "/detectors/list",
     "/compliance", "/compliance/list",
+    "/reports", "/reports/shift", "/reports/compliance", "/reports/incidents/{incident}", "/reports/incidents/{old}",
     "/people", "/people/list", "/people/add", "/people/of/" + PERSON, "/people/password", "/people/agents/add",
     "/people/agents/of/" + AGENT, "/stop", "/sign-in",
 )  # fmt: skip
