@@ -2,42 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from connectors.opcua_plant import Plant
 from connectors.proxy import Proxy
-from holdfast.evals.peers.kept import NoPeer
 from holdfast.evals.peers.opcua import URI, NodePlant
 from holdfast.gate.connectors.opcua import OpcUa
 from holdfast.ports import AlarmReader
 from holdfast.terms import ServerAlarm, ServerAlarms
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 
 
 def client(url: str, namespace: str = URI) -> OpcUa:
     return OpcUa(name="mill", url=url, security="none", namespace=namespace, timeout_s=5.0)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodePlant]:
-    plant = NodePlant(tmp_path_factory.mktemp("node") / "pki")
-    try:
-        await plant.start()
-    except NoPeer as absent:
-        pytest.skip(f"no node-opcua here: {absent}")
-    yield plant
-    await plant.kill()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def quiet(server: NodePlant) -> AsyncIterator[NodePlant]:
-    yield server
+@pytest_asyncio.fixture(loop_scope="session")
+async def quiet(node_plant: NodePlant) -> AsyncIterator[NodePlant]:
+    yield node_plant
     for name in ("Hot", "Wet", "Loose"):
-        await server.ask(f"alarm {name} quiet 100 back to normal")
+        await node_plant.ask(f"alarm {name} quiet 100 back to normal")
 
 
 async def until(coming: AsyncIterator[ServerAlarms], wanted: Callable[[ServerAlarms], bool]) -> list[ServerAlarms]:
@@ -133,26 +120,6 @@ async def test_a_silent_server_ends_them(quiet: NodePlant) -> None:
             assert [told async for told in coming] == []
         assert mill.health()["connected"] == 0.0
         await mill.close()
-
-
-async def test_after_a_kill_and_a_restart_nothing_of_before_stands(tmp_path: Path) -> None:
-    try:
-        async with NodePlant(tmp_path / "pki") as plant:
-            await plant.ask("alarm Hot on 800 hot")
-            mill = client(plant.url)
-            await mill.connect()
-            coming = mill.alarms()
-            assert set(standing((await until(coming, lambda told: True))[0])) == {"Hot"}
-            await plant.kill()
-            async with asyncio.timeout(10):
-                assert [told async for told in coming] == []
-            await plant.start()
-            await mill.connect()
-            (told,) = await until(mill.alarms(), lambda told: True)
-            assert (told.standing, told.known) == ((), True)
-            await mill.close()
-    except NoPeer as absent:
-        pytest.skip(f"no node-opcua here: {absent}")
 
 
 async def test_a_server_that_cannot_refresh_says_that_what_stands_is_not_known() -> None:

@@ -7,13 +7,12 @@ import pytest
 import pytest_asyncio
 
 from connectors.proxy import Proxy
-from holdfast.evals.peers.kept import NoPeer
 from holdfast.evals.peers.opcua import URI, NodePlant
 from holdfast.gate.connectors.opcua import OpcUa
 from holdfast.ports import Caller
 from holdfast.testing import check_caller
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 TRIM = "Stand4.Trim"  # node-opcua's server: server.js
 
 
@@ -21,36 +20,25 @@ def client(port: int) -> OpcUa:
     return OpcUa(name="mill", url=f"opc.tcp://127.0.0.1:{port}", security="none", namespace=URI, timeout_s=5.0)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodePlant]:
-    plant = NodePlant(tmp_path_factory.mktemp("node") / "pki")
-    try:
-        await plant.start()
-    except NoPeer as absent:
-        pytest.skip(f"no node-opcua here: {absent}")
-    yield plant
-    await plant.kill()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def mill(server: NodePlant) -> AsyncIterator[OpcUa]:
-    connected = client(server.port)
+@pytest_asyncio.fixture(loop_scope="session")
+async def mill(node_plant: NodePlant) -> AsyncIterator[OpcUa]:
+    connected = client(node_plant.port)
     await connected.connect()
     yield connected
     await connected.close()
 
 
-async def test_a_caller_keeps_its_contract(server: NodePlant) -> None:
+async def test_a_caller_keeps_its_contract(node_plant: NodePlant) -> None:
     async def ran() -> list[float]:
-        return (await server.ask("called"))[-1]
+        return (await node_plant.ask("called"))[-1]
 
-    async with Proxy(server.port) as proxy:
+    async with Proxy(node_plant.port) as proxy:
         assert isinstance(client(proxy.port), Caller)
         await check_caller(
             lambda: client(proxy.port),
             method=TRIM,
             arguments=(1.5, 2),
-            requests=lambda: server.count("CallRequest"),
+            requests=lambda: node_plant.count("CallRequest"),
             ran=ran,
             refused=f"Stand4.Drive -> {TRIM}",  # an object that does not have it
             half_way=(14, 1),  # BadDeviceFailure
@@ -68,10 +56,10 @@ async def test_a_method_that_never_answers_is_unknown_after_the_time_limit_and_o
     assert await mill.call(TRIM, (2, 1), timeout_s=5.0) == "acked"
 
 
-async def test_the_object_may_be_written_and_is_else_looked_up(server: NodePlant, mill: OpcUa) -> None:
+async def test_the_object_may_be_written_and_is_else_looked_up(node_plant: NodePlant, mill: OpcUa) -> None:
     for address in (TRIM, f"Stand4 -> {TRIM}", f"nsu={URI};s={TRIM}"):
         assert await mill.call(address, (3.25, 4), timeout_s=5.0) == "acked"
-    assert (await server.ask("called"))[-3:] == [[3.25, 4]] * 3
+    assert (await node_plant.ask("called"))[-3:] == [[3.25, 4]] * 3
 
 
 @pytest.mark.parametrize("address", ["Stand4.Nothing", "Nowhere -> Stand4.Trim", "Stand4.Speed", "ns=99;s=x", ""])
@@ -79,8 +67,8 @@ async def test_what_is_no_method_is_rejected(mill: OpcUa, address: str) -> None:
     assert await mill.call(address, (1, 1), timeout_s=5.0) == "rejected"
 
 
-async def test_calls_at_once_are_each_sent_once(server: NodePlant, mill: OpcUa) -> None:
-    before = await server.count("CallRequest")
+async def test_calls_at_once_are_each_sent_once(node_plant: NodePlant, mill: OpcUa) -> None:
+    before = await node_plant.count("CallRequest")
     said = await asyncio.gather(*(mill.call(TRIM, (float(i), 1), timeout_s=5.0) for i in range(8)))
     assert said == ["acked"] * 8
-    assert await server.count("CallRequest") == before + 8
+    assert await node_plant.count("CallRequest") == before + 8

@@ -1,13 +1,11 @@
 """OPC UA against node-opcua's server, which is not our code: the contract, scale, namespaces, certificates and crashes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import pytest_asyncio
 
 from connectors.proxy import Proxy
 from holdfast.evals.peers.kept import NoPeer
@@ -19,7 +17,7 @@ from holdfast.terms import Tag, TagTable
 from holdfast.testing import check_reader, check_writer
 
 # The first run installs node-opcua; a server needs seconds to come up.
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 
 
 def tag(address: str, **more: Any) -> Tag:
@@ -44,23 +42,16 @@ async def started(plant: NodePlant) -> NodePlant:
     return plant
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodePlant]:
-    plant = await started(NodePlant(tmp_path_factory.mktemp("node") / "pki", items=10_000))
-    yield plant
-    await plant.kill()
-
-
-async def test_node_opcua_serves_a_reader_that_keeps_its_contract(server: NodePlant) -> None:
-    async with Proxy(server.port) as proxy:
+async def test_node_opcua_serves_a_reader_that_keeps_its_contract(node_plant: NodePlant) -> None:
+    async with Proxy(node_plant.port) as proxy:
         await check_reader(lambda: client(f"opc.tcp://127.0.0.1:{proxy.port}"), table=TABLE, bad=NOWHERE, lose=proxy.cut)
 
 
-async def test_node_opcua_gets_one_write_request_a_write_and_a_silent_one_means_unknown(server: NodePlant) -> None:
+async def test_node_opcua_gets_one_write_request_a_write_and_a_silent_one_means_unknown(node_plant: NodePlant) -> None:
     """The server's own counter is asked over its side channel, so the counts are fetched around each call of the contract."""
-    async with Proxy(server.port) as proxy:
+    async with Proxy(node_plant.port) as proxy:
         writer = client(f"opc.tcp://127.0.0.1:{proxy.port}")
-        counted = _Counted(server)
+        counted = _Counted(node_plant)
         await check_writer(
             lambda: counted.beside(writer),
             tag=SP,
@@ -77,8 +68,8 @@ async def test_node_opcua_gets_one_write_request_a_write_and_a_silent_one_means_
 class _Counted:
     """A connector whose writes are counted at the server before their answer is handed on."""
 
-    def __init__(self, server: NodePlant) -> None:
-        self._server = server
+    def __init__(self, node_plant: NodePlant) -> None:
+        self._server = node_plant
         self.writes = 0
         self.held = 0.0
 
@@ -102,16 +93,16 @@ class _Counted:
         return Beside()
 
 
-async def test_ten_thousand_items_come_and_each_value_is_its_own(server: NodePlant) -> None:
+async def test_ten_thousand_items_come_and_each_value_is_its_own(node_plant: NodePlant) -> None:
     tags = tuple(tag(f"T{i}") for i in range(10_000))
     table = TagTable(id="mill@0.5", connection="mill", period_s=0.5, tags=tags)
-    mill = client(server.url, timeout_s=20.0)
+    mill = client(node_plant.url, timeout_s=20.0)
     await mill.connect()
     frames = mill.subscribe(table)
     expected = np.arange(10_000) * 1000.0
     async with asyncio.timeout(60):
         for change in (7, 8):
-            await server.ask(f"change {change}")
+            await node_plant.ask(f"change {change}")
             while not np.array_equal((await anext(frames)).values[0], expected + change):
                 pass
     assert mill.health()["slow_answers"] == 0, "scalars never go through the slow decoder"
@@ -119,8 +110,8 @@ async def test_ten_thousand_items_come_and_each_value_is_its_own(server: NodePla
     await mill.close()
 
 
-async def test_browsing_node_opcua_tells_unit_range_description_and_access(server: NodePlant) -> None:
-    mill = client(server.url)
+async def test_browsing_node_opcua_tells_unit_range_description_and_access(node_plant: NodePlant) -> None:
+    mill = client(node_plant.url)
     await mill.connect()
     found = {t.address: t async for t in mill.browse("Stand4")}
     pv = found["Stand4.Tension.PV"]
@@ -173,26 +164,24 @@ async def test_an_untrusted_gate_is_refused_with_what_to_do_and_a_trusted_one_re
         await plant.kill()
 
 
-async def test_a_server_that_freezes_for_six_seconds_is_lost_in_time_and_read_again_after_it(tmp_path: Path) -> None:
-    plant = await started(NodePlant(tmp_path / "pki", items=3, every_ms=50))
-    mill = client(plant.url, timeout_s=3.0)
+async def test_a_server_that_freezes_for_six_seconds_is_lost_in_time_and_read_again_after_it(node_plant: NodePlant) -> None:
+    mill = client(node_plant.url, timeout_s=3.0)
     table = TagTable(id="t", connection="mill", period_s=0.1, tags=(tag("T1"),))
     try:
         await mill.connect()
         frames = mill.subscribe(table)
         first = last = await anext(frames)
-        plant.freeze()
+        node_plant.freeze()
         async with asyncio.timeout(6):
             async for frame in frames:
                 last = frame
         assert last.status[0, 0] & 0x80000000, "Bad while it is frozen"
-        plant.thaw()
+        node_plant.thaw()
         await mill.connect()
         frames = mill.subscribe(table)
         again = await anext(frames)
         assert again.status[0, 0] == 0
         assert again.seq - first.seq >= 30, "the outage is a gap in seq"
     finally:
-        plant.thaw()
+        node_plant.thaw()
         await mill.close()
-        await plant.kill()
