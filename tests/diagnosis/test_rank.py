@@ -8,6 +8,7 @@ import pytest
 from mill_site import MILL
 
 from holdfast.agent.diagnosis.bind import Bound, bind
+from holdfast.agent.diagnosis.changes import Change
 from holdfast.agent.diagnosis.features import Features
 from holdfast.agent.diagnosis.flows import Flows
 from holdfast.agent.diagnosis.rank import NONE, SETPOINT, Ranking, presence, rank
@@ -62,6 +63,7 @@ def ranked(
     bounds: Sequence[Bound] = BOUNDS,
     before: Ranking | None = None,
     cases: Sequence[ConfirmedCause] = (),
+    changes: Sequence[Change] = (),
     at_ns: int = AT_NS,
 ) -> Ranking:
     order = np.argsort(-features.share)
@@ -69,7 +71,7 @@ def ranked(
     finding = Finding(
         id="f", incident="i", detector="d@0", onset_ns=AT_NS - 600 * SECOND_NS, found_ns=AT_NS, confidence=0.6, score=2.0, shares=shares
     )
-    return rank(site, bounds, features, finding, moves=moves, before=before, cases=cases, id="i-d1", at_ns=at_ns)
+    return rank(site, bounds, features, finding, moves=moves, before=before, cases=cases, changes=changes, id="i-d1", at_ns=at_ns)
 
 
 CASES = {

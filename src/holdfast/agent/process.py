@@ -19,6 +19,7 @@ from random import Random, SystemRandom
 import numpy as np
 
 from holdfast.agent.diagnosis.bind import bind
+from holdfast.agent.diagnosis.changes import Changes
 from holdfast.agent.diagnosis.course import NO_CONTEXT, Course, Pause
 from holdfast.agent.diagnosis.past import interleave, past_rows
 from holdfast.agent.diagnosis.rank import Ranking, presence, rank
@@ -100,6 +101,7 @@ class Agent:
         self._switches = np.array([self._place[part] for _, part in parts], dtype=np.intp)
         self._switched = tuple(sp for sp, _ in parts)
         self._taken: dict[str, int] = {}  # by setpoint: when a mode or permit of its loop last changed
+        self._changes = Changes(site, self._join.tags)
         self._now_ns = 0
         self._gaps = 0
         self._incidents: dict[str, _Incident] = {}
@@ -182,6 +184,7 @@ class Agent:
             if changed.any():
                 self._taken.update({self._switched[int(i)]: at_ns for i in np.flatnonzero(changed)})
             self._now_ns, self._latest = at_ns, row
+            self._changes.take(at_ns, row)
             for watch in self._watches:
                 for event in watch.feed(at_ns, row):
                     self._event(watch, event)
@@ -228,6 +231,7 @@ class Agent:
             alarms=await self._link.alarms(),
             before=incident.looked,
             cases=await self._link.causes(),
+            changes=self._changes.recent(),
             id=f"{incident.finding.incident}-d{incident.diagnoses + 1}",
             at_ns=self._now_ns,
         )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from holdfast.agent.diagnosis.bind import Bound
 from holdfast.agent.diagnosis.cases import learnt
+from holdfast.agent.diagnosis.changes import Change, operating
 from holdfast.agent.diagnosis.features import Features
 from holdfast.agent.diagnosis.flows import Flows
 from holdfast.agent.diagnosis.observe import agrees, moved
@@ -58,6 +59,7 @@ def rank(
     alarms: Sequence[Alarm] = (),
     before: Ranking | None = None,
     cases: Sequence[ConfirmedCause] = (),
+    changes: Sequence[Change] = (),
     id: str,
     at_ns: int,
     language: Language | None = None,
@@ -65,7 +67,7 @@ def rank(
     """Every bound mode, a setpoint change where there was one, and "none of these", best first; sums to 1.
 
     `before`: the last look at the same incident. What was seen then fades, and is not forgotten at once. `cases`: what people
-    said of past incidents.
+    said of past incidents. `changes`: of how the plant is run.
     """
     relevant = tuple(m for m in moves if not m.shadow and m.at_ns >= finding.onset_ns - MOVES_BEFORE_NS)
     words: Language = site.language if language is None else language
@@ -82,6 +84,8 @@ def rank(
     weighed = [either_way(case, bound) if bound.mode.mirror else weigh(case, bound) for bound in bounds]
     if relevant:
         weighed.append(_setpoint(case))
+    if (changed := operating(case, changes)) is not None:
+        weighed.append(changed)
     weighed.append(_none(case, weighed))
     if cases:
         weighed = [_learnt(case, one, cases) for one in weighed]
