@@ -28,6 +28,17 @@ modes:
       - {en: measure the bore, zh: 测量孔径}
     sources: [maker's manual]
 """
+SITE = """\
+holdfast: 1
+site: {name: s, language: en, timezone: UTC}
+connections:
+  plc: {type: modbus, host: 127.0.0.1}
+equipment:
+  header:
+    tags: {flow: {on: plc, address: "40001:uint16", unit: L/min, role: brine_flow}}
+modes: modes.yaml
+default_approvals: [operator]
+"""
 
 
 def door() -> typer.Typer:
@@ -88,3 +99,18 @@ def test_what_can_not_be_read_is_told(tmp_path: Path, text: bytes, code: int) ->
     (tmp_path / "modes.yaml").write_bytes(text)
     assert ask(str(tmp_path / "modes.yaml"))[0] == code
     assert ask(str(tmp_path / "none.yaml"))[0] == 2
+
+
+def test_checking_a_site_takes_the_roles_of_its_own_tags_for_known(tmp_path: Path) -> None:
+    from holdfast.cli import site
+
+    (tmp_path / "modes.yaml").write_text(MODES.replace("lubrication_flow", "brine_flow"), "utf-8")
+    (tmp_path / "site.yaml").write_text(SITE, "utf-8")
+    app = typer.Typer()
+    site.register(app)
+    ran = CliRunner().invoke(app, ["check", str(tmp_path / "site.yaml"), "--json"])
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert [p["what"] for p in told["problems"] if "role" in p["what"]] == []
+    code, told = ask("--site", str(tmp_path / "site.yaml"))
+    assert (code, told["modes"]) == (0, ["nozzle_wear"])
+    assert {"mode": "nozzle_wear", "equipment": ["header"], "missing": ["lubrication_pressure"]} in told["fits"]

@@ -80,7 +80,8 @@ def _deeper(loaded: "Loaded") -> Iterable[Problem]:
         if not any(p.severity == "error" for p in found):
             yield from review.unfed(loaded.site, loaded.policy_file)
     if loaded.modes_file:
-        yield from read_modes(Path(loaded.modes_file).read_text(encoding="utf-8"), loaded.modes_file)[1]
+        own = {tag.role for tag in loaded.site.tags if tag.role}
+        yield from read_modes(Path(loaded.modes_file).read_text(encoding="utf-8"), loaded.modes_file, own)[1]
 
 
 def _online(loaded: "Loaded") -> list[Problem]:
