@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.clock import VirtualClock
-from holdfast.gate.ledger.log import Log
+from holdfast.gate.ledger.log import LEAF_BYTES_MAX, Log
 from holdfast.gate.ledger.store import State
 
 
@@ -103,7 +103,7 @@ def test_what_has_no_canonical_form_is_refused(log: Log):
     with pytest.raises(ValueError, match="surrogates"):
         log.append("a", {"x": "\ud800"})
     with pytest.raises(ValueError, match="at most"):
-        log.append("a", {"x": "y" * (1 << 20)})
+        log.append("a", {"x": "y" * LEAF_BYTES_MAX})
     assert log.size == 0
 
 
