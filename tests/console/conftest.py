@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from console_scene import Scene
-from console_visitor import sign_in
+from console_visitor import DESK, PATIENCE_MS, sign_in
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-PATIENCE_MS = 20_000  # a busy machine is no fault of the page's
 # The shell without a window of its own costs half as much.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), "")
 # Nothing of a browser's own leaves the box, and no name is resolved but this machine's.
@@ -20,7 +19,6 @@ OFFLINE = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--no-sandbox", "--disable-gpu",
 )  # fmt: skip
 expect.set_options(timeout=PATIENCE_MS)
-DESK, PHONE = (1280, 800), (390, 844)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,9 @@ from playwright.sync_api import Page
 
 from holdfast.run.supervise import Home
 
+PATIENCE_MS = 20_000  # a busy machine is no fault of the page's
+DESK, PHONE = (1280, 800), (390, 844)
+
 
 class Visitor(httpx.Client):
     """A browser without its goodwill: it follows nothing, and sends what it is told to."""

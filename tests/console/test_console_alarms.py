@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import PHONE
 from console_scene import Scene, fresh_id
+from console_visitor import PHONE
 from playwright.sync_api import Page, expect
 
 from holdfast.terms import Finding

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import PHONE
 from console_scene import AGENT, PASSWORD, PEOPLE, Scene, fresh_id, ready
+from console_visitor import PHONE
 from playwright.sync_api import Page, expect
 
 from holdfast.run.desk import Vote

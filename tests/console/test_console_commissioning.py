@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import PHONE
 from console_scene import PASSWORD, Scene, ready
+from console_visitor import PHONE
 from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]

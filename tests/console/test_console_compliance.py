@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import PHONE
 from console_scene import Scene
+from console_visitor import PHONE
 from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]

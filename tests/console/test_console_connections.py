@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import PHONE
 from console_scene import Scene, ready
+from console_visitor import PHONE
 from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE_MS, PHONE
+from console_visitor import PATIENCE_MS, PHONE
 from playwright.sync_api import Browser, Page, expect
 
 from holdfast.run.supervise import python

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import DESK, PHONE
 from console_scene import PASSWORD, PEOPLE, Scene, fresh_id
+from console_visitor import DESK, PHONE
 from playwright.sync_api import Locator, Page, expect
 
 from holdfast.terms import Evidence, Finding, Proposal, Write

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PHONE
 from console_scene import Scene
+from console_visitor import PHONE
 from playwright.sync_api import Page, expect
 
 from holdfast.console.names import Names

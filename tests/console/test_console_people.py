@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import PHONE
 from console_scene import PASSWORD, Scene
-from console_visitor import sign_in
+from console_visitor import PHONE, sign_in
 from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]

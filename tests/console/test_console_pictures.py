@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import DESK, PHONE
 from console_scene import Scene, fresh_id
+from console_visitor import DESK, PHONE
 from playwright.sync_api import Page, expect
 
 from holdfast.terms import Cause, Diagnosis, Evidence, Finding, Proposal, Write

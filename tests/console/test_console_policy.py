@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PHONE
 from console_scene import PASSWORD, PEOPLE, Scene, fresh_id
+from console_visitor import PHONE
 from playwright.sync_api import Page, expect
 
 from holdfast.run.desk import Vote
