@@ -42,7 +42,7 @@ screenshots: setup browser  ## the pictures in docs/
 	HOLDFAST_PICTURES=docs/pictures $(BIN)/python -m pytest tests/console/test_console_pictures.py
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
