@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 BLOCK = 8  # rows; one product of 8 rows costs little more than one of 1
-PART_ROWS = 64  # rows worked on at once: what is held of them fits the processor's cache
+PART_ROWS = 128  # worked on at once: what is held of them fits the cache of one core, and calls are few
 CLIP = 50.0  # standard deviations: one broken sensor must not drown the charts in rounding
 LONG = 0.5  # a memory with less weight than this on the newest row is held to `reach`
 KINDS = 5  # u, r, v, s, z, in this order; r, s and z are by tag
@@ -65,7 +65,7 @@ class Charts:
         self._high = np.append(np.full(KINDS * d, reach), [self._energy, self._energy])
         self._low = -self._high
         self._weights = np.ones((self._n, self._width)) if weights is None else weights
-        self._room: tuple[Matrix, Matrix] | None = None
+        self._room = np.empty((self._n, self._width, 0))
         self.reset()
 
     def reset(self) -> None:
@@ -93,26 +93,23 @@ class Charts:
         joined = np.zeros((lags + blocks * BLOCK, d))
         joined[: lags + at] = past[: lags + at]
         joined[lags + at : lags + at + n] = z
-        if self._room is None or self._room[0].shape[0] != blocks:
-            # Kept from part to part: fresh pages for each cost more than the sums.
-            self._room = (np.zeros((blocks, self._n, BLOCK + 1, self._width)), np.empty((self._n, self._width, blocks * BLOCK)))
-        opened, averages = self._room
-        self._features(joined, at + n, opened)
-        carry = self._open[:, BLOCK]
+        if self._room.shape[-1] != blocks * BLOCK:
+            self._room = np.empty((self._n, self._width, blocks * BLOCK))  # kept: fresh pages for every part cost more than the sums
+        averages, opened, short = self._room, self._open, self._short
+        features = self._features(joined, blocks, at + n)
+        near = features if short == self._n else self._within(features)
         for block in range(blocks):
-            opened[block, :, BLOCK] = carry
-            part = averages[..., block * BLOCK : (block + 1) * BLOCK]
-            np.matmul(opened[block].transpose(0, 2, 1), self._mix, out=part)
-            carry = part[..., -1]
-        full = (at + n) // BLOCK
+            if block:
+                opened[:, BLOCK] = averages[..., block * BLOCK - 1]
+            np.multiply(features[block], self._weights[:short, None], out=opened[:short, :BLOCK])
+            np.multiply(near[block], self._weights[short:, None], out=opened[short:, :BLOCK])
+            np.matmul(opened.transpose(0, 2, 1), self._mix, out=averages[..., block * BLOCK : (block + 1) * BLOCK])
         self._at = (at + n) % BLOCK
-        past[: lags + self._at] = joined[full * BLOCK : full * BLOCK + lags + self._at]
-        if self._at:
-            self._open = opened[full].copy()
-            self._open[:, self._at : BLOCK] = 0.0
-        else:
-            self._open[:, :BLOCK] = 0.0
-            self._open[:, BLOCK] = carry
+        begins = (at + n) // BLOCK * BLOCK
+        past[: lags + self._at] = joined[begins : begins + lags + self._at]
+        if not self._at:
+            opened[:, BLOCK] = averages[..., -1]
+        opened[:, self._at : BLOCK] = 0.0
         return averages[..., at : at + n]
 
     def one(self, row: Matrix) -> Matrix:
@@ -146,9 +143,16 @@ class Charts:
             opened[:, BLOCK] = averages
         return averages
 
-    def _features(self, past: Matrix, upto: int, opened: Matrix) -> None:
-        """Of rows (lags + blocks·BLOCK, d), of which `upto` after the first `lags` have come, into every memory of `opened`."""
-        d, core, blocks, short = self._d, self._core, opened.shape[0], self._short
+    def _within(self, features: Matrix) -> Matrix:
+        """The same within reach, for long memories."""
+        out, width = np.empty_like(features), KINDS * self._d
+        np.clip(features[..., :width], -self._reach, self._reach, out=out[..., :width])
+        np.minimum(features[..., width:], self._energy, out=out[..., width:])
+        return out
+
+    def _features(self, past: Matrix, blocks: int, upto: int) -> Matrix:
+        """(blocks, BLOCK, 5d + 2) of rows (lags + blocks·BLOCK, d), of which `upto` after the first `lags` have come."""
+        d, core = self._d, self._core
         grid = past[self._lags :]
         history = np.empty((grid.shape[0], self._lags * d))
         for lag in range(1, self._lags + 1):
@@ -163,9 +167,4 @@ class Charts:
         f[..., 4 * d : 5 * d] = shaped
         np.divide(np.add.reduce(np.square(f[..., :d]), axis=-1), d, out=f[..., -2])
         np.divide(np.add.reduce(np.square(f[..., 2 * d : 3 * d]), axis=-1), d, out=f[..., -1])
-        np.multiply(f[:, None], self._weights[:short, None], out=opened[:, :short, :BLOCK])
-        if short < self._n:
-            features, energies = f[..., : KINDS * d], f[..., KINDS * d :]
-            np.clip(features, -self._reach, self._reach, out=features)
-            np.minimum(energies, self._energy, out=energies)
-            np.multiply(f[:, None], self._weights[short:, None], out=opened[:, short:, :BLOCK])
+        return f

@@ -86,7 +86,6 @@ class Dynamic:
         self._theory = np.array([(2 - m) / m for m in self.memories])[:, None]  # 1 over the variance of an average of white rows
         self._learned: dict[str, Matrix] | None = None
         self._last: Matrix | None = None  # (memories, 5d + 2) of the last row, for shares
-        self._squares = np.empty(0)  # room for those of one part
         self._jumps = np.zeros(0)
 
     # ---- learning
@@ -210,11 +209,11 @@ class Dynamic:
                         score[start] = self._worst_of_one(self._charts_now, part[0])
                         continue
                     averages = self._charts_now.run(part)
+                    self._last = averages[..., -1].copy()
                     charts = self._charts(averages)
                     charts -= self._learned["median"][:, None]
                     charts /= self._learned["spread"][:, None]
                     np.maximum.reduce(charts, axis=0, out=score[start : start + PART_ROWS])
-                    self._last = averages[..., -1].copy()
             if not self._all_live:
                 still = ~self._live
                 jump = np.abs(rows[:, still] - self._learned["centre_all"][still]) / self._learned["floor"][still]
@@ -251,12 +250,11 @@ class Dynamic:
         return np.log(np.square(jump) + _TINY) * ((1.0 if self.scale == "spread" else JUMP_TAIL) / np.log(3.0))
 
     def _charts(self, averages: Matrix) -> Matrix:
-        """(memories, 5d + 2, rows) in, (charts, rows) out: log of every chart's statistic. At least two rows."""
+        """(memories, 5d + 2, rows) in, (charts, rows) out: log of every chart's statistic. At least two rows; they are used up."""
         n, width, rows = averages.shape
         d = (width - 2) // KINDS
-        if self._squares.shape != (n, KINDS * d, rows):
-            self._squares = np.empty((n, KINDS * d, rows))
-        squares = np.square(averages[:, : KINDS * d], out=self._squares).reshape(n, KINDS, d, rows)
+        kinds = averages[:, : KINDS * d]
+        squares = np.square(kinds, out=kinds).reshape(n, KINDS, d, rows)
         out = np.empty((n, CHARTS, rows))
         for place, kind in enumerate(_JOINT):
             np.add.reduce(squares[:, kind], axis=1, out=out[:, place])
