@@ -1,7 +1,10 @@
 """The judge of `eval faults` on rows made by hand, and a few of its scenes on real servers."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from holdfast.evals.faults import cycles, scenes
 from holdfast.evals.faults.scenes import Fault, Kind, judged
@@ -82,8 +85,29 @@ def test_a_loss_that_left_no_bad_row_was_not_told() -> None:
     assert judged(watch, 1.0, "certificate refused")["pass"], "there was nothing to lose yet"
 
 
+OF_ITS_OWN = ("kill", "other namespace order", "certificate refused")  # faults after which the server is another one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[Kind], Awaitable[scenes.Server]]]:
+    """One of each kind for the faults that leave it running, started when first asked for."""
+    running: dict[Kind, scenes.Server] = {}
+
+    async def of(kind: Kind) -> scenes.Server:
+        if kind not in running:
+            server = scenes.server_of(kind, tmp_path_factory.mktemp(kind))
+            await server.start()
+            running[kind] = server
+        return running[kind]
+
+    yield of
+    for server in running.values():
+        await server.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(500)
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("kind", "fault"),
     [
@@ -96,9 +120,12 @@ def test_a_loss_that_left_no_bad_row_was_not_told() -> None:
         ("opcua", "certificate refused"),
     ],
 )
-async def test_after_a_fault_data_are_back_in_time_and_nothing_was_wrong_or_silent(kind: Kind, fault: Fault) -> None:
+async def test_after_a_fault_data_are_back_in_time_and_nothing_was_wrong_or_silent(
+    kind: Kind, fault: Fault, servers: Callable[[Kind], Awaitable[scenes.Server]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "LOSE_S", 6.0)  # some sixty requests, of which six are lost
     try:
-        found = await scenes.scene(kind, fault, 1)
+        found = await scenes.scene(kind, fault, 1, None if fault in OF_ITS_OWN else await servers(kind))
     except NoPeer as absent:
         pytest.skip(f"no peer here: {absent}")
     assert found["pass"], found
@@ -106,10 +133,13 @@ async def test_after_a_fault_data_are_back_in_time_and_nothing_was_wrong_or_sile
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("kind", ["modbus", "opcua"])
-async def test_torn_connections_leave_no_descriptor_and_no_task_behind(kind: Kind) -> None:
+async def test_torn_connections_leave_no_descriptor_and_no_task_behind(
+    kind: Kind, servers: Callable[[Kind], Awaitable[scenes.Server]]
+) -> None:
     try:
-        found = await cycles.cycled(kind, 1, 5)
+        found = await cycles.cycled(kind, 1, 5, await servers(kind))
     except NoPeer as absent:
         pytest.skip(f"no peer here: {absent}")
     assert (found["descriptors_more"], found["tasks_more"]) == (0, 0), found

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from holdfast.evals.faults.scenes import LIMIT_S, Kind, judged, stage
+from holdfast.evals.faults.scenes import LIMIT_S, Kind, Server, judged, stage
 
 SETTLE = 10  # cycles before the first look, or a third of a short run
 GROWTH_KIB_MAX = 1024.0  # of resident memory, from the cycles after the first look to the last ones; caches and fragments move by less
@@ -15,12 +15,12 @@ BACKOFF_S = 0.05  # between attempts: a tenth of the supervisor's usual, since i
 PAGE_KIB = os.sysconf("SC_PAGESIZE") / 1024
 
 
-async def cycled(kind: Kind, seed: int, cycles: int) -> dict[str, Any]:
-    """Raises NoPeer."""
+async def cycled(kind: Kind, seed: int, cycles: int, on: Server | None = None) -> dict[str, Any]:
+    """`on`: a server that runs already, as in `scenes.scene`. Raises NoPeer."""
     resident: list[float] = []
     backs: list[float | None] = []
     held: list[tuple[int, int]] = []
-    async with stage(kind, seed, backoff_s_min=BACKOFF_S) as played:
+    async with stage(kind, seed, backoff_s_min=BACKOFF_S, on=on) as played:
         watch = played.watch
         if await watch.next_good(LIMIT_S) is None:
             return judged(watch, None, "tear") | {"why": watch.why}

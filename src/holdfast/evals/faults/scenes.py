@@ -49,9 +49,9 @@ class Stage(Word):
     folder: Path
 
 
-async def scene(kind: Kind, fault: Fault, seed: int) -> dict[str, Any]:
-    """Raises NoPeer."""
-    async with stage(kind, seed, secure=fault == "certificate refused") as played:
+async def scene(kind: Kind, fault: Fault, seed: int, on: Server | None = None) -> dict[str, Any]:
+    """`on`: a server that runs already, made as `server_of` makes it, for a fault that leaves it running. Raises NoPeer."""
+    async with stage(kind, seed, secure=fault == "certificate refused", on=on) as played:
         watch = played.watch
         if fault == "certificate refused":
             back_s = await _refused(played)
@@ -80,11 +80,14 @@ def judged(watch: Watch, back_s: float | None, fault: str) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def stage(kind: Kind, seed: int, *, secure: bool = False, backoff_s_min: float = BACKOFF_S_MIN) -> AsyncGenerator[Stage]:
-    """Server, proxy, connector and its supervisor, up and ended together. Raises NoPeer."""
+async def stage(
+    kind: Kind, seed: int, *, secure: bool = False, backoff_s_min: float = BACKOFF_S_MIN, on: Server | None = None
+) -> AsyncGenerator[Stage]:
+    """Server (unless it is there already), proxy, connector and its supervisor, up and ended together. Raises NoPeer."""
     with tempfile.TemporaryDirectory(prefix="holdfast-faults-") as scratch:
         folder = Path(scratch)
-        async with _server(kind, folder, secure) as server, Proxy(server.port, _FRAMED[kind], Random(seed)) as proxy:
+        served = contextlib.nullcontext(on) if on is not None else server_of(kind, folder, secure)
+        async with served as server, Proxy(server.port, _FRAMED[kind], Random(seed)) as proxy:
             connector, tags, truth = await _connector(kind, server, proxy.port, folder, secure)
             table = TagTable(id="faults", connection="mill", period_s=PERIOD_S, tags=tags)
             watch = Watch(truth, PERIOD_S, _SILENT_S_MAX[kind], asyncio.get_running_loop().time)
@@ -108,7 +111,7 @@ async def stage(kind: Kind, seed: int, *, secure: bool = False, backoff_s_min: f
                 await connector.close()
 
 
-def _server(kind: Kind, folder: Path, secure: bool) -> Server:
+def server_of(kind: Kind, folder: Path, secure: bool = False) -> Server:
     if kind == "modbus":
         return Device()
     return NodePlant(folder / "pki", items=ITEMS, every_ms=50, secure=secure, namespaces=(DECOY, URI))
