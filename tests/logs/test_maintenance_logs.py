@@ -30,6 +30,12 @@ def test_the_records_that_were_written_before_the_reader_are_read() -> None:
     assert found.figures["fields"]["standards"]["f1"] == 1.0
 
 
+@pytest.mark.parametrize(("file", "least"), [("log_cases_later.jsonl", 0.85), ("log_cases_third.jsonl", 0.75)])
+def test_records_in_other_styles_are_read_well_enough(file: str, least: float) -> None:
+    """The later ones were written after the reader, which was mended by them; the third ones after that, and nothing was mended by them."""
+    assert scored(Options(data=Path(__file__).with_name(file))).figures["f1"] > least
+
+
 def test_labels_in_any_order_and_shape_are_fields() -> None:
     entry = parsed("【处理】更换油封【设备】主减速机【原因】老化，按GB/T 9877-2008选型")
     assert (entry.equipment, entry.symptom, entry.cause, entry.action) == ("主减速机", "", "老化，按GB/T 9877-2008选型", "更换油封")

@@ -25,7 +25,9 @@ OTHERS = ("依据", "备注", "日期", "时间", "班组", "检修人", "处理
 KNOWN: dict[str, Field | None] = {**dict.fromkeys(OTHERS), **{name: field for field, names in NAMES.items() for name in names}}
 _EVERY = "|".join(re.escape(name) for name in sorted(KNOWN, key=len, reverse=True))
 # At the beginning, behind a sign or a space: `因为原因：` in a sentence is none.
-LABEL = re.compile(rf"(?:^|(?<=[\s;；,，。.|】\]])|(?=[【\[]))[【\[]?\s*({_EVERY})\s*(?:[】\]]\s*[:：]?|[:：])\s*", re.IGNORECASE)
+LABEL = re.compile(
+    rf"(?:^|(?<=[\s;；,，。.|】\]])|(?=[【\[]))[【\[]?\s*({_EVERY})(?: found)?\s*(?:[】\]]\s*[:：]?|[:：])\s*", re.IGNORECASE
+)
 TRIM = " \t\r\n;；,，。.|、:："
 
 
