@@ -63,6 +63,12 @@ def test_a_quotation_stands_in_the_document(index: Index) -> None:
             assert all(piece in hit.text for piece in hit.quote.split("\n"))
 
 
+def test_a_hit_is_cited_as_evidence_of_its_page(index: Index) -> None:
+    cited = index.search("喷嘴每年更换")[0].evidence()
+    assert (cited.kind, cited.ref) == ("document", "mill.pdf#p3.2")
+    assert "喷嘴每年更换" in cited.quote
+
+
 def test_nothing_is_found_where_nothing_fits(index: Index) -> None:
     assert index.search("xylophone") == ()
     assert index.search("的") == ()

@@ -49,6 +49,12 @@ async def test_text_of_a_generative_model_is_marked_for_people_and_in_the_metada
     assert "emulsion was lean" not in html.page(chinese)  # each language has its own
 
 
+async def test_what_is_there_in_one_language_alone_is_shown_in_the_other_too() -> None:
+    _, chinese = await published(ReportText(text="The force rose.", language="en", made_by=MODEL))
+    assert "The force rose." in html.page(chinese)
+    assert "人工智能生成" in html.page(chinese)
+
+
 async def test_text_from_templates_and_rules_is_not_marked() -> None:
     for document in await published(ReportText(text="Emulsion 2.1 %, limit 2.5 %.")):
         page = html.page(document)

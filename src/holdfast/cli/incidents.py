@@ -80,17 +80,15 @@ def report(
 
 def _document(incident: str, home: Path, lang: str, *, json: bool) -> "tuple[dict[str, Any], Document]":
     """The evidence as plain JSON, and the report of it."""
-    from holdfast.agent.knowledge.modes import library
     from holdfast.cli.asking import ask
     from holdfast.clock import RealClock
+    from holdfast.console.reports import modes
     from holdfast.console.reports.graph import Graph, NotThere, gather
     from holdfast.console.reports.incident import incident_report
 
-    names = {mode.id: (mode.name.en, mode.name.zh) for mode in library()}
-
     async def asked(desk: "Desk") -> tuple[str, Graph]:
         status = await desk.look("/v1/status", {})
-        return str(status["language"]), await gather(desk.look, incident, names=names)
+        return str(status["language"]), await gather(desk.look, incident, names=modes.names())
 
     try:
         own, graph = ask(home, asked, json=json)

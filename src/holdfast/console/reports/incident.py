@@ -262,9 +262,9 @@ class _Incident:
         newest: dict[str, Mapping[str, Any]] = {str(r["body"]["author"]): r for r in self._of("report")}
         told: list[Block] = []
         for author, record in newest.items():
-            for text in record["body"]["report"]["texts"]:
-                if text["language"] not in ("", self.shown.language):
-                    continue
+            texts = record["body"]["report"]["texts"]
+            # What there is in this language; else what there is, rather than nothing.
+            for text in [t for t in texts if t["language"] in ("", self.shown.language)] or texts:
                 model = str(text["made_by"])
                 mark = self.say("aigc.mark") if model.startswith(MODEL) else ""
                 who = (

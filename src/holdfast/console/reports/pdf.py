@@ -32,6 +32,7 @@ PT_MM = 72 / 25.4  # points a millimetre
 FAMILY = "report"
 INSTEAD = {"\u202f": "\u00a0", "\u2011": "-", "▾": "▼", "▼": "▽", "−": "-", "\t": " "}  # for what a font lacks
 UNKNOWN = "□"
+PAGES = "{nb}"
 WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"  # where a line may be broken between any two
 # A wide character with the closing signs after it, or a word, or spaces.
 PIECE = re.compile(rf"[“‘（《【\[(]*[{WIDE}][，。、；：？！）》】”’,.;:!?)]*|[^\s{WIDE}]+|\s+")
@@ -71,12 +72,12 @@ class _Sheets(FPDF):
         self.set_creation_date(datetime.fromtimestamp(document.made_ns / SECOND_NS, tz=UTC))
         aigc = f'<TC260:AIGC xmlns:TC260="{TC260}">{escape(document.aigc, quote=False)}</TC260:AIGC>' if document.aigc else ""
         self.set_xmp_metadata(XMP.format(title=escape(document.title), id=escape(document.id), aigc=aigc))
-        self.alias_nb_pages("{nb}")
+        self.alias_nb_pages(PAGES)
 
     def footer(self) -> None:
         self.set_y(-MARGIN_MM)
         self._letters(SMALL_PT, tone="soft")
-        pages = say("reports.pdf.page", {"page": str(self.page_no()), "pages": "{nb}"}, self.document.language)
+        pages = say("reports.pdf.page", {"page": str(self.page_no()), "pages": PAGES}, self.document.language)
         self.cell(WIDTH_MM / 2, 5, self._fit(self.document.title)[:70])
         self.cell(WIDTH_MM / 2, 5, pages, align="R")
 
@@ -220,6 +221,7 @@ class _Sheets(FPDF):
         for sign, other in INSTEAD.items():
             if sign in text and ord(sign) not in self._characters:
                 text = text.replace(sign, other)
+        text = text.replace(PAGES, "{nb }")  # fpdf2 puts the number of pages in its place, wherever it stands
         return "".join(c if ord(c) in self._characters or c in "\n{}" else UNKNOWN if c.isprintable() else " " for c in text)
 
     def _broken(self, text: str, width_mm: float, *, bold: bool = False) -> str:

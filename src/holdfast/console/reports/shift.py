@@ -79,7 +79,8 @@ class _Shift:
             if int(until_ns) > int(status["at_ns"])
         ]
         rows += [(self.say("open.connection"), name) for name, health in status["connections"].items() if not health.get("connected")]
-        told: list[Block] = [Heading(text=self.say("open"))]
+        at = Paragraph(text=self.say("open.at", at=moment(int(status["at_ns"]))))
+        told: list[Block] = [Heading(text=self.say("open")), at]
         if not rows:
             return [*told, Paragraph(text=self.say("open.none"))]
         return [

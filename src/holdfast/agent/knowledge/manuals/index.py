@@ -14,7 +14,7 @@ import apsw
 
 from holdfast.agent.knowledge.manuals.passage import Manual
 from holdfast.agent.knowledge.manuals.words import indexed, terms
-from holdfast.terms import Word
+from holdfast.terms import Evidence, Word
 
 NAME = "manuals.db"
 FORM = 1
@@ -76,6 +76,10 @@ class Hit(Word):
     @property
     def ref(self) -> str:
         return f"{self.document}#p{self.page}.{self.paragraph}"
+
+    def evidence(self) -> Evidence:
+        """As a diagnosis cites it; reports show page and paragraph."""
+        return Evidence(kind="document", ref=self.ref, quote=self.quote)
 
 
 class Index:
