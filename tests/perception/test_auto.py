@@ -94,7 +94,7 @@ def test_held_out_parts_are_whole_runs_each_from_its_own_start() -> None:
     detector = Auto()
     streams = held_out_scores(detector, np.concatenate(runs), TAGS, starts=range(50, 600, 50))
     assert [stream.shape[0] for stream in streams] == [50] * 12
-    assert float(np.mean(np.concatenate(streams) > np.exp(4 / 3))) < 0.05  # e⁻⁴ of a fifth is 0.4 %
+    assert float(np.mean(np.concatenate(streams) > 1)) < 0.05  # what one held-out row in a hundred is above
 
 
 def test_a_unit_that_is_trusted_fully_starts_at_the_centre() -> None:

@@ -61,12 +61,15 @@ def test_the_score_is_back_sooner_after_a_large_fault_where_one_row_has_a_reach(
     assert back[0] < 0.6 * back[1]
 
 
-def test_rarity_is_the_cube_root_of_e_folds() -> None:
-    quiet = np.random.default_rng(11).normal(size=(300, 3))
+def test_rarity_is_the_cube_root_of_e_folds_and_one_is_a_quiet_row_in_a_hundred() -> None:
+    rng = np.random.default_rng(11)
+    quiet, fresh = rng.normal(size=(2000, 3)), rng.normal(size=(20_000, 3))
     tails, rare = Dynamic(scale="tail"), Dynamic(scale="rarity")
     tails.fit(quiet, TAGS)
     rare.fit(quiet, TAGS)
-    assert np.allclose(rare.score(quiet), np.exp(tails.score(quiet) / 3))
+    folds = 3 * np.log(rare.score(quiet)) - tails.score(quiet)
+    assert np.ptp(folds) < 1e-9
+    assert 0.004 < float(np.mean(rare.score(fresh) > 1)) < 0.02
 
 
 def test_memories_out_of_order_or_a_reach_beyond_the_clip_are_refused() -> None:

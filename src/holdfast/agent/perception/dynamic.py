@@ -9,9 +9,9 @@ learned without them. The score is the worst chart's.
 
 Three scales: `spread` has 0 at a chart's median and 1 at its 98 % quantile; `tail` reads the fifth of quiet rows furthest out as
 an exponential tail of the logarithm (Hill, Annals of Statistics 3 (1975) 1163-1174), 0 where that fifth begins and 1 more for
-every e-fold of rarity, and asks more of a chart whose long memory saw few independent windows (`tolerance`); `rarity` is the cube
-root of how many times rarer than that fifth's beginning a row is, e to a third of `tail`: a limit some way above the rarest
-quiet row is then so many times rarer, whether that row stood out a little or a lot.
+every e-fold of rarity, and asks more of a chart whose long memory saw few independent windows (`tolerance`); `rarity` is e to
+a third of that, the cube root of how many times rarer a row is, and 1 for what one held-out quiet row in a hundred is above: a limit
+some way above the rarest quiet row is then so many times rarer, whether that row stood out a little or a lot.
 
 >>> import numpy as np
 >>> rng = np.random.default_rng(1)
@@ -43,6 +43,7 @@ CHARTS = 7  # of every memory: u, v, r, s, z, energy of u, energy of v
 _JOINT, _BY_TAG = (0, 2), (1, 3, 4)  # places of u and v, of r, s and z among the features
 WANDER_GAIN = 1 / 16  # a wandering tag must leave what it did in the quiet stretch by four times to count alone
 JUMP_TAIL = 3.0  # one unit of the spread scale is about three e-folds
+QUIET_SHARE = 0.99  # of held-out rows are below 1 on the scale of rarity
 ROOT = 3.0  # of rarity: near a limit of four e-folds the score then falls by a fifth for the same step as on the scale of tails
 _TINY = 1e-12
 _ARRAYS = ("live", "centre_all", "floor", "centre", "scale", "level", "step", "residual", "gain", "median", "spread")
@@ -119,6 +120,10 @@ class Dynamic:
         if self.scale != "spread":
             median, spread = tail(charts)
             spread = spread * np.repeat(tolerance(moving.shape[0] / self._theory[:, 0]), CHARTS)
+            if self.scale == "rarity":
+                one = float(np.quantile(((charts - median) / spread).max(axis=1), QUIET_SHARE))
+                median = median + one * spread
+                learned["floor"] = floor * 3.0 ** (one / (2 * JUMP_TAIL))  # so that a still tag's jump counts from there too
         else:
             median = np.median(charts, axis=0)
             spread = np.maximum(np.quantile(charts, 0.98, axis=0) - median, 1e-3) * self._doubt(moving.shape[0])
