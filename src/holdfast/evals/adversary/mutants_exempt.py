@@ -133,6 +133,7 @@ EXEMPT: dict[str, str] = {
     "actuation/saga.py UNREADABLE": READS + "a device that is away",
     "actuation/saga.py ROUNDS_MAX": READS + "the rest is done at the next call",
     "actuation/saga.py Saga.advance: job.due_ns <= self._clock.monotonic_ns() as <": READS + "one nanosecond later",
+    "actuation/saga.py Saga._intend: job.proposal.action.what == 'learned'": NO_WRITE + "adoptions",
     "actuation/saga.py Saga._is_ours: job.state != 'approved' as ==": NO_WRITE + "orders",
     "actuation/saga.py Saga._read_back: job.tries < READBACK_TRIES as <=": READS + "one read-back more",
     "actuation/saga.py Saga._unread: ": READS + "a device that is away",
@@ -220,6 +221,8 @@ UNATTACKED: dict[str, str] = {
     "actuation/wire.py Wire.send: answer == 'acked' as !=": "a write that lands long after its answer was lost; the attacked devices act"
     " at once",
     "actuation/effect.py MEAN_S": "the oracle says for certain only, whichever mean is taken",
+    "actuation/saga.py Saga._end: event == 'former'": "a setpoint put back between write and read-back shows in one of some ten thousand"
+    " sequences, which only the long run has",
     "actuation/saga.py Saga._judge: verdict == 'wrong' as !=.": "a group of several that may be taken back; the attacked site has one",
     "guard/rules.py FACT_AGE_S_MAX": "context as old as that, with all tags fresh, needs a second connection",
     "guard/rules.py _fact: -SKEW_S_MAX <= age_s as <": "context from ten seconds ahead needs a second clock",

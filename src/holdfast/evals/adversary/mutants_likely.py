@@ -40,7 +40,7 @@ LIKELY: dict[str, tuple[str, ...]] = {
     "actuation/saga.py Saga._judge": _BACK,
     "actuation/effect.py": _BACK,
     "a retreat is not": _BACK,
-    "shadow is taken back": _BACK,
+    "shadow is taken back": ("taken back against a word",),
     "guard/rules.py _combine: len(held)": _GROUP,
     "a forbid must hold always": _GROUP,
     "no step sees": _GROUP,

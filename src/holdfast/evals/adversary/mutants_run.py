@@ -33,7 +33,7 @@ from holdfast.evals.adversary.mutants_likely import likely, over_opcua
 from holdfast.evals.adversary.world import World
 from holdfast.terms import Word
 
-LIKELY_MAX = 60  # sequences of the classes that are likely to notice; then the corpus at the edges; then of all classes
+LIKELY_MAX = 240  # sequences of the classes that are likely to notice; then the corpus at the edges; then of all classes
 ROUNDS = 2  # of all classes
 OPCUA_ROUNDS = 1
 LONGER_MAX = 10  # sequences after a refusal or a breakdown, for a write outside to show
