@@ -114,6 +114,16 @@ def test_before_and_after_the_write_are_measured_not_told(graph: Graph) -> None:
     assert by["stand-4/force"].unit == "MN"
 
 
+def test_a_course_ends_where_the_plant_is_now(graph: Graph) -> None:
+    """The last record is a minute old: nothing is drawn of the ten minutes after it that are still to come."""
+    last = max(series.at_ns[-1] + series.width_ns for series in graph.trends)
+    assert last <= graph.incident["until_ns"] + 120 * 1_000_000_000
+
+
+def test_a_cause_without_evidence_says_so(graph: Graph) -> None:
+    assert "No evidence was given for it or against it." in markdown.text(incident_report(graph, "en", MADE_NS))
+
+
 def test_a_report_without_history_says_so(graph: Graph) -> None:
     bare = dataclasses.replace(graph, trends=(), changes=())
     assert "The history holds no values of this time." in markdown.text(incident_report(bare, "en", MADE_NS))

@@ -82,7 +82,7 @@ async def gather(ask: Ask, incident: str, *, exact: bool = False, names: Mapping
     status, tables = await ask("/v1/status", {}), await ask("/v1/tables", {})
     records = tuple(found["chain"])
     units = {str(tag["name"]): str(tag["unit"]) for table in tables for tag in table["tags"]}
-    trends = await _trends(ask, found, records, units)
+    trends = await _trends(ask, found, records, units, int(status["at_ns"]))
     return Graph(
         site=str(status["site"]),
         timezone=str(status["timezone"]),
@@ -126,7 +126,9 @@ def _written(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-async def _trends(ask: Ask, head: Mapping[str, Any], records: Sequence[Mapping[str, Any]], units: Mapping[str, str]) -> tuple[Series, ...]:
+async def _trends(
+    ask: Ask, head: Mapping[str, Any], records: Sequence[Mapping[str, Any]], units: Mapping[str, str], now_ns: int
+) -> tuple[Series, ...]:
     """Of the tags that weigh most in the finding, and of the setpoints that were written."""
     wanted = [*map(str, head["tags"][:4]), *_written(records)]
     tags = [tag for tag in dict.fromkeys(wanted) if tag in units][:TRENDS_MAX]
@@ -134,7 +136,7 @@ async def _trends(ask: Ask, head: Mapping[str, Any], records: Sequence[Mapping[s
     until_ns = max(int(head["until_ns"]), int(head["at_ns"]))
     span_ns = until_ns - onset_ns
     from_ns = onset_ns - max(round(BEFORE_S * SECOND_NS), span_ns // 5)
-    to_ns = until_ns + max(round(AFTER_S * SECOND_NS), span_ns // 5)
+    to_ns = min(until_ns + max(round(AFTER_S * SECOND_NS), span_ns // 5), max(now_ns, until_ns + SECOND_NS))
     if not tags or to_ns - from_ns > SPAN_S_MAX * SECOND_NS:
         return ()
     found = await ask("/v1/trend", {"tags": ",".join(tags), "from_ns": max(from_ns, 0), "to_ns": to_ns, "points": POINTS})

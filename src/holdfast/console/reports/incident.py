@@ -182,7 +182,9 @@ class _Incident:
                 for one in cause[side][:EVIDENCE_MAX]
             ]
             columns = (self.say("evidence.side"), self.say("evidence.said"), self.say("evidence.source"))
-            told.append(Table(columns=columns, rows=tuple(rows), widths=(0.12, 0.5, 0.38)))
+            told.append(
+                Table(columns=columns, rows=tuple(rows), widths=(0.12, 0.5, 0.38)) if rows else Paragraph(text=self.say("evidence.none"))
+            )
         if len(diagnoses) > 1:
             rows = [
                 (
