@@ -248,6 +248,19 @@ def test_a_change_of_the_files_is_laid_before_the_gate_and_two_revisions_compare
     expect(page.locator("table.changes")).to_contain_text(str(80 + revision))
 
 
+def test_clauses_are_looked_at_over_another_period_and_a_report_is_read_and_saved(keys: Keys) -> None:
+    page = keys.page
+    keys.go("/compliance")
+    keys.press(page.locator("a[href='/compliance?days=30']"))
+    expect(page.locator("a[href='/compliance?days=30']")).to_have_attribute("aria-current", "page")
+    keys.go("/reports")
+    keys.press(page.locator("main a[href^='/reports/incidents/']").first)
+    expect(page.locator("main h1").first).to_be_visible()
+    with page.expect_download() as download:
+        keys.press(page.locator("a[href$='as=pdf']").first)
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
+
+
 def test_a_loop_is_looked_at_and_a_check_without_a_sensible_step_is_refused(keys: Keys) -> None:
     page = keys.page
     keys.go("/commissioning")
