@@ -39,7 +39,8 @@ class Reader(Protocol):
         ...
 
     def subscribe(self, table: TagTable) -> AsyncIterator[Frame]:
-        """Frames of one row each period. On loss: one row of Bad values, then the iterator ends."""
+        """Frames of one row each period. On loss: one row of Bad values, then the iterator ends. A connector that knows why may keep it in
+        a text `lost_why`, which people are then told."""
         ...
 
     def health(self) -> Mapping[str, float]:

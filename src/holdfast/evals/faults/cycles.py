@@ -42,7 +42,8 @@ async def cycled(kind: Kind, seed: int, cycles: int, on: Server | None = None) -
         median(count[at] for count in held[-window:]) - median(count[at] for count in held[settled : settled + window]) for at in (0, 1)
     ]
     flat = growth_kib <= GROWTH_KIB_MAX and max(descriptors) <= 0
-    more = {"cycles": len(backs), "growth_kib": round(growth_kib, 1), "descriptors_more": descriptors[0], "tasks_more": descriptors[1]}
+    more: dict[str, Any] = {"why": watch.why} if worst is None else {}
+    more |= {"cycles": len(backs), "growth_kib": round(growth_kib, 1), "descriptors_more": descriptors[0], "tasks_more": descriptors[1]}
     return found | more | {"aim": {"growth_kib_max": GROWTH_KIB_MAX}, "pass": found["pass"] and flat}
 
 

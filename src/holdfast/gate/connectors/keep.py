@@ -88,4 +88,4 @@ async def _until_lost(
             raise error
         if error is not None:
             return str(error) or type(error).__name__
-    return "the server fell silent"
+    return str(getattr(connector, "lost_why", "")) or "the server fell silent"

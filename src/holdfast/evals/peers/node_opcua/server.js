@@ -38,7 +38,7 @@ async function main() {
     allowAnonymous: true,
     securityModes: given.secure ? [MessageSecurityMode.SignAndEncrypt] : [MessageSecurityMode.None],
     securityPolicies: given.secure ? [SecurityPolicy.Basic256Sha256] : [SecurityPolicy.None],
-    serverCapabilities: { maxSessions: 500, maxMonitoredItemsPerCall: 2000, minSupportedSampleRate: 10 },
+    serverCapabilities: { maxSessions: 500, maxSubscriptions: 1000, maxMonitoredItemsPerCall: 2000, minSupportedSampleRate: 10 },
   });
   await server.initialize();
   const space = server.engine.addressSpace;

@@ -26,7 +26,7 @@ INTERVAL_S = 0.25  # at most so late is an alarm told
 QUEUE = 1_000  # events that the server keeps between two tellings
 ALIVE_S = 3.0  # of silence, then the connection is given up: keep-alives come every second
 REFRESH_EVERY_S = 5.0  # at most so often is a refresh asked for
-_LIFETIME_S = 60.0
+_LIFETIME_S = 20.0
 _KEEP_ALIVE_S = 1.0
 
 Ask = Callable[[Callable[[Channel], Awaitable[Any]]], Awaitable[Any]]

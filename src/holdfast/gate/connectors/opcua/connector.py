@@ -34,7 +34,7 @@ _BATCH = 1000  # items a request
 _ALIVE_PERIODS = 3
 _ALIVE_S_MIN = 3.0  # real time: a busy server may be late, a dead one is never earlier than this
 _KEEP_ALIVE_S = 1.0
-_LIFETIME_S = 60.0
+_LIFETIME_S = 20.0  # what a torn connection leaves behind at the server lasts so long, and servers allow few
 
 
 @dataclass(kw_only=True)
@@ -86,11 +86,13 @@ class OpcUa:
         self._paces: dict[str, Pace] = {}  # one entry a table
         self._counts = {"requests": 0, "gaps": 0}
         self._clock_offset_s = 0.0
+        self.lost_why = ""  # why the last subscription ended, where it is known
 
     # ---- reader --------------------------------------------------------------------------------------------------
 
     async def connect(self) -> None:
         await self.close()
+        self.lost_why = ""
         logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # it logs what is raised here in words of our own
         channel = await open_channel(self._address())
         self._channel = channel
@@ -155,8 +157,8 @@ class OpcUa:
             alive_s = max(_ALIVE_PERIODS * period_s, _ALIVE_S_MIN)
             while await self._tick(feed, pace, alive_s):
                 yield row.frame(pace.take(), self.clock.now_ns())
-        except ConnectionLost:
-            pass
+        except ConnectionLost as lost:
+            self.lost_why = str(lost)
         finally:
             await self._close_subscription(subscription, feed)
         now_ns = self.clock.now_ns()
