@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mill_world import MillWorld, learning_site
@@ -19,8 +20,8 @@ EVERY_S = 60.0
 def opened(tmp_path: Path):
     made: list[MillWorld] = []
 
-    def open_(**changes: object) -> MillWorld:
-        made.append(MillWorld(tmp_path, learning_site(**{"relearn_every_s": EVERY_S, **changes})))
+    def open_(**changes: Any) -> MillWorld:
+        made.append(MillWorld(tmp_path, learning_site(**({"relearn_every_s": EVERY_S} | changes))))
         return made[-1]
 
     yield open_
