@@ -21,7 +21,7 @@ def opened(tmp_path: Path):
     made: list[MillWorld] = []
 
     def open_(**changes: Any) -> MillWorld:
-        made.append(MillWorld(tmp_path, learning_site(**({"relearn_every_s": EVERY_S} | changes))))
+        made.append(MillWorld(tmp_path, learning_site(**{**dict[str, Any](relearn_every_s=EVERY_S), **changes})))
         return made[-1]
 
     yield open_
