@@ -55,12 +55,15 @@ class Seen(Word):
 
 
 class Board(Word):
+    """`servers`: what servers raise themselves, as the gate has it of each connection that is asked for its alarms."""
+
     ringing: tuple[View, ...]
     shelved: tuple[View, ...]
     groups: tuple[Group, ...]
     findings: tuple[Seen, ...]
     flood: bool
     per_10min: int
+    servers: tuple[Mapping[str, Any], ...]
 
 
 def routes(house: House) -> list[Any]:
@@ -132,6 +135,7 @@ async def _board(house: House, visit: Visit, names: Names, teller: Teller) -> Bo
         findings=await _findings(house, visit, teller),
         flood=bool(answer["flood"]),
         per_10min=int(answer["per_10min"]),
+        servers=tuple(answer["servers"]),
     )
 
 
