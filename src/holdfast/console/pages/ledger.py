@@ -29,7 +29,7 @@ TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 # Every kind that the gate writes, for the filter; a test holds it against the gate's source.
 KINDS = (
     "activated", "agent", "alarm", "alarm.acknowledged", "alarm.flood", "alarm.server", "alarm.server.unrecorded",
-    "alarm.shelved", "alarm.unshelved", "answer", "approval", "ask",
+    "alarm.shelved", "alarm.unshelved", "answer", "approval", "ask", "cause",
     "autonomy", "clock", "commission", "configuration", "configuration.proposed", "configuration.signed", "configuration.unused",
     "connection", "context", "decision", "delivery", "diagnosis", "drift", "effect", "egress", "escalated", "expired", "export", "fault",
     "fell", "finding", "history", "intent", "learned", "learned.offered", "outcome", "person", "question", "reconciling", "recovered",
