@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "gate"))
 from small_plant import ASKING, PASSWORD, F, T, World, site  # pyright: ignore[reportMissingImports]
 
 from holdfast.cli import ledger
+from holdfast.gate.identity.seal import opened as unsealed
 from holdfast.gate.ledger.agree import NOT_DERIVED, Agreement, agreement
 from holdfast.gate.ledger.store import FILE
 from holdfast.gate.ledger.verify import opened
@@ -56,6 +57,13 @@ async def folder(tmp_path: Path) -> Path:
     world.again(after_s=100.0)
     await world.run(3)
     world.propose(101.0, id="open", tag=f"{F}.sp")
+    attempt = world.gate.people.begin("ann")
+    key = unsealed(attempt.seal, PASSWORD)
+    assert key is not None
+    key = world.gate.people.finish(attempt, key)
+    for incident in ("i-0", "i-1"):
+        world.gate.parts.causes.confirm(incident, "wear", "ann", key, told="chatter", shares=(("a", 1.0),))
+    world.gate.parts.causes.retract("i-0", "ann", key)
     world.gate.checkpoint()
     assert [world.state(p) for p in ("yes", "no", "late", "refused", "taken", "open")] == [
         "done", "refused", "expired", "refused", "voided", "asked",
@@ -122,6 +130,9 @@ CHANGES = {
     "an order by hand": (
         "INSERT INTO outbox VALUES ('k', 'yes', 'erp', 'stand', CAST('{}' AS BLOB), 'queued', 0)", ("outbox", "yes to erp"),
     ),
+    "a cause confirmed by hand": ("INSERT INTO confirmed_cause VALUES ('i', 'm', 'm', '[]', 'ann', 1)", ("confirmed_cause", "i")),
+    "another cause": ("UPDATE confirmed_cause SET mode = 'chatter'", ("confirmed_cause", "i-1")),
+    "a confirmed cause removed": ("DELETE FROM confirmed_cause", ("confirmed_cause", "i-1")),
     "a table dropped": ("PRAGMA foreign_keys = 0; DROP TABLE approval", ("approval", "yes by ann as operator")),
 }  # fmt: skip
 

@@ -73,6 +73,7 @@ class Hands:
             "commission": self._commission,
             "live activation": self._activate,
             "learned": self._learned,
+            "cause": self._cause,
             "clock": self._clock_set,
             "silence": self._silence,
             "keep": self._pause,
@@ -269,6 +270,14 @@ class Hands:
             asked = learning.relearn(DETECTOR, PERSON, self._key(), reason="r")
             self._tell(f"relearning {asked.relearn}")
             learning.declined(AGENT, RelearnDeclined(relearn=asked.relearn, code="relearn.short"))
+
+    async def _cause(self) -> None:
+        """One says what the cause of an incident was, and takes another word back."""
+        causes, incident = self._gate.parts.causes, f"i{next(self.numbers())}"
+        for one in (incident, f"{incident} too"):
+            causes.confirm(one, "wear", PERSON, self._key(), told="wear", shares=((A, 1.0),))
+            self._tell(f"confirmed {one}")
+        causes.retract(incident, PERSON, self._key())
 
     def _offered(self) -> str:
         state = f"state {next(self.numbers())}".encode()

@@ -71,7 +71,8 @@ SCENES: Mapping[str, Scene] = {
     "activation.propose": Scene(acts=("live activation",)),
     "configuration.first": Scene(acts=("first configuration",)),
     "configuration.sign": Scene(acts=("live activation", "activate")),
-    # what detectors learned
+    # what detectors learned, and what people know of causes
+    "causes.sign": Scene(acts=("cause",), nths=(1, 2)),
     "learned.keep": Scene(acts=("learned",), nths=(1, 2)),
     "learned.put_back": Scene(acts=("learned",)),
     "relearning.relearn": Scene(acts=("learned",)),

@@ -45,6 +45,7 @@ OTHERS = (
     "agents.add",
     "agents.revoke",
     "attend.do",
+    "causes.sign",
     "checkpoint.sign",
     "commissioning.set_back_what_changed",
     "commissioning.sign",

@@ -17,6 +17,7 @@ from holdfast.terms import SECOND_NS, Word
 DIFFERENCES_MAX = 100  # told; one is enough for a no
 DRIFT_NS = 60 * SECOND_NS  # steps of the clock too small to be recorded, altogether
 MOVES_MAX = 4096  # rows kept a tag, as gate/actuation/moves.py keeps them
+CAUSES_MAX = 500  # rows kept, as gate/actuation/causes.py keeps them
 OURS = {"leaf", "node", "checkpoint"}  # the record itself
 
 
@@ -341,6 +342,21 @@ NOT_DERIVED = {
     "stranger": "wrong passwords for names that nobody has",
 }
 
+
+def _causes(rows: Rows, told: Derived) -> Iterator[Difference]:
+    known = {incident: said for incident, *said in rows("SELECT incident, mode, told, person FROM confirmed_cause")}
+    newest = dict(list(told.causes.items())[-CAUSES_MAX:])
+    for incident in {*known, *newest}:
+        seq, *expected = told.causes.get(incident, (None, "", "", ""))
+        said = known.get(incident, ["", "", ""])
+        if said != expected:
+            detail = (
+                f"says {', '.join(map(str, said))}; the record {', '.join(expected)}" if seq and incident in known else "no record says so"
+            )
+            detail = detail if incident in known else "is not there, and the record says so"
+            yield Difference(table="confirmed_cause", row=incident, detail=detail, seq=seq)
+
+
 CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "person": _people,
     "agent": _agents,
@@ -359,5 +375,6 @@ CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "configuration_signature": _signatures,
     "configuration_peak": _peak,
     "learned_in_force": _learned,
+    "confirmed_cause": _causes,
     "alarm_shelved": _shelved,
 }

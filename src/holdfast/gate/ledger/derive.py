@@ -87,6 +87,7 @@ class Derived:
         self.shelved: dict[tuple[str, str], tuple[int, int]] = {}  # (tag, limit): (record, until)
         self.configuration: tuple[int, str] | None = None  # digest in force
         self.learned: dict[str, tuple[int, str, str]] = {}  # by detector: (record, digest in force, what it was learned of)
+        self.causes: dict[str, tuple[int, str, str, str]] = {}  # by incident: (record, mode, told, person), the latest last
         self._do: dict[str, Callable[[int, int, Any], None]] = {
             "person": self._person,
             "agent": self._agent,
@@ -112,6 +113,7 @@ class Derived:
             "question": self._question,
             "answer": self._answer,
             "learned": self._learned,
+            "cause": self._cause,
         }
 
     def take(self, leaf: bytes) -> None:
@@ -151,6 +153,11 @@ class Derived:
 
     def _learned(self, seq: int, at_ns: int, body: Any) -> None:
         self.learned[body["name"]] = seq, body["digest"], body["basis"]
+
+    def _cause(self, seq: int, at_ns: int, body: Any) -> None:
+        self.causes.pop(body["incident"], None)
+        if body["act"] == "confirm":
+            self.causes[body["incident"]] = seq, body["mode"], body["told"], body["person"]
 
     def _question(self, seq: int, at_ns: int, body: Any) -> None:
         self.questions[f"q{seq}"] = seq, {**body, "at_ns": at_ns, "answer": "", "answered_by": "", "answered_ns": 0}
