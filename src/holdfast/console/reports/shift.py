@@ -29,7 +29,6 @@ class _Shift:
         self.shown = Shown(language, ZoneInfo(str(period.status["timezone"])))
         self.names = Names(period.tables)
         self.teller = Teller(self.shown, self.names, brief=True)
-        self.told = tuple(self.teller.tell(record) for record in period.records)
 
     def say(self, code: str, /, **facts: object) -> str:
         return self.shown.word(f"reports.{code}", **facts)
@@ -157,21 +156,34 @@ class _Shift:
         return self._section("alarms", columns, rows, (0.36, 0.16, 0.12, 0.25, 0.11), numeric=(2, 4))
 
     def _listed(self, name: str, kinds: Sequence[str]) -> list[Block]:
-        rows = [self._row(one) for one in self.told if one.kind in kinds]
+        of = [record for record in self.period.records if record["kind"] in kinds]
+        # Words are made for what is shown alone: a shift may have thousands of records.
+        rows = [self._row(self.teller.tell(record)) for record in of[:ROWS_MAX]]
         columns = tuple(self.say(c) for c in ("when", "kind", "what", "record"))
-        return self._section(name, columns, rows, (0.21, 0.18, 0.5, 0.11))
+        return self._section(name, columns, rows, (0.21, 0.18, 0.5, 0.11), of=len(of))
 
     def _row(self, one: Told) -> tuple[str, ...]:
         said = "; ".join((one.title, *(f"{claim.who}: {claim.text}" for claim in one.claims)))
         return (self.shown.moment(one.at_ns), one.name, said, f"[{one.seq}]")
 
     def _section(
-        self, name: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], widths: tuple[float, ...], numeric: tuple[int, ...] = ()
+        self,
+        name: str,
+        columns: tuple[str, ...],
+        rows: Sequence[tuple[str, ...]],
+        widths: tuple[float, ...],
+        numeric: tuple[int, ...] = (),
+        of: int | None = None,
     ) -> list[Block]:
+        """`of`: how many rows there were, where not all of them are in `rows`."""
         told: list[Block] = [Heading(text=self.say(f"section.{name}"))]
         if not rows:
             return [*told, Paragraph(text=self.say("nothing"))]
-        return [*told, Table(columns=columns, rows=tuple(rows[:ROWS_MAX]), widths=widths, numeric=numeric), *self._more(len(rows))]
+        return [
+            *told,
+            Table(columns=columns, rows=tuple(rows[:ROWS_MAX]), widths=widths, numeric=numeric),
+            *self._more(len(rows) if of is None else of),
+        ]
 
     def _more(self, rows: int) -> list[Block]:
         return [Paragraph(text=self.say("more", count=rows - ROWS_MAX))] if rows > ROWS_MAX else []
