@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.clock import VirtualClock
-from holdfast.gate.ledger.log import LEAF_BYTES_MAX, Log
+from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 
 
@@ -103,8 +103,14 @@ def test_what_has_no_canonical_form_is_refused(log: Log):
     with pytest.raises(ValueError, match="surrogates"):
         log.append("a", {"x": "\ud800"})
     with pytest.raises(ValueError, match="at most"):
-        log.append("a", {"x": "y" * LEAF_BYTES_MAX})
+        log.append("a", {"x": "y" * (1 << 20)})
     assert log.size == 0
+
+
+def test_a_configuration_alone_may_be_as_large_as_a_site_of_many_thousand_tags(log: Log):
+    assert log.append("configuration", {"x": "y" * (10 << 20)}) == 1
+    with pytest.raises(ValueError, match="at most"):
+        log.append("configuration", {"x": "y" * (16 << 20)})
 
 
 def test_reading_goes_on_after_a_record(log: Log):

@@ -12,7 +12,8 @@ from holdfast.gate.ledger.merkle import TILE_LEVELS, Frontier, consistency, fron
 from holdfast.gate.ledger.store import State, StateError
 from holdfast.terms import Label, Record, Word, canonical
 
-LEAF_BYTES_MAX = 16 << 20  # the configuration is one record: 40,000 tags are some 10 MB
+LEAF_BYTES_MAX = 1 << 20
+LARGER: Mapping[str, int] = {"configuration": 16 << 20}  # a whole site in one record: 40,000 tags are some 10 MB
 READ_MAX = 10_000  # records one read returns
 
 TABLES = """
@@ -73,8 +74,8 @@ class Log:
             leaf = canonical({"seq": seq, "at_ns": at_ns, "kind": kind, "label": label, "body": body})
         except RecursionError:
             raise ValueError("a record nested too deeply to be written") from None
-        if len(leaf) > LEAF_BYTES_MAX:
-            raise ValueError(f"a record of {len(leaf)} bytes; at most {LEAF_BYTES_MAX} are recorded")
+        if len(leaf) > (most := LARGER.get(kind, LEAF_BYTES_MAX)):
+            raise ValueError(f"a record of {len(leaf)} bytes; at most {most} are recorded")
         hashed = leaf_hash(leaf)
         with self.state.transaction():
             db = self.state.db
