@@ -1,7 +1,6 @@
 """A plant of two loops with the PLC's block, a connector to it that can be told to fail, and a gate over both, stepped by hand."""
 
 import asyncio
-import contextlib
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from holdfast.clock import VirtualClock
 from holdfast.gate.gatekeeper import Gatekeeper
@@ -218,7 +218,7 @@ class World:
 
         self.plc.on_write = ends
         self.propose(wanted)
-        with contextlib.suppress(asyncio.CancelledError):
+        with pytest.raises(asyncio.CancelledError):
             await self.run(1)
         self.plc.on_write = lambda tag, value: None
         self.again(after_s=5.0)
