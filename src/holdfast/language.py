@@ -9,7 +9,7 @@ Numbers are shown to four significant digits, or to as many as it takes to tell 
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -61,6 +61,12 @@ def number(value: str, digits: int = DIGITS[0]) -> str:
         return f"{exact:.{digits}g}"
     decimals = max(digits - 1 - math.floor(math.log10(abs(exact))), 0)
     return f"{exact:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{exact:.0f}"
+
+
+def chosen(texts: Iterable[Sequence[str]], language: str) -> str:
+    """Of (language, text) pairs that a person wrote the one in this language, else the first; "" where there is none."""
+    by: dict[str, str] = {str(pair[0]): str(pair[1]) for pair in texts}
+    return by.get(language) or next(iter(by.values()), "")
 
 
 def explain(code: str, *, passed: bool, tag: str, facts: Iterable[tuple[str, str]], language: str) -> str:

@@ -1,5 +1,7 @@
 """From a cause to work that can be done: parts against the stock, a stop that is long enough, who is needed, which lots to hold."""
 
+from datetime import UTC
+
 import pytest
 
 from holdfast.agent.diagnosis.work import affected, plan_of, planned
@@ -73,6 +75,7 @@ def test_where_no_stop_is_long_enough_the_longest_is_told_and_no_slot_is_wanted(
     assert found.slot_ns is None
     code, facts = next(said for said in found.said if said[0].startswith("work.no"))
     assert (code, dict(facts)["longest_s"]) == ("work.no_slot", "9000")
+    assert "It takes 4 h; no planned stop is that long, the longest lasts 150 min." in found.told(UTC, "en")
 
 
 def test_after_the_end_of_the_plan_nothing_is_known() -> None:

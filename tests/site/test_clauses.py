@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.language import chosen
 from holdfast.site.load import load
 from holdfast.site.model import Clause, SiteError
 
@@ -33,13 +34,13 @@ def read(folder: Path, clause: str, language: str = "en") -> tuple[Clause, ...]:
 def test_a_clause_names_limit_standard_place_and_what_it_asks_in_both_languages(tmp_path: Path) -> None:
     (found,) = read(tmp_path, '{limit: hi, standard: "ISO 20816-3:2022", clause: zone B/C, asks: {en: plan a stop, zh: 安排停机}}')
     assert found == Clause(limit="hi", standard="ISO 20816-3:2022", clause="zone B/C", asks=(("en", "plan a stop"), ("zh", "安排停机")))
-    assert (found.told("zh"), found.told("en")) == ("安排停机", "plan a stop")
+    assert (chosen(found.asks, "zh"), chosen(found.asks, "en")) == ("安排停机", "plan a stop")
 
 
 def test_a_plain_text_is_in_the_sites_language_and_told_to_whoever_asks(tmp_path: Path) -> None:
     (found,) = read(tmp_path, "{limit: hi, standard: GB/T 3811-2008, asks: 安排停机}", language="zh")
     assert found.asks == (("zh", "安排停机"),)
-    assert found.told("en") == "安排停机"
+    assert chosen(found.asks, "en") == "安排停机"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """`holdfast compliance`: each clause that a limit is bound to, as the running gate sees it kept, and whether the standard is in force."""
 
 import datetime
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +26,7 @@ def compliance(
     json: JsonOption = False,
 ) -> None:
     """Is what the clauses ask for kept? 0: all of it. 1: a limit is passed now, or nobody can tell. Since when, how far, how often."""
-    from holdfast.language import LANGUAGES, duration, number, say
+    from holdfast.language import LANGUAGES, chosen, duration, number, say
 
     if lang not in LANGUAGES:
         fail(f"--lang {lang}: {' or '.join(LANGUAGES)}", json=json)
@@ -56,7 +55,7 @@ def compliance(
         for one in clauses
     )
     bad = [one for one in clauses if one["now"] != "kept"]
-    lines = [f"{one['standard']} {one['clause']}: {text}" for one in bad if (text := _asks(one, lang))]
+    lines = [f"{one['standard']} {one['clause']}: {text}" for one in bad if (text := chosen(one["asks"], lang))]
     lines += [text for text in dict.fromkeys(fates.values()) if text]
     facts = {"clauses": str(len(clauses)), "bad": str(len(bad)), "days": number(repr(days))}
     lines.append(say("compliance.some" if bad else "compliance.all" if clauses else "compliance.nothing", facts, lang))
@@ -65,11 +64,6 @@ def compliance(
     columns = ("clause", "limit", "now", "since (UTC)", "margin", "passed", "beyond for", "worst")
     data = {**found, "clauses": clauses}
     render(Answer(data=data, columns=columns, rows=rows, lines=tuple(lines), code=NO if bad else DONE), json=json)
-
-
-def _asks(one: Mapping[str, Any], lang: str) -> str:
-    texts = {str(language): str(text) for language, text in one["asks"]}
-    return texts.get(lang) or next(iter(texts.values()), "")
 
 
 def _fates(home: Path, standards: set[str], lang: str) -> dict[str, str]:

@@ -40,10 +40,6 @@ class Clause(Word):
     clause: str = ""
     asks: tuple[tuple[str, str], ...] = ()  # (language, what it asks of the plant)
 
-    def told(self, language: str) -> str:
-        """What it asks, in that language, else in the first that there is; "" where nothing was written."""
-        return dict(self.asks).get(language) or next((text for _, text in self.asks), "")
-
 
 class AlarmLimits(Word):
     """The plant's own limits on one tag; None where there is none."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from holdfast.agent.diagnosis.wording import Language, quote
-from holdfast.language import duration
 from holdfast.link import PlantContext, Slot
 from holdfast.lots import Lot, on_line, supplier_lots
 from holdfast.site.model import WorkPlan
@@ -97,9 +96,6 @@ def _told(code: str, facts: dict[str, str], zone: tzinfo, language: Language) ->
         if name in facts:
             at = datetime.fromtimestamp(int(facts.pop(name)) / SECOND_NS, UTC).astimezone(zone)
             facts[name.removesuffix("_ns")] = f"{at:%Y-%m-%d %H:%M}"
-    for name in ("takes_s", "longest_s"):
-        if name in facts:
-            facts[name.removesuffix("_s")] = duration(facts.pop(name), language)
     return quote(code, language, **facts)
 
 

@@ -8,7 +8,7 @@ from litestar import Response, get
 from holdfast.console.house import House
 from holdfast.console.names import names_of
 from holdfast.console.visit import Req, Visit
-from holdfast.language import LANGUAGES
+from holdfast.language import chosen
 from holdfast.terms import SECOND_NS, Word
 
 DAYS = (1, 7, 30, 365)
@@ -73,12 +73,11 @@ async def _board(house: House, visit: Visit, request: Req) -> Board:
 
 
 def _view(one: Mapping[str, Any], name: str, language: str) -> View:
-    asks = {str(lang): str(text) for lang, text in one["asks"]}
     return View(
         of=one,
         shape=SHAPES[one["now"]],
         name=name,
         side=">" if one["limit"] in ("hi", "hihi") else "<",
-        asks=asks.get(language) or next((asks[lang] for lang in LANGUAGES if lang in asks), ""),
+        asks=chosen(one["asks"], language),
         share=100.0 * one["beyond_s"] / one["period_s"],
     )

@@ -9,6 +9,7 @@ from holdfast.console.reports import drawn
 from holdfast.console.reports.document import Block, Document, Figure, Heading, Paragraph, Table
 from holdfast.console.reports.period import Clauses
 from holdfast.console.shown import Shown
+from holdfast.language import chosen
 
 TONES: Mapping[str, Any] = {"kept": "accent", "beyond": "warn", "unknown": "soft"}
 DRAWN_MAX = 20
@@ -72,14 +73,13 @@ class _Compliance:
 
     def _clause(self, place: int, one: Mapping[str, Any]) -> list[Block]:
         unit, t = str(one["unit"]), self.shown.t
-        asks = {str(language): str(text) for language, text in one["asks"]}
         high = one["limit"] in ("hi", "hihi")
         since = "–" if one["since_ns"] is None else self.shown.moment(int(one["since_ns"]))
         margin = "–"
         if one["margin"] is not None:
             margin = t("compliance.inside" if one["margin"] >= 0 else "compliance.over", by=self.shown.quantity(abs(one["margin"]), unit))
         rows = (
-            (self.say("compliance.asks"), asks.get(self.shown.language) or next(iter(asks.values()), "–")),
+            (self.say("compliance.asks"), chosen(one["asks"], self.shown.language) or "–"),
             (
                 t("compliance.limit"),
                 f"{self.names.name(str(one['tag']))} {'≤' if high else '≥'} {self.shown.quantity(one['threshold'], unit)}",
