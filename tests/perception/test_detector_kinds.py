@@ -1,6 +1,5 @@
 """What each kind of detector is for: a shift, a slope, a stopped sensor, a lying one, a model of the user's own."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,6 @@ from holdfast.testing import check_detector
 RNG = np.random.default_rng(11)
 QUIET = RNG.normal(size=(500, 3))
 TAGS = ["a", "b", "c"]
-HAS_RUNTIME = importlib.util.find_spec("onnxruntime") is not None
-needs_runtime = pytest.mark.skipif(not HAS_RUNTIME, reason="onnxruntime is not installed (extra `onnx`)")
 
 
 def test_a_sum_adds_what_is_beyond_the_allowance_and_stops_at_its_ceiling() -> None:
@@ -121,23 +118,21 @@ def test_what_the_load_explains_is_no_degradation() -> None:
         Gradual(conditions="speed").fit(quiet, ["load", "temperature"])
 
 
-def test_without_the_runtime_or_a_model_it_is_said_what_to_do(tmp_path: Path) -> None:
+def test_without_a_model_it_is_said_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"set the option `model` to an \.onnx file"):
         Onnx().fit(QUIET, TAGS)
     with pytest.raises(ValueError, match="the model can't be read: No such file"):
         Onnx(model=str(tmp_path / "none.onnx")).fit(QUIET, TAGS)
     (tmp_path / "no.onnx").write_bytes(b"no model")
-    with pytest.raises(ValueError, match="no ONNX model that can be run" if HAS_RUNTIME else "install holdfast with its extra `agent`"):
+    with pytest.raises(ValueError, match="no ONNX model that can be run"):
         Onnx(model=str(tmp_path / "no.onnx")).fit(QUIET, TAGS)
 
 
-@needs_runtime
 def test_a_model_of_the_users_own_keeps_the_contract(tmp_path: Path) -> None:
     (tmp_path / "energy.onnx").write_bytes(energy_model(5))
     check_detector(lambda: Onnx(model=str(tmp_path / "energy.onnx")))
 
 
-@needs_runtime
 def test_a_model_for_other_tags_is_refused(tmp_path: Path) -> None:
     (tmp_path / "energy.onnx").write_bytes(energy_model(5))
     with pytest.raises(ValueError, match="can't take rows of 3 tags"):

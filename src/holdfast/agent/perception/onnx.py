@@ -6,7 +6,7 @@ newest row and the statistic is its mean squared error; otherwise its first numb
 statistic's median on quiet rows and 1 at their 99 % quantile. It runs one row at a time on one thread, so its bits do not
 depend on how rows are split. The learned state holds the model itself: another process needs no file.
 
-Needs onnxruntime, which comes with the extra `agent`. (Open Neural Network Exchange, IR version 3 and up.)
+(Open Neural Network Exchange, IR version 3 and up.)
 
     Onnx(model="autoencoder.onnx", rows=1)
 """
@@ -14,7 +14,6 @@ Needs onnxruntime, which comes with the extra `agent`. (Open Neural Network Exch
 import copy
 import dataclasses
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -106,8 +105,6 @@ class Onnx(Standard):
         return fallen
 
     def _open(self, network: bytes) -> None:
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise ValueError("a detector of type onnx needs onnxruntime: install holdfast with its extra `agent`")
         runtime: Any = importlib.import_module("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

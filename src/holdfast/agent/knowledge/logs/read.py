@@ -9,8 +9,7 @@ from holdfast.agent.knowledge.logs import labels
 from holdfast.agent.knowledge.logs.parse import parsed
 from holdfast.agent.knowledge.logs.record import Entry, Field
 from holdfast.agent.knowledge.manuals.passage import Unreadable
-from holdfast.agent.knowledge.standards.documents import Unreadable as NoText
-from holdfast.agent.knowledge.standards.documents import decoded
+from holdfast.agent.knowledge.manuals.read import opened, text_of
 from holdfast.terms import Word
 
 BYTES_MAX = 50_000_000
@@ -29,17 +28,8 @@ class Read(Word):
 
 def read(path: Path) -> Read:
     """Raises Unreadable: the file can't be read, or no column of it says anything of use."""
-    try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise Unreadable("manuals.folder", file=str(path))
-        if size > BYTES_MAX:
-            raise Unreadable("manuals.large", file=path.name, bytes=str(size), most=str(BYTES_MAX))
-        text = decoded(path.read_bytes(), path.name)
-    except OSError as error:
-        raise Unreadable("manuals.no_file", file=str(path), why=str(error.strerror)) from error
-    except NoText as error:
-        raise Unreadable("manuals.no_text", file=path.name) from error
+    opened(path, BYTES_MAX)
+    text = text_of(path)
     found = _table(text, path.name) if path.suffix.lower() in (".csv", ".tsv") else Read(entries=_records(text))
     if not found.entries:
         raise Unreadable("manuals.empty", file=path.name)

@@ -1,11 +1,11 @@
 """The imported records in the home: one JSON file, a source replaced whole, so that an import twice is an import once."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, cast
 
 from holdfast.agent.knowledge.logs.record import Entry
+from holdfast.agent.knowledge.replaced import replace
 from holdfast.terms import Word, canonical
 
 NAME = "maintenance.json"
@@ -46,15 +46,7 @@ def load(path: Path) -> tuple[Source, ...]:
 def keep(path: Path, source: Source) -> None:
     """In place of a source of the same name. Raises OSError, StoreError."""
     sources = (*(one for one in load(path) if one.name != source.name), source)
-    beside = path.with_name(path.name + ".part")
-    try:
-        with beside.open("wb") as file:
-            file.write(canonical({"form": FORM, "sources": sources}))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    replace(path, canonical({"form": FORM, "sources": sources}))
 
 
 def _entry(raw: dict[str, Any]) -> Entry:

@@ -17,16 +17,7 @@ OLD = frozenset({".doc", ".docx", ".xls", ".ppt", ".pptx", ".odt", ".ods", ".rtf
 
 def read(path: Path, progress: Callable[[float], None] = lambda _: None) -> Manual:
     """Raises Unreadable, with what to do in its words."""
-    try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise Unreadable("manuals.folder", file=str(path))
-        if size > BYTES_MAX:
-            raise Unreadable("manuals.large", file=path.name, bytes=str(size), most=str(BYTES_MAX))
-        with path.open("rb") as file:
-            first = file.read(8)
-    except OSError as error:
-        raise Unreadable("manuals.no_file", file=str(path), why=str(error.strerror)) from error
+    size, first = opened(path, BYTES_MAX)
     found = _read(path, first, size, progress)
     if not found.passages:
         raise Unreadable("manuals.empty", file=path.name)
@@ -34,6 +25,30 @@ def read(path: Path, progress: Callable[[float], None] = lambda _: None) -> Manu
     if len(passages) > PASSAGES_MAX:
         raise Unreadable("manuals.passages", file=path.name, passages=str(len(passages)), most=str(PASSAGES_MAX))
     return Manual(pages=found.pages, passages=passages, blank=found.blank)
+
+
+def opened(path: Path, bytes_max: int) -> tuple[int, bytes]:
+    """The size of a file that can be read, and its first bytes. Raises Unreadable."""
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise Unreadable("manuals.folder", file=str(path))
+        if size > bytes_max:
+            raise Unreadable("manuals.large", file=path.name, bytes=str(size), most=str(bytes_max))
+        with path.open("rb") as file:
+            return size, file.read(8)
+    except OSError as error:
+        raise Unreadable("manuals.no_file", file=str(path), why=str(error.strerror)) from error
+
+
+def text_of(path: Path) -> str:
+    """A text in whatever encoding it can be told to be in. Raises Unreadable."""
+    try:
+        return decoded(path.read_bytes(), path.name)
+    except OSError as error:
+        raise Unreadable("manuals.no_file", file=str(path), why=str(error.strerror)) from error
+    except NoText as error:
+        raise Unreadable("manuals.no_text", file=path.name) from error
 
 
 def _read(path: Path, first: bytes, size: int, progress: Callable[[float], None]) -> Manual:
@@ -55,10 +70,7 @@ def _read(path: Path, first: bytes, size: int, progress: Callable[[float], None]
         raise Unreadable("manuals.large", file=path.name, bytes=str(size), most=str(TEXT_BYTES_MAX))
     if suffix not in TEXTS and suffix not in (".html", ".htm", ".xhtml"):
         raise Unreadable("manuals.kind", file=path.name, kind=suffix)
-    try:
-        text = decoded(path.read_bytes(), path.name)
-    except NoText as error:
-        raise Unreadable("manuals.no_text", file=path.name) from error
+    text = text_of(path)
     if suffix in (".csv", ".tsv"):
         return sheets.comma_separated(text, path.name)
     return texts.html(text) if texts.is_html(path, text) else texts.markdown(text)

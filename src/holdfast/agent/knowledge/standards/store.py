@@ -1,10 +1,10 @@
 """The imported table in the home: one JSON file, replaced whole, with the digest of the file that it came from."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, cast
 
+from holdfast.agent.knowledge.replaced import replace
 from holdfast.agent.knowledge.standards.table import STATES, Standard
 from holdfast.terms import Word, canonical
 
@@ -26,17 +26,8 @@ class Stored(Word):
 
 
 def save(path: Path, stored: Stored) -> None:
-    """Write beside and move: who reads meanwhile sees the old table or the new one. Raises OSError."""
-    whole = canonical({"form": FORM, "sha256": stored.sha256, "imported": stored.imported, "standards": stored.standards})
-    beside = path.with_name(path.name + ".part")
-    try:
-        with beside.open("wb") as file:
-            file.write(whole)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Raises OSError."""
+    replace(path, canonical({"form": FORM, "sha256": stored.sha256, "imported": stored.imported, "standards": stored.standards}))
 
 
 def load(path: Path) -> Stored:
