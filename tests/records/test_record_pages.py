@@ -18,6 +18,7 @@ from holdfast.gate.ledger.index import BLOCK, RecordIndex
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.query import Page, Query, page, statements
 from holdfast.gate.ledger.store import State
+from holdfast.gate.ledger.tally import tally
 from holdfast.terms import SECOND_NS
 
 RECORDS = 6_000
@@ -274,3 +275,23 @@ def test_an_incident_stands_where_its_newest_proposal_stands(ledger: Ledger, sta
     (found,) = listed(index, limit=10)
     index.close()
     assert (found.state, found.id, found.agent, found.tags, found.equipment) == (state, "f", "a", ("stand/t",), ("stand",))
+
+
+def test_what_came_out_how_is_counted_as_reading_all_of_it_would(year: RecordIndex, everything: list[dict[str, Any]]) -> None:
+    times = sorted(record["at_ns"] for record in everything)
+    from_ns, to_ns = times[len(times) // 3], times[len(times) // 2]
+    said = {"decision": ("decision", "verdict"), "outcome": ("outcome", "result"), "effect": ("outcome", "effect")}
+    for first, last in ((from_ns, to_ns), (0, times[-1]), (from_ns, from_ns)):
+        expected: dict[str, dict[str, int]] = {kind: {} for kind in said}
+        for record in everything:
+            if first <= record["at_ns"] <= last and record["kind"] in said:
+                part, word = said[record["kind"]]
+                answer = record["body"][part][word]
+                expected[record["kind"]][answer] = expected[record["kind"]].get(answer, 0) + 1
+        assert tally(year, first, last) == expected
+    assert tally(year, 0, times[-1])["decision"].keys() == {"ask", "refuse", "permit"}
+
+
+def test_a_time_after_all_of_it_counts_nothing(year: RecordIndex, everything: list[dict[str, Any]]) -> None:
+    later = max(record["at_ns"] for record in everything) + SECOND_NS
+    assert tally(year, later, later + SECOND_NS) == {"decision": {}, "outcome": {}, "effect": {}}

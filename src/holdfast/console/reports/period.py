@@ -10,10 +10,10 @@ RECORDS_MAX = 5_000
 PAGE = 1_000
 INCIDENTS_MAX = 200
 PERIOD_S_MAX = 31 * 86_400.0
-# What a shift is told of. Decisions and what follows from them are told by their incident.
+# What a shift is told of. Decisions and what follows from them are told by their incident, and counted here.
 KINDS = (
     "alarm", "alarm.acknowledged", "alarm.shelved", "alarm.unshelved", "alarm.flood", "approval", "autonomy", "activated", "connection",
-    "clock", "decision", "effect", "escalated", "fault", "outcome", "recovered", "relearn", "resolved", "resume", "set_back", "start",
+    "clock", "escalated", "fault", "recovered", "relearn", "resolved", "resume", "set_back", "start",
     "stop", "taken",
 )  # fmt: skip
 
@@ -27,6 +27,7 @@ class Period(Word, eq=False):
     tables: tuple[Mapping[str, Any], ...]
     records: tuple[Mapping[str, Any], ...]
     incidents: tuple[Mapping[str, Any], ...]
+    tally: Mapping[str, Mapping[str, int]]  # of decisions, outcomes and effects, by answer
     alarms: Mapping[str, Any]
     cut: bool = False
 
@@ -65,6 +66,7 @@ async def period(ask: Ask, lasts_s: float, to_ns: int | None = None) -> Period:
         tables=tuple(await ask("/v1/tables", {})),
         records=tuple(sorted(records, key=lambda r: int(r["seq"]))[:RECORDS_MAX]),
         incidents=await _incidents(ask, from_ns, end_ns),
+        tally=await ask("/v1/tally", {"from_ns": from_ns, "to_ns": end_ns}),
         alarms=await ask("/v1/alarms", {}),
         cut=cut,
     )

@@ -113,17 +113,16 @@ class _Shift:
         return state if said.startswith("console.") else said
 
     def _sum(self) -> list[Block]:
-        by = Counter(str(r["kind"]) for r in self.period.records)
-        verdicts = Counter(str(r["body"]["decision"]["verdict"]) for r in self._of("decision"))
-        results = Counter(str(r["body"]["outcome"]["result"]) for r in self._of("outcome"))
-        effects = Counter(str(r["body"]["outcome"]["effect"]) for r in self._of("effect"))
-        counts = {v: verdicts[v] for v in ("permit", "ask", "refuse")}
-        done = {r: results[r] for r in ("verified", "failed", "indeterminate")} | {e: effects[e] for e in ("expected", "none", "wrong")}
+        verdicts, results, effects = (self.period.tally[kind] for kind in ("decision", "outcome", "effect"))
+        counts = {v: verdicts.get(v, 0) for v in ("permit", "ask", "refuse")}
+        done = {r: results.get(r, 0) for r in ("verified", "failed", "indeterminate")}
+        came = {e: effects.get(e, 0) for e in ("expected", "none", "wrong")}
+        signed = len(self._of("approval"))
         told: list[Block] = [
             Heading(text=self.say("summary")),
-            Paragraph(text=self.say("shift.sum", incidents=len(self.period.incidents), alarms=self._rang(), people=by["approval"])),
-            Paragraph(text=self.say("summary.decided", proposals=by["decision"], **counts)),
-            Paragraph(text=self.say("summary.written", **done)),
+            Paragraph(text=self.say("shift.sum", incidents=len(self.period.incidents), alarms=self._rang(), people=signed)),
+            Paragraph(text=self.say("summary.decided", proposals=sum(verdicts.values()), **counts)),
+            Paragraph(text=self.say("summary.written", **done, **came)),
         ]
         return [*told, Paragraph(text=self.say("shift.cut"))] if self.period.cut else told
 

@@ -22,6 +22,7 @@ from holdfast.gate.ledger.checkpoint import parse
 from holdfast.gate.ledger.index import STEP, RecordIndex
 from holdfast.gate.ledger.proof import growth_of, proof_of
 from holdfast.gate.ledger.query import KINDS_MAX, LIMIT_MAX, Page, Query, page
+from holdfast.gate.ledger.tally import tally
 from holdfast.gate.ledger.witness import WitnessError
 from holdfast.terms import LABELS, Word
 
@@ -50,6 +51,7 @@ RECORDS = (
     whole("to_ns", "UTC."),
     text("order", "Oldest first without it.", "asc", "desc"),
 )
+TALLY = (whole("from_ns", "UTC.", required=True), whole("to_ns", "UTC.", required=True))
 CHECKPOINTS = (
     whole("limit", f"How many, at most {CHECKPOINTS_MAX}."),
     whole("before", "Those of a smaller size."),
@@ -109,6 +111,12 @@ def record_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
         query = _query(request)
         plain = query == Query(after=query.after, limit=query.limit)
         return _leaves(await (desk.look if plain else desk.ask)(lambda index: page(index, query)))
+
+    @get("/v1/tally", query=TALLY)
+    async def counted(request: Req) -> Response[bytes]:
+        """How many decisions, outcomes and effects of a stretch of time came out how."""
+        from_ns, to_ns = number(request, "from_ns"), number(request, "to_ns")
+        return json(await desk.ask(lambda index: tally(index, from_ns, to_ns)))
 
     @get("/v1/records/{seq:int}")
     async def record(request: Req) -> Response[bytes]:
@@ -191,7 +199,7 @@ def record_handlers(gate: Gatekeeper, door: Doorkeeper, desk: RecordDesk) -> lis
             )
         return Stream(_verified(verifying, folder), media_type="text/event-stream")
 
-    return [records, record, proof, checkpoints, cosign, export, verify]
+    return [records, counted, record, proof, checkpoints, cosign, export, verify]
 
 
 def _query(request: Req) -> Query:

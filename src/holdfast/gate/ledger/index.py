@@ -17,7 +17,7 @@ from holdfast.gate.ledger.store import BUSY_TIMEOUT_MS, FILE, StateError, cured
 from holdfast.terms import Word
 
 INDEX = "index.db"
-FORM = 2  # of what is indexed: another number is made anew
+FORM = 3  # of what is indexed: another number is made anew
 STEP = 4_000  # records a step: some tenths of a second
 BLOCK = 1_024  # records whose earliest and latest time are kept together
 
@@ -75,6 +75,14 @@ UNION ALL SELECT seq, 'incident', (b ->> '$.author') || char(10) || (b ->> '$.re
 UNION ALL SELECT seq, 'incident', (b ->> '$.decision.author') || char(10) || (b ->> '$.proposal.incident') FROM temp.body
     WHERE kind = 'decision' AND json_type(b, '$.proposal.incident') = 'text'
 """
+# What a report counts: where a record of this kind says how it came out.
+ANSWERS = {"decision": "$.decision.verdict", "outcome": "$.outcome.result", "effect": "$.outcome.effect"}
+ANSWERED = f"""
+INSERT INTO fresh SELECT seq, 'answer', kind || char(10) || a FROM (SELECT seq, kind, CASE kind
+    WHEN 'decision' THEN b ->> '{ANSWERS["decision"]}'
+    WHEN 'outcome' THEN b ->> '{ANSWERS["outcome"]}'
+    WHEN 'effect' THEN b ->> '{ANSWERS["effect"]}' END AS a FROM temp.body) WHERE typeof(a) = 'text'
+"""  # noqa: S608 - constants
 # "decisions of this agent" is one list, not two to be intersected.
 WITH_KIND = """
 INSERT INTO fresh SELECT f.seq, f.what || '+kind', b.kind || char(10) || f.value FROM fresh f JOIN temp.body b USING (seq)
@@ -162,6 +170,7 @@ class RecordIndex:
             db.execute("DELETE FROM temp.body")
             db.execute(TAKE, (after, upto))
             db.execute(TERMS)
+            db.execute(ANSWERED)
             db.execute(WITH_KIND)
             db.execute(KEEP)
             db.execute(BLOCKS, (after, upto))

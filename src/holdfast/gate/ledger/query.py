@@ -54,7 +54,7 @@ def page(index: RecordIndex, query: Query) -> Page:
     if len(query.kinds) > KINDS_MAX:
         raise ValueError(f"at most {KINDS_MAX} kinds are asked for at once")
     limit, down = max(1, min(query.limit, LIMIT_MAX)), query.order == "desc"
-    span = _span(index, query)
+    span = span_of(index, query)
     found: set[int] = set()
     # Beyond the nearest place where a walk stopped short it is not known what there is.
     known = -math.inf if down else math.inf
@@ -108,7 +108,7 @@ def _walk(index: RecordIndex, query: Query, span: Span, wanted: tuple[tuple[str,
     return [Statement(sql=sql, bindings=(*bindings, *span, max(most, 2)))]
 
 
-def _span(index: RecordIndex, query: Query) -> Span | None:
+def span_of(index: RecordIndex, query: Query) -> Span | None:
     """The numbers between which all that is wanted lies; None where there is nothing. A clock that was set back widens it."""
     low, high = max(query.after + 1, 1), (query.before or 2**62) - 1
     if query.from_ns is not None:
