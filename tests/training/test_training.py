@@ -1,0 +1,56 @@
+"""The training room: bad names are told, and the same seed gives the same bytes where PyTorch is there."""
+
+import importlib.util
+import random
+from pathlib import Path
+
+import pytest
+
+from holdfast.training import TrainingError, train
+from holdfast.training.tagger import Example, Marking, Recipe, train_tagger
+
+TORCH = importlib.util.find_spec("torch") is not None and importlib.util.find_spec("onnx") is not None
+without_torch = pytest.mark.skipif(TORCH, reason="PyTorch is here: nothing to complain of")
+with_torch = pytest.mark.skipif(not TORCH, reason="needs the extra train (PyTorch and onnx)")
+
+
+def _quiet(share: float, what: str) -> None:
+    assert 0 <= share <= 1
+
+
+def _make(source: random.Random) -> Example:
+    word, number = source.choice(("alpha", "beta")), str(source.randrange(10_000))
+    text = f"{word} = {number} // x"
+    start = len(word) + 3
+    return Example(
+        text=text,
+        spans=(Marking(start=0, end=len(word), label="name"), Marking(start=start, end=start + len(number), label="number")),
+        kind=word,
+    )
+
+
+TOY = Recipe(
+    name="toy", labels=("name", "number"), classes=("alpha", "beta"), make=_make, steps=60, texts=8, width=32, card={"for": "a test"}
+)
+
+
+def test_an_unknown_model_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="there are: registers, requests"):
+        train("poems", seed=1, out=tmp_path, progress=_quiet)
+
+
+@without_torch
+def test_without_pytorch_the_error_names_the_extra(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"holdfast\[train\]"):
+        train_tagger(TOY, seed=1, out=tmp_path, progress=_quiet)
+
+
+@with_torch
+@pytest.mark.filterwarnings("default")
+def test_the_same_seed_gives_the_same_bytes_and_a_tagger_that_learned(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    one, two = (train_tagger(TOY, seed=5, out=folder, progress=_quiet) for folder in folders)
+    assert one.sha256 == two.sha256
+    assert dict(one.figures)["span_recall"] > 0.9
