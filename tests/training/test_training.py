@@ -30,7 +30,7 @@ def _make(source: random.Random) -> Example:
 
 
 TOY = Recipe(
-    name="toy", labels=("name", "number"), classes=("alpha", "beta"), make=_make, steps=60, texts=8, width=32, card={"for": "a test"}
+    name="toy", labels=("name", "number"), classes=("alpha", "beta"), make=_make, steps=240, texts=8, width=32, card={"for": "a test"}
 )
 
 

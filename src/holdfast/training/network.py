@@ -66,7 +66,8 @@ def fit(shape: Shape, batches: Iterator[Batch], *, steps: int, rate: float, seed
         loss.backward()
         torch.nn.utils.clip_grad_norm_(list(weights.values()), 1.0)
         optimiser.step()
-        smooth = float(loss) if step == 0 else 0.98 * smooth + 0.02 * float(loss)
+        now = float(loss.item())
+        smooth = now if step == 0 else 0.98 * smooth + 0.02 * now
         if step % 20 == 0 or step == steps - 1:
             told((step + 1) / steps, smooth)
     return {name: value.detach().numpy().astype(np.float32) for name, value in weights.items()}
