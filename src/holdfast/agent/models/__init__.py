@@ -1,1 +1,1 @@
-"""Models that fit the box: micro-models that run anywhere, and what is needed to judge, choose and run larger ones."""
+"""Models of this box: bundles, which of them serves which role, what fits, and what is running."""
