@@ -17,6 +17,7 @@ from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
 from holdfast.gate.process import Doors
 from holdfast.link import HttpLink, LinkError
+from holdfast.site.model import Site
 
 HOLDFAST = (sys.executable, "-c", "from holdfast.cli.main import main; main()")
 PATIENCE_S = 30.0
@@ -64,10 +65,10 @@ class Served(MillWorld):
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncGenerator[Served]:
+async def serving(site: Site | None = None) -> AsyncGenerator[Served]:
     """An agent on the link, on duty."""
     folder = Path(tempfile.mkdtemp(prefix="hf"))  # a socket's path is short
-    world = Served(folder / "gate")
+    world = Served(folder / "gate", site)
     await world.open()
     try:
         await world.agent_again(link=world.link)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx
 import pytest_asyncio
-from mill_world import AGENT, NAME, PASSWORD
+from mill_world import AGENT, NAME, PASSWORD, learning_site
 from served_mill import Served, serving
 
 from holdfast.clock import RealClock
@@ -69,6 +69,13 @@ async def test_relearn_and_put_back_are_plain_forms_that_the_gate_decides(served
         await served.run(12)
         answer = await page.post("/detectors/put-back", data=await fields(page, digest=first))
         assert (answer.status_code, served.in_force) == (303, first)
+
+
+async def test_when_a_detector_learns_anew_by_the_site_file_is_told() -> None:
+    async with serving(learning_site(relearn_every_s=7 * 86_400.0)) as served, looking(served) as page:
+        text = (await page.get("/detectors")).text
+        assert "Learns anew every 7 d by the site file; due 2026-01-" in text
+        assert "每 7 天重新学习一次；最早于 2026-01-" in (await page.get("/detectors", headers={"accept-language": "zh"})).text
 
 
 async def test_a_refusal_is_told_in_the_visitors_words(served: Served) -> None:

@@ -52,6 +52,7 @@ class View(Word):
     detector: str
     tags: int
     rows: int
+    schedule: str  # how often it learns anew, and when next, in words; "" where the site file names no schedule
     in_force: Mapping[str, Any] | None
     short: str
     versions: tuple[Version, ...]
@@ -119,6 +120,7 @@ def _view(one: Mapping[str, Any], shown: Shown) -> View:
         detector=str(one["detector"]),
         tags=int(one["tags"]),
         rows=int(one["quiet_rows"]),
+        schedule=_schedule(one, shown),
         in_force=now,
         short=in_force[:SHORT],
         versions=tuple(_version(version, in_force) for version in one["versions"]),
@@ -127,6 +129,14 @@ def _view(one: Mapping[str, Any], shown: Shown) -> View:
         waits=bool(asked) and not asked["ended"],
         said=said,
     )
+
+
+def _schedule(one: Mapping[str, Any], shown: Shown) -> str:
+    every_s, due_ns = float(one["every_s"]), int(one["due_ns"])
+    if not every_s:
+        return ""
+    every = shown.lasts(every_s)
+    return shown.t("detectors.due", every=every, at=shown.moment(due_ns)) if due_ns else shown.t("detectors.every", every=every)
 
 
 def _version(version: Mapping[str, Any], in_force: str) -> Version:
