@@ -1,5 +1,6 @@
 """The judge of `eval faults` on rows made by hand, and a few of its scenes on real servers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import numpy as np
@@ -73,6 +74,29 @@ def test_periods_that_passed_without_a_row_and_without_a_gap_in_seq_are_silent_g
     assert watched(rows).silent_gaps == 3
     late_once = [(float(n), n, 7.0, 0) for n in range(5)] + [(5.9, 5, 7.0, 0)] + [(float(n), n, 7.0, 0) for n in range(6, 12)]
     assert watched(late_once).silent_gaps == 0
+
+
+def test_a_loss_that_is_told_before_its_period_does_not_make_the_others_late() -> None:
+    rows = [(n + 0.1, n, 7.0, 0) for n in range(5)] + [(4.2, 5, float("nan"), BAD)] + [(n + 0.3, n, 7.0, 0) for n in range(8, 14)]
+    assert watched(rows).silent_gaps == 0
+
+
+async def test_late_rows_are_given_time_and_a_silent_gap_stays_one() -> None:
+    async def after(watch: Watch, offset_s: float, ticks: range) -> int:
+        now = watch._now_s
+        assert isinstance(now, Clock)
+        waiting = asyncio.create_task(watch.in_time(0.2))
+        for n in ticks:
+            await asyncio.sleep(0)
+            now.now_s = n + offset_s
+            watch.ingest(frame(n, 7.0))
+        await waiting
+        return watch.silent_gaps
+
+    late = [(float(n), n, 7.0, 0) for n in range(5)] + [(n + 1.5, n, 7.0, 0) for n in range(5, 10)]
+    assert watched(late).silent_gaps == 1
+    assert await after(watched(late), 0.2, range(10, 12)) == 0, "a busy machine"
+    assert await after(watched(late), 1.2, range(10, 20)) == 1, "a period that nobody told of"
 
 
 def test_a_seq_that_does_not_rise_is_wrong() -> None:

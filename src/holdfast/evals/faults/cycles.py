@@ -33,6 +33,7 @@ async def cycled(kind: Kind, seed: int, cycles: int, on: Server | None = None) -
             gc.collect()
             resident.append(_resident_kib())
             held.append((_descriptors(), len(asyncio.all_tasks())))
+        await watch.in_time(LIMIT_S)
         worst = None if None in backs else max(back for back in backs if back is not None)
         found = judged(watch, worst, "tear")
     settled = min(SETTLE, cycles // 3)

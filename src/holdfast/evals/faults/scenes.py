@@ -61,6 +61,7 @@ async def scene(kind: Kind, fault: Fault, seed: int, on: Server | None = None) -
             await asyncio.sleep(1.0)
             back_s = await _FAULTS[fault](played)
         await asyncio.sleep(1.0)  # what comes after the first Good row is judged too
+        await watch.in_time(LIMIT_S)
         return judged(watch, back_s, fault) | ({"lost_requests": played.proxy.lost} if played.proxy.lost else {})
 
 

@@ -27,6 +27,7 @@ class Watch:
         self._phase_s = math.inf  # when row 0 was due, by the row that came soonest
         self._behind: deque[float] = deque(maxlen=_LOOKED_AT)  # periods that `seq` is behind the time that passed
         self._good = asyncio.Event()
+        self._came = asyncio.Event()
         self.down_s: float | None = None  # since when the device is gone, None while it is there
         self.rows = 0
         self.bad_rows = 0
@@ -39,15 +40,17 @@ class Watch:
     def ingest(self, frame: Frame) -> None:
         now_s = self._now_s()
         seq = frame.seq
-        due_s = now_s - seq * self._period_s
-        self._phase_s = min(self._phase_s, due_s)
-        self._behind.append((due_s - self._phase_s) / self._period_s)
+        self._came.set()
         if self.rows:
             self.gaps += seq - self._last_seq > 1
             self.wrong += seq <= self._last_seq
         self._last_seq = seq
         self.rows += 1
         good = frame.status[0] < 0x4000_0000
+        if good.any():  # a row that tells a loss comes at once, before its period: it says nothing of the others' time
+            due_s = now_s - seq * self._period_s
+            self._phase_s = min(self._phase_s, due_s)
+            self._behind.append((due_s - self._phase_s) / self._period_s)
         self.wrong += int(np.count_nonzero(good & ~self._truth(frame.values[0])))
         if not good.all():
             self.bad_rows += 1
@@ -60,6 +63,17 @@ class Watch:
     def silent_gaps(self) -> int:
         """Periods that passed without a row and that no `seq` tells of, up to now: then all later rows are behind their time."""
         return int(max(min(self._behind, default=0.0), 0.0) / _LATE_ROWS)
+
+    async def in_time(self, limit_s: float) -> None:
+        """Return once no silent gap is seen, or after `limit_s`: rows that a busy machine made late are in time again sooner or later,
+        those behind a silent gap never."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while self.silent_gaps:
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError:
+            return
 
     def lost(self, why: str) -> None:
         self.why = [*self.why[-7:], why]

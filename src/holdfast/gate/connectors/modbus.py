@@ -151,10 +151,9 @@ class Modbus:
         await pace.start()
         row = Row(table, self.clock.now_ns())
         plan, scales, columns = self._plan(table.tags), Scales(table.tags), np.arange(len(table.tags))
-        while True:
-            if await self._rests(pace.wait_s()):
-                break
-            seq, begun_ns = pace.take(), self.clock.monotonic_ns()
+        asked: int | None = None
+        while not await self._rests(pace.wait_s()):
+            asked, begun_ns = pace.take(), self.clock.monotonic_ns()
             try:
                 values, status = await self._poll(plan, scales)
             except ConnectionLost:
@@ -162,10 +161,13 @@ class Modbus:
             self._lag_s = (self.clock.monotonic_ns() - begun_ns) / 1e9
             now_ns = self.clock.now_ns()
             row.put_many(columns, values, status, np.full(len(columns), now_ns))
-            yield row.frame(seq, now_ns)
+            yield row.frame(asked, now_ns)
+            asked = None
         now_ns = self.clock.now_ns()
         row.lose(BAD_NO_COMMUNICATION, now_ns)
-        yield row.frame(pace.take(), now_ns)
+        lost = pace.lose(asked)
+        if lost is not None:
+            yield row.frame(lost, now_ns)
 
     def health(self) -> Mapping[str, float]:
         link = self._link

@@ -17,6 +17,7 @@ class Pace:
         self._period_ns = round(period_s * SECOND_NS)
         self._zero_ns = clock.monotonic_ns() - self._period_ns  # so that the first row is due at once
         self._last = -1
+        self._lost = False  # the last number went to a row that told a loss
 
     async def start(self) -> None:
         """Refuses a clock that stands still (RuntimeError): what runs in lockstep reads, it does not subscribe."""
@@ -24,14 +25,29 @@ class Pace:
 
     def take(self) -> int:
         """The number of the tick that is due or was last; always above the one taken before."""
-        due = (self._clock.monotonic_ns() - self._zero_ns) // self._period_ns - 1
-        self._last = max(due, self._last + 1)
+        self._lost = False
+        self._last = max(self._due(), self._last + 1)
+        return self._last
+
+    def lose(self, asked: int | None = None) -> int | None:
+        """The number of the row that tells a loss: of the tick that was `asked` for and not answered (the one taken last), or else the
+        next, before its time. None where the last row told a loss and its period is not over, as the tags are Bad already: a connection
+        that comes and goes may not use up a slow table's ticks.
+        """
+        due = self._due()
+        if asked is None and self._lost and due <= self._last:
+            return None
+        self._lost = True
+        self._last = max(due, self._last + (asked is None))
         return self._last
 
     def wait_s(self) -> float:
         """Real seconds until the next tick, 0 when it is due."""
         due_ns = self._zero_ns + (self._last + 2) * self._period_ns - self._clock.monotonic_ns()
         return self._clock.real_s(due_ns / SECOND_NS) if due_ns > 0 else 0.0
+
+    def _due(self) -> int:
+        return (self._clock.monotonic_ns() - self._zero_ns) // self._period_ns - 1
 
 
 class Budget:

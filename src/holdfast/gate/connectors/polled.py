@@ -22,15 +22,19 @@ async def frames(
     """One row each period, until `poll` raises ConnectionLost or `rests`, which waits real seconds, says that the connection is lost."""
     await pace.start()
     row = Row(table, clock.now_ns())
+    asked: int | None = None
     while not await rests(pace.wait_s()):
-        seq = pace.take()
+        asked = pace.take()
         try:
             found = await poll()
         except ConnectionLost:
             break
         for column, (value, status, source_ns) in enumerate(found):
             row.put(column, value, status, source_ns)
-        yield row.frame(seq, clock.now_ns())
+        yield row.frame(asked, clock.now_ns())
+        asked = None
     now_ns = clock.now_ns()
     row.lose(BAD_NO_COMMUNICATION, now_ns)
-    yield row.frame(pace.take(), now_ns)
+    lost = pace.lose(asked)
+    if lost is not None:
+        yield row.frame(lost, now_ns)

@@ -163,7 +163,9 @@ class OpcUa:
             await self._close_subscription(subscription, feed)
         now_ns = self.clock.now_ns()
         row.lose(BAD_NO_COMMUNICATION, now_ns)
-        yield row.frame(pace.take(), now_ns)
+        seq = pace.lose()
+        if seq is not None:
+            yield row.frame(seq, now_ns)
 
     async def alarms(self) -> AsyncIterator[ServerAlarms]:
         """Ends with the connection; also where the server has none."""
