@@ -21,7 +21,7 @@ from holdfast.site.modellayout import BYTES_MAX, DOCUMENT_BYTES_MAX, FILES_MAX
 BLOCK = 512
 MEMBERS_MAX = FILES_MAX + 8  # with index, marker, manifest, configuration, card and the two folders
 FILE_NAME = re.compile(r"oci-layout|index\.json|blobs/sha256/[0-9a-f]{64}")
-FOLDER_NAME = re.compile(r"blobs/?|blobs/sha256/?")
+FOLDER_NAME = re.compile(r"\.?|blobs/?|blobs/sha256/?")
 CURE = "copy it anew from who made it"
 
 
@@ -48,7 +48,7 @@ def write(bundle: Bundle, out: Path) -> int:
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Into a folder that is empty and ours; nothing is written outside it. Raises BundleError; what was written then is the caller's to drop."""
+    """Into a folder that is empty and ours; nothing is written outside it. Raises BundleError; the caller then drops the folder."""
     try:
         with archive.open("rb") as file:
             room = shutil.disk_usage(folder).free
