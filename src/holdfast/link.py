@@ -11,7 +11,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from holdfast.lots import Lot
 from holdfast.site.model import Site
-from holdfast.terms import Alarm, Decision, Diagnosis, Finding, Frame, Move, Outcome, Proposal, Report, Word, canonical, plain, unpack
+from holdfast.terms import (
+    Action,
+    Alarm,
+    Decision,
+    Diagnosis,
+    Finding,
+    Frame,
+    Move,
+    Outcome,
+    Proposal,
+    Report,
+    Verdict,
+    Word,
+    canonical,
+    plain,
+    unpack,
+)
 
 State = Literal[
     "proposed",
@@ -135,6 +151,53 @@ class ConfirmedCause(Word):
     at_ns: int
 
 
+INCIDENTS_TOLD_MAX = 20
+
+
+class SignedTold(Word):
+    """Who said yes or no to a proposal, and as what."""
+
+    person: str
+    role: str
+    yes: bool
+
+
+class ProposalTold(Word):
+    """What became of one proposal. `seq` is the decision's record; `failed` are codes of the checks that it did not pass; `result`,
+    `effect` and `ended` (expired, voided …) are "" where it never came so far."""
+
+    proposal: str
+    seq: int
+    at_ns: int
+    action: Action
+    reason: str  # its author's claim
+    verdict: Verdict
+    would: bool
+    failed: tuple[str, ...] = ()
+    result: str = ""
+    effect: str = ""
+    ended: str = ""
+    signed: tuple[SignedTold, ...] = ()
+
+
+class IncidentTold(Word):
+    """One incident as the record has it, any agent's. `id` is its first finding's, by which people call it; `incident` its agent's name
+    for it; `tags` those that weigh most in it."""
+
+    id: str
+    incident: str
+    agent: str
+    seq: int
+    at_ns: int
+    until_ns: int
+    state: str
+    tags: tuple[str, ...]
+    finding: Finding
+    diagnosis: Diagnosis | None = None
+    diagnosis_seq: int = 0
+    proposals: tuple[ProposalTold, ...] = ()
+
+
 class LinkError(Exception):
     """The gate can't be reached or refused the message; the text says which and why."""
 
@@ -194,6 +257,10 @@ class Link(Protocol):
         """What people said the causes of past incidents were, the newest first."""
         ...
 
+    async def incidents(self, limit: int = INCIDENTS_TOLD_MAX) -> Sequence[IncidentTold]:
+        """The newest incidents, any agent's, newest first."""
+        ...
+
 
 class Learning(Protocol):
     """The gate's side of what was learned. Raises LookupError for what is not there, ValueError for what is not taken."""
@@ -225,6 +292,7 @@ class Gate(Protocol):
     def publish(self, author: str, report: Report) -> None: ...
     def propose(self, author: str, proposal: Proposal) -> Decision: ...
     def progress(self, proposal: str) -> Progress | None: ...
+    def incidents(self, limit: int) -> Sequence[IncidentTold]: ...
 
     @property
     def learning(self) -> Learning: ...
@@ -294,6 +362,9 @@ class DirectLink:
     async def causes(self) -> Sequence[ConfirmedCause]:
         return self._gate.causes.confirmed()
 
+    async def incidents(self, limit: int = INCIDENTS_TOLD_MAX) -> Sequence[IncidentTold]:
+        return self._gate.incidents(limit)
+
 
 T = TypeVar("T")
 
@@ -318,6 +389,7 @@ _DECISION = TypeAdapter(Decision)
 _PROGRESS = TypeAdapter(Progress)
 _STANDING = TypeAdapter(LearnedStanding)
 _CAUSES = TypeAdapter(tuple[ConfirmedCause, ...])
+_INCIDENTS = TypeAdapter(tuple[IncidentTold, ...])
 _STANDINGS = TypeAdapter(tuple[LearnedStanding, ...])
 
 
@@ -398,6 +470,9 @@ class HttpLink:
 
     async def causes(self) -> Sequence[ConfirmedCause]:
         return _read(_CAUSES, await self._ask("GET", "/v1/causes"))
+
+    async def incidents(self, limit: int = INCIDENTS_TOLD_MAX) -> Sequence[IncidentTold]:
+        return _read(_INCIDENTS, await self._ask("GET", "/v1/incidents", {"limit": limit}))
 
     async def _ask(
         self,

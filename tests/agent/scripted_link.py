@@ -5,7 +5,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from holdfast.link import ConfirmedCause, DetectorTold, LearnedOffer, LearnedStanding, LinkError, PlantContext, Progress, RelearnDeclined
+from holdfast.link import (
+    INCIDENTS_TOLD_MAX,
+    ConfirmedCause,
+    DetectorTold,
+    IncidentTold,
+    LearnedOffer,
+    LearnedStanding,
+    LinkError,
+    PlantContext,
+    Progress,
+    RelearnDeclined,
+)
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
 from holdfast.terms import (
@@ -158,6 +169,9 @@ class ScriptedLink:
 
     async def decline_relearn(self, declined: RelearnDeclined) -> None:
         raise AssertionError("nobody asks for it here")
+
+    async def incidents(self, limit: int = INCIDENTS_TOLD_MAX) -> Sequence[IncidentTold]:
+        return ()
 
     async def causes(self) -> Sequence[ConfirmedCause]:
         self._reach()

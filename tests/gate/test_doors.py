@@ -41,6 +41,10 @@ async def test_the_link_carries_every_call(served: Served) -> None:
     assert progress.state == "asked"
     assert await link.progress("nothing") is None
     assert [r["author"] for r in (*served.records("finding"), *served.records("diagnosis"))] == ["ann-agent", "ann-agent"]
+    (told,) = await link.incidents(5)
+    assert (told.id, told.incident, told.agent, told.state) == ("f", "i", "ann-agent", "asked")
+    assert told.diagnosis is not None
+    assert told.diagnosis.id == "d"
     await link.close()
 
 
@@ -65,7 +69,7 @@ async def test_a_wrong_token_is_nobody(served: Served, token: bytes) -> None:
 
 async def test_no_token_is_nobody_for_every_route(served: Served) -> None:
     async with served.client(served.link) as http:
-        for path in ("site", "frames", "history", "alarms", "moves", "proposals/x"):
+        for path in ("site", "frames", "history", "alarms", "moves", "incidents", "proposals/x"):
             assert (await http.get(f"/v1/{path}")).status_code == 401
         for path in ("findings", "diagnoses", "proposals", "stop"):
             assert (await http.post(f"/v1/{path}", content=b"{}")).status_code == 401

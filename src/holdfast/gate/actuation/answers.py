@@ -1,12 +1,15 @@
 """What may be asked of the gate: the plant's values and the gate's own state. Nothing here changes anything but who was heard."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.gate.actuation.parts import Parts
 from holdfast.gate.guard.compile import Compiled
-from holdfast.link import PlantContext, Progress
+from holdfast.gate.ledger.index import RecordIndex
+from holdfast.gate.ledger.to_agents import told
+from holdfast.link import IncidentTold, PlantContext, Progress
 from holdfast.site.model import Site
 from holdfast.terms import Alarm, Frame, Move
 
@@ -69,6 +72,13 @@ class Answers:
     def progress(self, proposal: str) -> Progress | None:
         job = self.jobs.get(proposal)
         return None if job is None else job.progress
+
+    def incidents(self, limit: int) -> Sequence[IncidentTold]:
+        """For the direct form: it reads the record at once. At the door a thread beside the gate does (api/told.py)."""
+        with contextlib.closing(RecordIndex(self.log.state.folder)) as index:
+            while index.step():
+                pass
+            return told(index, limit)
 
     # ---- people --------------------------------------------------------------------------------------------------------
 

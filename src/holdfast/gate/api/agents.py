@@ -14,6 +14,7 @@ from holdfast.gate.api.learned import learned_handlers
 from holdfast.gate.api.limits import Bucket
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
 from holdfast.gate.api.questions import answer_handlers
+from holdfast.gate.api.told import told_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.link import CONFIGURATION
@@ -161,6 +162,7 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         *answer_handlers(gate, author, writer),
         *learned_handlers(gate, author, writer),
         *case_handlers(gate, author),
+        *told_handlers(gate, author),
         site,
         frames,
         history,

@@ -1,0 +1,38 @@
+"""All tools, in one list: what can be looked at, and the one way to ask for something."""
+
+from pathlib import Path
+from typing import Any
+
+from holdfast.agent.tools.ask_for import AskFor, Propose
+from holdfast.agent.tools.happened import Alarms, FailureModes, Happened, Incidents, OneIncident
+from holdfast.agent.tools.known import Context, Known, PastCases, SearchManuals, Standards
+from holdfast.agent.tools.look import Look
+from holdfast.agent.tools.tool import Tool
+from holdfast.agent.tools.values import History, Moves, ReadTags, TagLimits, Values
+from holdfast.clock import Clock
+from holdfast.link import Link
+from holdfast.site.model import Site
+from holdfast.terms import Label
+
+
+def tools(
+    link: Link, site: Site, home: Path | None, *, clock: Clock, author: str = "", clearance: Label = "restricted"
+) -> tuple[Tool[Any], ...]:
+    """`author`: whom the link speaks for, which makes proposals' ids its own. `clearance`: nothing above it is ever in an answer."""
+    look = Look(link, site, home, clock, author, clearance)
+    values, happened, known = Values(look), Happened(look), Known(look)
+    return (
+        Tool("read_tags", ReadTags, values.read),
+        Tool("history", History, values.history),
+        Tool("limits", TagLimits, values.limits),
+        Tool("moves", Moves, values.moves),
+        Tool("incidents", Incidents, happened.incidents),
+        Tool("incident", OneIncident, happened.incident),
+        Tool("alarms", Alarms, happened.alarms),
+        Tool("failure_modes", FailureModes, happened.modes),
+        Tool("context", Context, known.context),
+        Tool("search_manuals", SearchManuals, known.manuals),
+        Tool("standards", Standards, known.standards),
+        Tool("past_cases", PastCases, known.cases),
+        Tool("propose", Propose, AskFor(look).propose, acts=True),
+    )
