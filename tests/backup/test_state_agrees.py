@@ -11,7 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "gate"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
 
+from packed import key_file, keys, packed  # pyright: ignore[reportMissingImports]
 from small_plant import ASKING, PASSWORD, F, T, World, site  # pyright: ignore[reportMissingImports]
 
 from holdfast.cli import ledger
@@ -20,6 +22,7 @@ from holdfast.gate.ledger.agree import NOT_DERIVED, Agreement, agreement
 from holdfast.gate.ledger.store import FILE
 from holdfast.gate.ledger.verify import opened
 from holdfast.site.model import Rule
+from holdfast.site.modellayout import read_layout
 
 
 def held(folder: Path) -> Agreement:
@@ -64,6 +67,11 @@ async def folder(tmp_path: Path) -> Path:
     for incident in ("i-0", "i-1"):
         world.gate.parts.causes.confirm(incident, "wear", "ann", key, told="chatter", shares=(("a", 1.0),))
     world.gate.parts.causes.retract("i-0", "ann", key)
+    signer = key_file(tmp_path)
+    models = [read_layout(packed(tmp_path, key=signer, version=version).path, keys(signer)) for version in ("1", "2", "3")]
+    for layout in models:
+        world.gate.models.promote("registers", layout.digest, "ann", key, models)
+    world.gate.models.rollback("registers", "ann", key, models)
     world.gate.checkpoint()
     assert [world.state(p) for p in ("yes", "no", "late", "refused", "taken", "open")] == [
         "done", "refused", "expired", "refused", "voided", "asked",
@@ -133,6 +141,12 @@ CHANGES = {
     "a cause confirmed by hand": ("INSERT INTO confirmed_cause VALUES ('i', 'm', 'm', '[]', 'ann', 1)", ("confirmed_cause", "i")),
     "another cause": ("UPDATE confirmed_cause SET mode = 'chatter'", ("confirmed_cause", "i-1")),
     "a confirmed cause removed": ("DELETE FROM confirmed_cause", ("confirmed_cause", "i-1")),
+    "a model in force by hand": (
+        "INSERT INTO model_in_force VALUES ('requests', 1, 'aa', 'n', '1', '[]', 'ann', 1)", ("model_in_force", "requests"),
+    ),
+    "another model in force": ("UPDATE model_in_force SET digest = 'aa' WHERE place = 2", ("model_in_force", "registers")),
+    "a lower bar for the next model": ("UPDATE model_in_force SET evaluations = '[]'", ("model_in_force", "registers")),
+    "a model put back by hand": ("DELETE FROM model_in_force WHERE place = 2", ("model_in_force", "registers")),
     "a table dropped": ("PRAGMA foreign_keys = 0; DROP TABLE approval", ("approval", "yes by ann as operator")),
 }  # fmt: skip
 

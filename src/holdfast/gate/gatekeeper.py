@@ -30,6 +30,7 @@ class Gatekeeper(Answers):
     def __init__(self, parts: Parts, checkpoints: Checkpoints) -> None:
         super().__init__(parts)
         self.checkpoints = checkpoints
+        self.models = parts.models
         self.activation = Activation(parts, self.clock)
         self.site_file: Path | None = None  # whose differences from what is in force `on_disk` tells
         self._state = parts.state

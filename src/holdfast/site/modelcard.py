@@ -28,6 +28,8 @@ CARD_BYTES_MAX = 256 << 10
 KEY_BYTES_MAX = 16 << 10
 KEYS_MAX = 64
 SIGNATURES_MAX = 8
+TEXT_MAX = 2_000  # characters of one text of a card
+LIST_MAX = 16  # skills, languages, profiles, evaluations, and figures of one
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PROFILE = re.compile(r"[a-z0-9]+-[a-z0-9_]+-tp[1-9][0-9]?-pp[1-9][0-9]?")
@@ -181,6 +183,18 @@ def check(statement: Statement) -> None:
         raise BundleError(
             "model.licence", f"{who} has no licence: nobody may run it. Have its maker state one (an SPDX expression)", name=who
         )
+    texts = (card.licence, card.provenance, card.precision, card.tried_on, card.not_tried_on)
+    lists = (card.skills, card.languages, card.profiles, card.evaluations, *(one.figures for one in card.evaluations))
+    if max(map(len, texts)) > TEXT_MAX or max(map(len, lists)) > LIST_MAX:
+        raise BundleError("model.card", f"{who}: a card has texts of at most {TEXT_MAX} characters and lists of {LIST_MAX}; say less in it")
+    names = (
+        *card.skills,
+        *card.languages,
+        *(one.suite for one in card.evaluations),
+        *(f.name for one in card.evaluations for f in one.figures),
+    )
+    if not all(NAME.fullmatch(name) for name in names):
+        raise BundleError("model.name", f"{who}: skills, languages, suites and figures have names of a-z, 0-9, '.', '_' and '-'")
     if not card.skills:
         raise BundleError("model.skills", f"{who} names no skill, so it can be used for nothing; name one on its card")
     for profile in card.profiles:

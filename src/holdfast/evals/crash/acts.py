@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from holdfast.clock import ScaledClock
 from holdfast.gate.actuation.commissioning import CommissionError
 from holdfast.gate.actuation.learned import LearnedError
+from holdfast.gate.actuation.promotions import PromotionError
 from holdfast.gate.actuation.rungs import Signed
 from holdfast.gate.actuation.transitions import WAIT_FOR_PERSON
 from holdfast.gate.alarms.board import alarm_id
@@ -25,6 +26,8 @@ from holdfast.gate.identity.people import IdentityError
 from holdfast.gate.identity.seal import opened
 from holdfast.link import LearnedOffer, RelearnDeclined
 from holdfast.site.load import Loaded
+from holdfast.site.modelcard import Card, Evaluation, Figure, File, Statement, Vouched
+from holdfast.site.modellayout import Layout
 from holdfast.terms import SECOND_NS, Call, Finding, Order, Proposal, Write, canonical, digest
 
 PASSWORD, PERSON, AGENT = "brass kettle orchard", "ann", "ann-agent"
@@ -74,6 +77,7 @@ class Hands:
             "live activation": self._activate,
             "learned": self._learned,
             "cause": self._cause,
+            "model": self._model,
             "clock": self._clock_set,
             "silence": self._silence,
             "keep": self._pause,
@@ -279,6 +283,14 @@ class Hands:
             self._tell(f"confirmed {one}")
         causes.retract(incident, PERSON, self._key())
 
+    async def _model(self) -> None:
+        """A model put in force for a role, and what was there before it put back. None is on the disk: the gate knows it by its card."""
+        models, layout = self._gate.models, _layout(next(self.numbers()))
+        models.promote("diagnose", layout.digest, PERSON, self._key(), (layout,), reason="r")
+        self._tell(f"promoted {layout.digest}")
+        with contextlib.suppress(PromotionError):  # what was there before is of a life whose models nobody has any more
+            models.rollback("diagnose", PERSON, self._key(), (layout,), reason="r")
+
     def _offered(self) -> str:
         state = f"state {next(self.numbers())}".encode()
         self._gate.learning.offer(AGENT, LearnedOffer(name=DETECTOR, rows=100, from_ns=0, to_ns=1), state)
@@ -294,6 +306,24 @@ class Hands:
 
     async def _pause(self) -> None:
         await asyncio.sleep(PAUSE_S)
+
+
+def _layout(number: int) -> Layout:
+    figures = (Figure(name="exact", value=0.9),)
+    card = Card(
+        skills=("diagnose",),
+        languages=("en",),
+        clearance="site",
+        licence="Apache-2.0",
+        provenance="made up",
+        format="onnx",
+        precision="int8",
+        parameters=1,
+        memory_mib=1,
+        evaluations=(Evaluation(suite="diagnose", data="0" * 64, figures=figures),),
+    )
+    statement = Statement(name="model", version=str(number), card=card, files=(File(path="w", digest="0" * 64, bytes=1),))
+    return Layout(folder=Path("nowhere"), digest=digest(statement), vouched=Vouched(statement=statement, vouching="trusted", signer="k"))
 
 
 def shut(gate: Path) -> None:

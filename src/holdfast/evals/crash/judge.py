@@ -152,6 +152,7 @@ def _unanswered(by: Mapping[str, list[Mapping[str, Any]]], heard: Mapping[str, S
         ("shelved", by.get("alarm.shelved", ())),
         ("asked", by.get("question", ())),
         ("relearning", by.get("relearn", ())),
+        ("promoted", [r for r in by.get("model", ()) if r["body"]["act"] == "promote"]),
         ("confirmed", [r for r in by.get("cause", ()) if r["body"]["act"] == "confirm"]),
     ):
         if len(heard.get(what, ())) > len(records):

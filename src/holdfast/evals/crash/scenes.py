@@ -74,6 +74,7 @@ SCENES: Mapping[str, Scene] = {
     # what detectors learned, and what people know of causes
     "causes.sign": Scene(acts=("cause",), nths=(1, 2)),
     "learned.keep": Scene(acts=("learned",), nths=(1, 2)),
+    "promotions.sign": Scene(acts=("model",), nths=(1, 2)),
     "learned.put_back": Scene(acts=("learned",)),
     "relearning.relearn": Scene(acts=("learned",)),
     # a copy put back

@@ -66,6 +66,7 @@ OTHERS = (
     "people.add",
     "people.change",
     "people.remove",
+    "promotions.sign",
     "questions.answer",
     "questions.ask",
     "relearning.relearn",

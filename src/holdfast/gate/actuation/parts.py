@@ -23,6 +23,7 @@ from holdfast.gate.actuation.jobs import Jobs
 from holdfast.gate.actuation.learned import LearnedStates
 from holdfast.gate.actuation.moves import Moves
 from holdfast.gate.actuation.outbox import Outbox
+from holdfast.gate.actuation.promotions import Promotions
 from holdfast.gate.actuation.relearning import Relearning, asked_for
 from holdfast.gate.actuation.saga import Saga
 from holdfast.gate.actuation.snapshot import Snapshots
@@ -199,6 +200,16 @@ class Parts:
             inbox=self.inbox,
             people=self.people,
             site=lambda: self.site,
+        )
+
+        self.models = Promotions(
+            log=self.log,
+            clock=self.clock,
+            debts=self.debts,
+            inbox=self.inbox,
+            people=self.people,
+            site=lambda: self.site,
+            home=self.state.folder.parent,
         )
 
     def _decided(self, proposal: Proposal, author: str) -> Decision:

@@ -27,6 +27,7 @@ from holdfast.gate.api.incidents import incident_handlers
 from holdfast.gate.api.learned import detector_handlers
 from holdfast.gate.api.loops import loop_handlers
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, read
+from holdfast.gate.api.models import model_handlers
 from holdfast.gate.api.persons import person_handlers
 from holdfast.gate.api.questions import question_handlers
 from holdfast.gate.api.records import RecordDesk, record_handlers
@@ -185,6 +186,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         *loop_handlers(gate),
         *detector_handlers(gate, unlock),
         *cause_handlers(gate, desk, unlock),
+        *model_handlers(gate, unlock),
         health,
         status,
         approvals,

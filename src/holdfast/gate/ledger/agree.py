@@ -357,6 +357,20 @@ def _causes(rows: Rows, told: Derived) -> Iterator[Difference]:
             yield Difference(table="confirmed_cause", row=incident, detail=detail, seq=seq)
 
 
+def _models(rows: Rows, told: Derived) -> Iterator[Difference]:
+    known: dict[str, list[tuple[Any, ...]]] = {}
+    columns = "role, digest, name, version, person, evaluations"
+    for role, *one, evaluations in rows(f"SELECT {columns} FROM model_in_force ORDER BY role, place"):  # noqa: S608 - constants
+        known.setdefault(role, []).append((*one, json.loads(evaluations)))
+    for role in sorted({*known, *told.models}):
+        expected = told.models.get(role, [])
+        there, said = known.get(role, []), [(one.digest, one.name, one.version, one.person, one.evaluations) for one in expected]
+        if there != said:
+            first = there[-1][0][:16] if there else "nothing"
+            detail = f"{first} is in force, after {max(len(there) - 1, 0)} others; the record says otherwise"
+            yield Difference(table="model_in_force", row=role, detail=detail, seq=expected[-1].seq if expected else None)
+
+
 CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "person": _people,
     "agent": _agents,
@@ -376,5 +390,6 @@ CHECKS: dict[str, Callable[[Rows, Derived], Iterator[Difference]]] = {
     "configuration_peak": _peak,
     "learned_in_force": _learned,
     "confirmed_cause": _causes,
+    "model_in_force": _models,
     "alarm_shelved": _shelved,
 }

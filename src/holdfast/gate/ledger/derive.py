@@ -59,6 +59,20 @@ class ToldOrder:
     tries: int
 
 
+@dataclasses.dataclass
+class ToldModel:
+    """A model that people put in force for a role. `seq`: of that record."""
+
+    seq: int
+    digest: str
+    name: str
+    version: str
+    evaluations: Any
+    person: str
+
+
+MODELS_MAX = 8  # kept of one role, as gate/actuation/promotions.py keeps them
+
 # Outcomes that say that an order never came into the outbox.
 NEVER_QUEUED = ("action.no_carrier", "outbox.full")
 
@@ -88,6 +102,7 @@ class Derived:
         self.configuration: tuple[int, str] | None = None  # digest in force
         self.learned: dict[str, tuple[int, str, str]] = {}  # by detector: (record, digest in force, what it was learned of)
         self.causes: dict[str, tuple[int, str, str, str]] = {}  # by incident: (record, mode, told, person), the latest last
+        self.models: dict[str, list[ToldModel]] = {}  # by role: what is in force last, what it replaced before it
         self._do: dict[str, Callable[[int, int, Any], None]] = {
             "person": self._person,
             "agent": self._agent,
@@ -114,6 +129,7 @@ class Derived:
             "answer": self._answer,
             "learned": self._learned,
             "cause": self._cause,
+            "model": self._model,
         }
 
     def take(self, leaf: bytes) -> None:
@@ -158,6 +174,14 @@ class Derived:
         self.causes.pop(body["incident"], None)
         if body["act"] == "confirm":
             self.causes[body["incident"]] = seq, body["mode"], body["told"], body["person"]
+
+    def _model(self, seq: int, at_ns: int, body: Any) -> None:
+        stack = self.models.setdefault(body["role"], [])
+        if body["act"] == "promote":
+            stack.append(ToldModel(seq, body["digest"], body["name"], body["version"], body["evaluations"], body["person"]))
+            del stack[:-MODELS_MAX]
+        else:
+            stack.pop()
 
     def _question(self, seq: int, at_ns: int, body: Any) -> None:
         self.questions[f"q{seq}"] = seq, {**body, "at_ns": at_ns, "answer": "", "answered_by": "", "answered_ns": 0}
