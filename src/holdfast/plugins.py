@@ -1,6 +1,6 @@
 """Loads what the site file names, nothing else: one entry point, one class. Installed is not enabled.
 
-Built-ins come through the same door (groups `holdfast.connectors`, `holdfast.detectors`).
+Built-ins come through the same door (groups `holdfast.connectors`, `holdfast.detectors`, `holdfast.engines`).
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from typing import Any
 
 from holdfast.terms import Word
 
-CONNECTORS, DETECTORS = "holdfast.connectors", "holdfast.detectors"
+CONNECTORS, DETECTORS, ENGINES = "holdfast.connectors", "holdfast.detectors", "holdfast.engines"
 # What the gate gives to a connector itself; they are no options of the site file.
 GIVEN = frozenset({"name", "clock", "state_dir"})
 

@@ -282,6 +282,23 @@ WORK = Record(
     }
 )
 
+MODEL = Record(
+    {
+        "engine": Field(Text(), "the plug-in: openai for any server that speaks that protocol, onnx or transformers in the agent", True),
+        "url": Field(Text(), "http://10.1.4.30:8000/v1 (of openai)"),
+        "model": Field(Text(), "what the server calls it (of openai)"),
+        "dialect": Field(Text(choices=("vllm", "sglang", "llamacpp", "ollama", "triton")), "which server it is (of openai)"),
+        "clearance": Field(Text(choices=LABELS), "the highest data label that may be sent there", True),
+        "skills": Field(Listing(Text(choices=("ask", "explain", "rerank")), least=1), "what it is asked to do: [ask, explain]", True),
+        "languages": Field(Listing(Text(choices=("en", "zh")), least=1), "the languages it is asked in: [zh, en]", True),
+        "key": Field(Text(), "file: or env: of the server's key"),
+        "at_once": Field(Number(least=1, most=256, whole=True), "requests that it works on together; 1 if left out"),
+        "context": Field(Number(least=256, most=10_000_000, whole=True), "tokens of prompt and answer together; 8192 if left out"),
+        "timeout": Field(Duration(most_s=600.0), "the longest that one answer may take; 20s if left out"),
+    },
+    rest=Scalar(),
+)
+
 SITE = Record(
     {
         "holdfast": Field(Number(least=1, most=1, whole=True), "version of this format: 1", True),
@@ -318,6 +335,7 @@ SITE = Record(
         "commissioning": Field(
             Text(choices=("required", "off")), "required: no tag goes further than `holdfast commission` has signed for it; off if left out"
         ),
+        "models": Field(Table(MODEL), "language models on the site, in the order in which they are asked; none are needed"),
         "policy": Field(FILE_NAME, "the file with the rules"),
         "modes": Field(FILE_NAME, "a file with the site's own failure modes"),
         "stop": Field(IS, "a hard-wired stop switch: {tag: line/stop, is: 1}"),

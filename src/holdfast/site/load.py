@@ -12,6 +12,7 @@ from holdfast.site import lines, places, taglist
 from holdfast.site.alarms import make_alarms
 from holdfast.site.connections import make_connections
 from holdfast.site.context import make_context
+from holdfast.site.endpoints import make_endpoints
 from holdfast.site.envelopes import check_loop_units, make_envelopes, make_equals
 from holdfast.site.grammar import SITE, TAG
 from holdfast.site.log import Log, nearest
@@ -141,6 +142,7 @@ def _site(block: Block, desk: _Desk) -> Site:
         outbox=make_outbox(dict(block.each("outbox")), [e.name for e in plant.equipment], log),
         work=make_work(dict(block.each("work")), [e.name for e in plant.equipment], log),
         commissioning=block.get("commissioning", "off") == "required",
+        models=make_endpoints(dict(block.each("models")), plugins.installed(plugins.ENGINES), log),
     )
 
 

@@ -7,7 +7,7 @@ the order of a frame's columns and of the reasons in a decision.
 
 from typing import ClassVar, Literal
 
-from holdfast.terms import Autonomy, Priority, Scale, Tag, Word
+from holdfast.terms import Autonomy, Label, Priority, Scale, Tag, Word
 
 
 class Equals(Word):
@@ -251,6 +251,30 @@ class OutboxTarget(Word):
         return dict(self.options).get(name, default)
 
 
+class Endpoint(Word):
+    """Where a language model answers. Endpoints are asked in the site file's order; `clearance` is the highest label that may go there."""
+
+    name: str
+    engine: str  # the plug-in: openai, onnx, transformers
+    url: str = ""
+    model: str = ""  # as the server calls it
+    dialect: str = ""  # what the server calls structured output: vllm, sglang, llamacpp, ollama, triton
+    clearance: Label = "public"
+    skills: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    key: str = ""  # a reference, never the key
+    at_once: int = 1
+    context_tokens: int = 8192
+    timeout_s: float = 20.0
+    options: tuple[tuple[str, str | int | float | bool | None], ...] = ()  # of the engine itself
+    line: int = 0
+
+    apart: ClassVar[tuple[str, ...]] = ("line",)
+
+    def option(self, name: str, default: str | float | bool | None = None) -> str | int | float | bool | None:
+        return dict(self.options).get(name, default)
+
+
 class Site(Word):
     """One configuration. `digest(site)` is its identity in the record."""
 
@@ -277,6 +301,9 @@ class Site(Word):
     outbox: tuple[OutboxTarget, ...] = ()
     work: tuple[WorkPlan, ...] = ()
     commissioning: bool = False  # no tag above the rung that was signed for it
+    models: tuple[Endpoint, ...] = ()  # in the order in which they are asked
+
+    later: ClassVar[tuple[str, ...]] = ("models",)
 
     def tag(self, name: str) -> Tag | None:
         return next((t for t in self.tags if t.name == name), None)
