@@ -19,7 +19,6 @@ from holdfast.ports import ConnectionLost
 from holdfast.terms import BAD_NO_COMMUNICATION, BAD_NODE_ID_UNKNOWN, Frame, Scale, Tag, TagTable
 from holdfast.testing import check_reader, check_writer
 
-pytest.importorskip("snap7", reason="python-snap7 is not installed here")
 try:
     program()
 except NoPeer as unavailable:

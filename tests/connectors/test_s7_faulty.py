@@ -11,8 +11,6 @@ from holdfast.gate.connectors.s7.connector import BAD_ACCESS_DENIED
 from holdfast.ports import ConnectionLost
 from holdfast.terms import BAD_DECODING_ERROR, Tag
 
-pytest.importorskip("snap7", reason="python-snap7 is not installed here")
-
 
 def tag(address: str) -> Tag:
     return Tag(name=f"press/{address}", connection="press", address=address, unit="1")
@@ -101,6 +99,44 @@ async def test_an_answer_that_belongs_to_nobody_is_passed_over_for_one_s_own() -
         press = await connected(faulty.port)
         (sample,) = await press.read([SPEED])
         assert (sample.value, press.health()["late_answers"]) == (5.0, 1)
+        await press.close()
+
+
+async def test_answers_that_belong_to_nobody_end_the_connection_when_they_do_not_end() -> None:
+    async with FaultyS7(lambda ref, pdu: written(b"\x7f\xff", 0xFF) * 9) as faulty:
+        press = await connected(faulty.port)
+        assert await press.write(FORCE, 60.0, timeout_s=1.0) == "unknown"
+        assert (press.health()["connected"], faulty.writes) == (0.0, 1)
+        await press.close()
+
+
+async def test_a_write_that_is_never_answered_ends_the_connection_before_another_is_sent() -> None:
+    async with FaultyS7(lambda ref, pdu: None) as faulty:
+        press = await connected(faulty.port)
+        assert await press.write(FORCE, 60.0, timeout_s=0.1) == "unknown"
+        assert await press.write(SPEED, 60.0, timeout_s=5.0) == "rejected", "it waited for its turn until the connection was given up"
+        assert (press.health()["connected"], faulty.writes) == (0.0, 1)
+        await press.close()
+
+
+async def test_an_answer_in_several_packets_is_read() -> None:
+    def in_parts(ref: bytes, pdu: bytes) -> Answer:
+        said = read_of(ref, value(b"\x00\x05"))[7:]
+        parts = (said[:5], b"", said[5:17], said[17:])
+        return b"".join(struct.pack(">BBHBBB", 3, 0, 7 + len(p), 2, 0xF0, 0x80 * (p is parts[-1])) + p for p in parts)
+
+    async with FaultyS7(in_parts) as faulty:
+        press = await connected(faulty.port)
+        assert [s.value for s in await press.read([SPEED])] == [5.0]
+        await press.close()
+
+
+async def test_a_cpu_that_says_goodbye_in_the_protocol_s_words_leaves_a_write_unknown() -> None:
+    async with FaultyS7(lambda ref, pdu: bytes.fromhex("0300000b06800000000001")) as faulty:
+        press = await connected(faulty.port)
+        assert await press.write(FORCE, 60.0, timeout_s=1.0) == "unknown"
+        assert await press.write(FORCE, 60.0, timeout_s=1.0) == "rejected"
+        assert faulty.writes == 1
         await press.close()
 
 

@@ -5,6 +5,7 @@ python-snap7's server is not used: it would be the same library at both ends, an
 
 import base64
 import hashlib
+import os
 import signal
 import socket
 import struct
@@ -72,7 +73,9 @@ class Plc:
             process.communicate()
 
     def freeze(self) -> None:
-        self._running().send_signal(signal.SIGSTOP)
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # all its threads stand still before anything is sent to it
 
     def thaw(self) -> None:
         self._running().send_signal(signal.SIGCONT)

@@ -1,7 +1,7 @@
 """S7: the time of a write that is read back, beside python-snap7's bare write.
 
-The CPU is the C++ Snap7 server. Ours is a connector's whole `write` and the `read` of the same tag after it, from the event loop through
-its thread and back; theirs is `db_write` of the same bytes, called straight in this thread, and nothing read.
+The CPU is the C++ Snap7 server. Ours is a connector's whole `write` and the `read` of the same tag after it, over the event loop; theirs is
+`db_write` of the same bytes, called straight in this thread, and nothing read.
 """
 
 import importlib.util
@@ -12,6 +12,7 @@ from typing import Any
 from holdfast.evals.bench.quantiles import spread
 from holdfast.evals.peers.kept import NoPeer
 from holdfast.evals.peers.snap7 import Plc
+from holdfast.gate.connectors.s7 import S7
 from holdfast.terms import Tag
 
 WRITES, TURNS = 50, 20  # a round
@@ -23,10 +24,8 @@ FORCE = Tag(name="force", connection="press", address="DB10.DBD4:REAL", unit="1"
 async def measured(rounds: int) -> dict[str, Any]:
     """Raises NoPeer."""
     if importlib.util.find_spec("snap7") is None:
-        raise NoPeer("python-snap7 is not installed: pip install 'holdfast[s7]'")
+        raise NoPeer("python-snap7 is not installed; it is measured beside: pip install python-snap7")
     from snap7.client import Client
-
-    from holdfast.gate.connectors.s7 import S7
 
     mine: list[int] = []
     bare: list[int] = []

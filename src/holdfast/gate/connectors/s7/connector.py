@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from holdfast.clock import Clock, RealClock
 from holdfast.gate.connectors import polled, registers, writable
@@ -20,18 +20,16 @@ from holdfast.gate.connectors.polled import Polled
 from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE, BAD_TYPE_MISMATCH
 from holdfast.gate.connectors.s7 import addresses, plan
 from holdfast.gate.connectors.s7.addresses import Address
-from holdfast.gate.connectors.s7.link import DONE, Absent, Broken, Link, NotSent, Refused
+from holdfast.gate.connectors.s7.link import Broken, Link, NotSent, Refused
 from holdfast.gate.connectors.s7.plan import Span
-from holdfast.gate.connectors.worker import NotBegun, Worker
+from holdfast.gate.connectors.s7.telegrams import DONE
 from holdfast.ports import ConnectionLost
 from holdfast.terms import BAD_DECODING_ERROR, BAD_NO_COMMUNICATION, BAD_NODE_ID_UNKNOWN, GOOD, Frame, Sample, Sent, Tag, TagTable
 
-T = TypeVar("T")
 Resource = Literal["pg", "op", "basic"]
 _RESOURCES: Mapping[Resource, int] = {"pg": 1, "op": 2, "basic": 3}
 PLANS_MAX = 1_000
 _NAN = float("nan")
-LOOK_EVERY_S = 0.5  # how late it may be noticed, between two polls, that the CPU closed the connection
 BAD_ACCESS_DENIED = 0x801F_0000
 _BAD_DEVICE_FAILURE = 0x808B_0000
 _BAD_NOT_SUPPORTED = 0x803D_0000
@@ -60,7 +58,7 @@ class S7:
     name: str
     """The connection's name in the site file."""
     host: str
-    """Address or name of the CPU or its communications processor (IPv4)."""
+    """Address or name of the CPU or its communications processor."""
     port: int = 102
     """TCP port."""
     rack: int = 0
@@ -92,7 +90,6 @@ class S7:
         if self.resource not in _RESOURCES:
             raise ValueError(f"{self.name}: resource must be pg, op or basic, not {self.resource!r}")
         self._budget = Budget(float(self.requests_per_s))
-        self._worker = Worker()
         self._link: Link | None = None
         self._parsed: dict[str, Address | None] = {}  # one entry an address of the site file
         self._plans: dict[tuple[str, ...], tuple[Span, ...]] = {}  # by addresses, PLANS_MAX of them; anew with each connection
@@ -105,16 +102,11 @@ class S7:
     async def connect(self) -> None:
         await self.close()
         tsap = _RESOURCES[self.resource] << 8 | self.rack << 5 | self.slot
-        link = Link(self.host, self.port, tsap=tsap, pdu_bytes=self.pdu_bytes)
         try:
-            await self._worker.run(lambda: link.open(self.timeout_s), timeout_s=self.timeout_s)
-        except Absent as error:
-            raise ConnectionLost(f"{self.name}: {error}") from None
-        except (Broken, NotSent, Refused, NotBegun, TimeoutError, OSError) as error:
-            link.abort("not opened")
+            self._link = await Link.opened(self.host, self.port, tsap=tsap, pdu_bytes=self.pdu_bytes, timeout_s=self.timeout_s)
+        except (Broken, NotSent, Refused, OSError) as error:
             cure = f"check address, port {self.port}, rack {self.rack} and slot {self.slot}, and that the CPU has a connection free"
             raise ConnectionLost(f"{self.name}: {self.host}:{self.port} can't be reached ({error}): {cure}") from None
-        self._link = link
 
     async def close(self) -> None:
         link, self._link = self._link, None
@@ -123,9 +115,8 @@ class S7:
             self._before["requests"] += link.requests
             self._before["late_answers"] += link.late
             link.abort("closed by us")
-            with contextlib.suppress(NotBegun, TimeoutError):
-                await self._worker.run(link.close, timeout_s=self.timeout_s)
-        self._worker.end()
+            await asyncio.sleep(0)  # abort() schedules connection_lost, which lets go of the socket
+            await asyncio.sleep(0)
 
     async def browse(self, under: str = "") -> AsyncIterator[Tag]:
         """Nothing: PUT/GET knows no symbols."""
@@ -185,11 +176,9 @@ class S7:
                     await self._budget.spend()
             except TimeoutError:
                 return "rejected"
-        # The worker waits longer than we do, so that an answer that comes a little late is taken off the line and the connection stays.
-        patience_s = max(timeout_s, self.timeout_s)
         try:
-            code = await self._worker.run(lambda: link.write(address, data, patience_s), timeout_s=until_s - loop.time())
-        except (NotBegun, NotSent):
+            code = await link.write(address, data, timeout_s=until_s - loop.time(), patience_s=self.timeout_s)
+        except NotSent:
             return "rejected"
         except Refused as refused:
             self._before["refusals"] += 1
@@ -260,32 +249,23 @@ class S7:
     async def _read(self, link: Link, spans: Sequence[Span]) -> Sequence[tuple[int, bytes]]:
         await self._budget.spend()
         try:
-            return await self._asked(link, lambda: link.read(spans, self.timeout_s))
+            return await link.read(spans, self.timeout_s)
         except Refused as refused:
             # The request as a whole: as a rule the CPU does not permit PUT/GET, so nothing is gained by asking for less.
             return [(refused.code, b"")] * len(spans)
-
-    async def _asked(self, link: Link, call: Callable[[], T]) -> T:
-        """What the worker gets. Raises Refused, and ConnectionLost where there is no answer."""
-        try:
-            return await self._worker.run(call, timeout_s=self.timeout_s)
-        except TimeoutError:
-            why = f"did not answer within {self.timeout_s:g} s"
-        except (Broken, NotSent, NotBegun) as error:
-            why = str(error)
-        link.abort(why)
-        raise ConnectionLost(f"{self.name}: {self.host}:{self.port}: {why}") from None
+        except (Broken, NotSent) as error:
+            link.abort(str(error))
+            raise ConnectionLost(f"{self.name}: {self.host}:{self.port}: {error}") from None
 
     async def _rests(self, link: Link | None, wait_s: float) -> bool:
         """Wait for the next tick; True as soon as the connection is lost."""
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + wait_s
-        while link is not None and link is self._link and not link.is_broken():
-            left_s = until_s - loop.time()
-            if left_s <= 0:
-                return False
-            await asyncio.sleep(min(left_s, LOOK_EVERY_S))
-        return True
+        if link is None or link.lost.done():
+            return True
+        if wait_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await asyncio.shield(link.lost)
+        return link.lost.done() or self._link is not link
 
 
 def _said(tag: Tag, address: Address, span: Span, code: int, data: bytes, now_ns: int) -> Polled:

@@ -1,35 +1,22 @@
-"""One S7 connection over python-snap7's ISO layer: one request, one answer, checked against each other, nothing ever sent twice.
+"""One S7 connection: one request on the line at a time, each answer checked against its request, nothing ever sent twice.
 
-The library's client is not used: it tells of a bad item only in prose and of several items only the first. Its framing (RFC 1006, ISO 8073
-class 0) and its requests are. Everything here but `abort` and `is_broken` blocks and runs in the connection's one worker thread.
+The next request has its turn once the one before it was answered, also where nobody waits for that answer any more: a request is never sent
+behind another of unknown fate. One that is not answered in the time that the connection has for it ends the connection.
 """
 
-import contextlib
-import socket
-import struct
-import time
+import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import cast
 
-from holdfast.gate.connectors import farewell
-from holdfast.gate.connectors.s7.addresses import Address, Area
+from holdfast.gate.connectors.s7 import frames, telegrams
+from holdfast.gate.connectors.s7.addresses import Address
+from holdfast.gate.connectors.s7.frames import Frames, NoS7
 from holdfast.gate.connectors.s7.plan import Span
-
-if TYPE_CHECKING:
-    from snap7.connection import ISOTCPConnection
-    from snap7.s7protocol import S7Protocol
+from holdfast.gate.connectors.s7.telegrams import Answer
 
 PDU_BYTES_MIN = 128  # below it is no CPU of these families
 LATE_MAX = 8  # answers to nobody that are passed over while waiting for one's own
-DONE = 0xFF  # an item's return code
-_AREA_CODES: dict[Area, int] = {"I": 0x81, "Q": 0x82, "M": 0x83, "DB": 0x84}
-_WORD_LENGTHS = {
-    "BOOL": 0x01, "BYTE": 0x02, "USINT": 0x02, "SINT": 0x02, "WORD": 0x04, "UINT": 0x04, "INT": 0x05,
-    "DWORD": 0x06, "UDINT": 0x06, "DINT": 0x07, "REAL": 0x08,
-}  # fmt: skip
-_AS_BYTES = 0x02  # types of 64 bits have no transport size of their own
-_IN_BITS = frozenset((0x03, 0x04, 0x05))  # transport sizes of an answer whose length counts bits
-_READ, _WRITE, _SETUP = 0x04, 0x05, 0xF0
+WAITING_MAX = 64  # requests of one connection that may wait for their turn; tables and writes are far fewer
 
 
 class Broken(Exception):
@@ -48,156 +35,192 @@ class Refused(Exception):
         self.code = code
 
 
-class Absent(Exception):
-    """python-snap7 is not installed."""
+class Link(asyncio.Protocol):
+    """`requests` and `late` count since it was made. Made by `opened`."""
 
-
-class Link:
-    """`requests` and `late` count since it was made."""
-
-    def __init__(self, host: str, port: int, *, tsap: int, pdu_bytes: int) -> None:
-        self._place = (host, port)
-        self._tsap = tsap
-        self._iso: ISOTCPConnection | None = None
-        self._protocol: S7Protocol | None = None
-        self._why = ""  # it is broken; empty while it is not
+    def __init__(self, pdu_bytes: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._frames = Frames()
+        self._turn = asyncio.Semaphore(1)  # given back by the answer, not by who asked
+        self._waiting = 0  # for their turn, WAITING_MAX at most
+        self._reference = 0
+        self._answer: asyncio.Future[Answer] | None = None  # of the request on the line
+        self._until_s = self._patience_s = 0.0  # how long it is waited for, and how long the connection bears its silence
+        self._limit: asyncio.TimerHandle | None = None  # one for all requests: most answers come long before it is due
+        self._limit_s = 0.0
+        self._strays = 0  # since the last answer that was waited for
+        self._confirmed: asyncio.Future[None] = self._loop.create_future()
+        self.lost: asyncio.Future[str] = self._loop.create_future()  # done with the reason once the connection is gone
         self.pdu_bytes = pdu_bytes  # wanted, and once open what the CPU grants
         self.requests = 0
         self.late = 0
 
-    def open(self, timeout_s: float) -> None:
-        """Connect, and agree on the PDU's size. Raises Broken with the cause, or Absent."""
+    # ---- the loop's side -----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(f"the connection broke ({exc})" if exc else "the CPU closed the connection")
+
+    def data_received(self, data: bytes) -> None:
+        if self.lost.done():
+            return
         try:
-            from snap7.connection import ISOTCPConnection, TPDUSize
-            from snap7.error import S7Error
-            from snap7.s7protocol import S7Protocol
-        except ImportError:
-            raise Absent("python-snap7 is not installed: install Holdfast with its extra `s7`") from None
-        iso = self._iso = ISOTCPConnection(*self._place, remote_tsap=self._tsap, tpdu_size=TPDUSize.S_1024)
-        self._protocol = S7Protocol()
+            for message in self._frames.feed(data):
+                self._take(telegrams.answer(message))
+        except NoS7 as error:
+            self.abort(f"the CPU sent {error}")
+            return
+        if self._frames.tpdu_bytes and not self._confirmed.done():
+            self._confirmed.set_result(None)
+
+    # ---- the connector's side ------------------------------------------------------------------------------------
+
+    @staticmethod
+    async def opened(host: str, port: int, *, tsap: int, pdu_bytes: int, timeout_s: float) -> "Link":
+        """Connect, and agree on the message's size. Raises Broken with the cause, or OSError."""
+        loop = asyncio.get_running_loop()
+        link = Link(pdu_bytes)
+        until_s = loop.time() + timeout_s
         try:
-            iso.connect(timeout_s)
-            answer = self._exchange(self._protocol.build_setup_communication_request(1, 1, self.pdu_bytes), timeout_s)
-            if len(answer.parameters) != 8 or answer.parameters[0] != _SETUP:
-                raise self._broke("the CPU answers the setup of the connection with something else")
-            granted = int.from_bytes(answer.parameters[6:8], "big")
+            async with asyncio.timeout_at(until_s):
+                transport, _ = await loop.create_connection(lambda: link, host, port)
+                transport.write(frames.connection_request(tsap))
+                await link._confirmed
+                answer = await link._exchange(telegrams.setup(pdu_bytes), b"", until_s=until_s, patience_s=until_s)
+            granted = telegrams.granted(answer)
             if granted < PDU_BYTES_MIN:
-                raise self._broke(f"the CPU grants messages of {granted} bytes, which is too few")
-            self.pdu_bytes = min(granted, self.pdu_bytes)
-        except (S7Error, OSError, struct.error, Broken, NotSent, Refused) as error:
-            iso.disconnect()
-            raise Broken(self._why or str(error)) from None
+                raise Broken(f"the CPU grants messages of {granted} bytes, which is too few")
+            link.pdu_bytes = min(granted, pdu_bytes)
+        except BaseException as error:
+            link.abort("not opened")
+            if isinstance(error, TimeoutError):
+                raise Broken(f"no answer within {timeout_s:g} s") from None
+            if isinstance(error, NoS7):
+                raise Broken(f"the CPU sent {error}") from None
+            raise
+        return link
 
-    def read(self, spans: Sequence[Span], timeout_s: float) -> list[tuple[int, bytes]]:
-        """(return code, bytes) of each stretch; the bytes have its length where the code is DONE, or are none.
+    async def read(self, spans: Sequence[Span], timeout_s: float) -> list[tuple[int, bytes]]:
+        """(return code, bytes) of each stretch, as `telegrams.stretches` says.
 
-        Raises NotSent, Refused, and Broken.
+        Raises NotSent, Refused, and Broken; a CPU that does not answer within `timeout_s` ends the connection.
         """
-        wanted = [(_AREA_CODES[span.area], span.db, span.start, span.count) for span in spans]
-        answer = self._exchange(self._made().build_multi_read_request(wanted), timeout_s)
-        if answer.parameters != bytes((_READ, len(spans))):
-            raise self._broke("the CPU answers another question than was asked")
-        return _items(answer.data, spans)
+        until_s = self._loop.time() + timeout_s
+        try:
+            answer = await self._exchange(telegrams.read(spans), b"", until_s=until_s, patience_s=until_s)
+            return telegrams.stretches(answer, spans)
+        except TimeoutError:
+            why = f"it did not answer within {timeout_s:g} s"
+        except NoS7 as error:
+            why = f"the CPU sent {error}"
+        self.abort(why)
+        raise Broken(why) from None
 
-    def write(self, address: Address, data: bytes, timeout_s: float) -> int | None:
-        """The CPU's return code, None where its answer has none. Raises NotSent, Refused, and Broken: the last leaves the fate open."""
-        from snap7.datatypes import S7Area, S7WordLen
+    async def write(self, address: Address, value: bytes, *, timeout_s: float, patience_s: float) -> int | None:
+        """The CPU's return code, None where its answer has none.
 
-        length = S7WordLen(_WORD_LENGTHS.get(address.kind, _AS_BYTES))
-        # A bit goes out as a bit, counted in bits: never its byte with the neighbours that were read a moment ago.
-        start = address.byte if address.bit is None else address.byte * 8 + address.bit
-        request = self._made().build_write_request(S7Area(_AREA_CODES[address.area]), address.db, start, length, data)
-        answer = self._exchange(request, timeout_s)
-        return answer.data[0] if answer.parameters == bytes((_WRITE, 1)) and len(answer.data) == 1 else None
-
-    def close(self) -> None:
-        if self._iso is not None:
-            self._iso.disconnect()
-
-    # ---- from any thread -----------------------------------------------------------------------------------------
+        Raises NotSent, Refused, and, where the fate is open, TimeoutError or Broken. An answer that comes within `patience_s`, too late
+        for whoever asked, is taken off the line and the connection stays.
+        """
+        now_s = self._loop.time()
+        parameters, data = telegrams.write(address, value)
+        return telegrams.outcome(
+            await self._exchange(parameters, data, until_s=now_s + timeout_s, patience_s=now_s + max(timeout_s, patience_s))
+        )
 
     def abort(self, why: str) -> None:
-        """Break it, also while the worker waits for an answer: that one then ends at once."""
-        self._why = self._why or why
-        sock = self._iso.socket if self._iso is not None else None
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        """Drop the connection: after a message that makes no sense, or none, nothing behind it can be trusted."""
+        self._end(why)
+        if self._transport is not None:
+            self._transport.abort()
 
     def is_broken(self) -> str:
-        """Why it can't be used, empty while it can; the peer's farewell is noticed without taking bytes from the worker."""
-        sock = self._iso.socket if self._iso is not None else None
-        if not self._why and sock is not None and farewell.heard(sock.fileno()):
-            self._why = "the CPU closed the connection"
-        return self._why
+        """Why it can't be used, empty while it can."""
+        return self.lost.result() if self.lost.done() else ""
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
-    def _made(self) -> "S7Protocol":
-        if self._protocol is None:
-            raise NotSent("the connection was not opened")
-        return self._protocol
-
-    def _exchange(self, pdu: bytes, timeout_s: float) -> "Answer":
-        from snap7.error import S7Error
-
-        iso = self._iso
-        if iso is None or iso.socket is None or self.is_broken():
-            raise NotSent(self._why or "the connection was not opened")
-        until_s = time.monotonic() + timeout_s
-        reference = pdu[4:6]
+    async def _exchange(self, parameters: bytes, data: bytes, *, until_s: float, patience_s: float) -> Answer:
+        if self._turn.locked():
+            await self._turn_by(until_s)
+        else:
+            await self._turn.acquire()  # at once
+        transport = self._transport
+        if transport is None or self.lost.done() or transport.is_closing():
+            self._turn.release()
+            raise NotSent(self.is_broken() or "the connection is closed")
+        self._reference = self._reference % 0xFFFF + 1
+        self._until_s, self._patience_s = until_s, patience_s
+        self._answer = answer = self._loop.create_future()
+        if self._limit is None or until_s < self._limit_s:
+            self._watch(until_s)
         self.requests += 1
+        transport.write(frames.data(telegrams.request(self._reference, parameters, data), self._frames.tpdu_bytes))
+        found = await answer
+        if found.error:
+            raise Refused(found.error)
+        return found
+
+    async def _turn_by(self, until_s: float) -> None:
+        if self._waiting >= WAITING_MAX:
+            raise NotSent(f"{WAITING_MAX} requests wait already")
+        self._waiting += 1
         try:
-            iso.socket.settimeout(timeout_s)
-            iso.send_data(pdu)
-            for _ in range(LATE_MAX):
-                iso.socket.settimeout(max(until_s - time.monotonic(), 0.001))
-                said = iso.receive_data()
-                if len(said) >= 6 and said[0] == 0x32 and said[4:6] != reference:
-                    self.late += 1  # the answer to a request that was given up, or nobody's: it must not answer this one
-                    continue
-                return self._parsed(said)
-        except (S7Error, OSError) as error:
-            raise self._broke(self._why or str(error)) from None
-        raise self._broke(f"{LATE_MAX} answers belong to no request")
+            async with asyncio.timeout_at(until_s):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise NotSent("earlier requests were not answered in time") from None
+        finally:
+            self._waiting -= 1
 
-    def _parsed(self, said: bytes) -> "Answer":
-        if len(said) < 12 or said[0] != 0x32 or said[1] not in (0x02, 0x03):
-            raise self._broke("the CPU sent something that is no S7 answer")
-        parameters, data = struct.unpack_from(">HH", said, 6)
-        if len(said) != 12 + parameters + data:
-            raise self._broke("the CPU sent an answer of another length than it says")
-        error = int.from_bytes(said[10:12], "big")
-        if error:
-            raise Refused(error)
-        return Answer(said[12 : 12 + parameters], said[12 + parameters :])
+    def _take(self, found: Answer) -> None:
+        answer = self._answer
+        if answer is None or found.reference != self._reference:
+            self.late += 1  # nobody's: it must not answer another
+            self._strays += 1
+            if self._strays > LATE_MAX:
+                raise NoS7(f"{self._strays} answers that belong to no request")
+            return
+        self._answer, self._strays = None, 0
+        if answer.done():
+            self.late += 1  # whoever asked gave up
+        else:
+            answer.set_result(found)
+        self._turn.release()
 
-    def _broke(self, why: str) -> Broken:
-        """After an answer that makes no sense, or none, nothing behind it can be trusted."""
-        self.abort(why)
-        return Broken(self._why)
+    def _watch(self, until_s: float) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        self._limit_s = until_s
+        self._limit = self._loop.call_at(until_s, self._expire)
 
+    def _expire(self) -> None:
+        self._limit = None
+        answer, now_s = self._answer, self._loop.time()
+        if answer is None:
+            return
+        if self._until_s <= now_s and not answer.done():
+            answer.set_exception(TimeoutError())
+        if self._patience_s <= now_s:
+            self.abort("the CPU does not answer")
+        else:
+            self._watch(self._until_s if self._until_s > now_s else self._patience_s)
 
-class Answer:
-    """The two parts of an S7 answer behind its header."""
-
-    def __init__(self, parameters: bytes, data: bytes) -> None:
-        self.parameters = parameters
-        self.data = data
-
-
-def _items(data: bytes, spans: Sequence[Span]) -> list[tuple[int, bytes]]:
-    """Return code and bytes of each item. Where the lengths do not add up, all from there on are DONE with no bytes: not to be read."""
-    found: list[tuple[int, bytes]] = []
-    at = 0
-    for span in spans:
-        if at + 4 > len(data):
-            break
-        code, transport, length = struct.unpack_from(">BBH", data, at)
-        count = 0 if code != DONE else (length + 7) // 8 if transport in _IN_BITS else length
-        part = data[at + 4 : at + 4 + count]
-        if len(part) != count:
-            break
-        found.append((code, part if len(part) == span.count else b""))
-        at += 4 + count + count % 2
-    return found + [(DONE, b"")] * (len(spans) - len(found))
+    def _end(self, why: str) -> None:
+        if self.lost.done():
+            return
+        self.lost.set_result(why)
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+        if not self._confirmed.done():
+            self._confirmed.set_exception(Broken(why))
+            self._confirmed.exception()  # nobody may wait for it
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            if not answer.done():
+                answer.set_exception(Broken(why))
+            self._turn.release()
