@@ -93,3 +93,32 @@ def test_a_proposal_without_a_finding_has_its_own_story(scene: Scene, incident: 
     answer = page.goto("/incidents/nobody-found-this")
     assert answer is not None
     assert answer.status == 404
+
+
+def test_a_person_says_what_the_cause_was_and_takes_it_back(scene: Scene, incident: str, look: Open) -> None:
+    page = look(f"/incidents/{incident}")
+    page.get_by_role("link", name="Confirm or correct the cause").press("Enter")
+    page.locator("select").select_option("third-octave chatter")
+    page.get_by_label("How you know").first.fill("marks on the strip, 6 cm apart")
+    page.locator("form").filter(has_text="What was the cause?").get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign", exact=True).press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("How you know").first).to_have_value("marks on the strip, 6 cm apart")
+    page.locator("form").filter(has_text="What was the cause?").get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign", exact=True).press("Enter")
+    page.wait_for_url(f"**/incidents/{incident}")
+    expect(page.locator(".confirmed")).to_contain_text("li.wei confirmed the cause")
+    (told,) = scene.desk(lambda desk: desk.look("/v1/causes", {}))
+    assert (told["mode"], told["person"]) == ("third-octave chatter", "li.wei")
+    page.get_by_role("link", name="Confirm or correct the cause").press("Enter")
+    page.locator("form").filter(has_text="Take it back").get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Take it back").press("Enter")
+    page.wait_for_url(f"**/incidents/{incident}")
+    expect(page.locator(".confirmed")).to_have_count(0)
+
+
+def test_the_causes_are_named_in_the_visitors_language(incident: str, look: Open) -> None:
+    page = look(f"/incidents/{incident}/cause", lang="zh", size=PHONE)
+    expect(page.get_by_role("heading", name="原因是什么？")).to_be_visible()
+    assert "外圈缺陷" in " ".join(page.locator("optgroup").nth(1).locator("option").all_inner_texts())
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]

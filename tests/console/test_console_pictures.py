@@ -66,13 +66,20 @@ def test_every_page_can_be_read_by_everybody(scene: Scene, look: Open, pictures:
     expect(page.locator("[data-tag][data-quality=good]").first).to_be_attached()
     waits = scene.desk(lambda desk: desk.waiting())
     wrong: list[str] = []
-    for path in (*PAGES, f"/approvals/{waits[0]['proposal']}", "/incidents/finding-1", "/reports/incidents/finding-1"):
+    for path in (
+        *PAGES,
+        f"/approvals/{waits[0]['proposal']}",
+        "/incidents/finding-1",
+        "/incidents/finding-1/cause",
+        "/reports/incidents/finding-1",
+    ):
         answer = page.goto(path)
         assert answer is not None
         if answer.status >= 400:
             wrong.append(f"{path}: {answer.status}")
             continue
-        name = f"{path.strip('/').split('/')[0] or 'overview'}{'-one' if path.count('/') > 1 else ''}"
+        first, *rest = path.strip("/").split("/")
+        name = "-".join((first or "overview", *(("one",) if rest else ()), *(rest[1:] if first == "incidents" else ())))
         if pictures is not None and name in KEPT:
             page.wait_for_timeout(1500)  # for the pictures alone: values and trends have come by then
             page.screenshot(path=pictures / f"{name}.{lang}{'-phone' if size == PHONE else ''}.png")

@@ -82,7 +82,7 @@ def _document(incident: str, home: Path, lang: str, *, json: bool) -> "tuple[dic
     """The evidence as plain JSON, and the report of it."""
     from holdfast.cli.asking import ask
     from holdfast.clock import RealClock
-    from holdfast.console.reports import modes
+    from holdfast.console import modes
     from holdfast.console.reports.graph import Graph, NotThere, gather
     from holdfast.console.reports.incident import incident_report
 

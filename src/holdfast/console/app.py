@@ -21,6 +21,7 @@ from holdfast.console.house import House
 from holdfast.console.pages import (
     alarms,
     approvals,
+    causes,
     commissioning,
     compliance,
     connections,
@@ -44,6 +45,7 @@ PAGES = (
     approvals,
     alarms,
     incidents,
+    causes,
     detectors,
     compliance,
     ledger,

@@ -11,6 +11,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
+from holdfast.console import modes
 from holdfast.console.gate import Gate, GateError
 from holdfast.console.shown import Shown
 from holdfast.console.stream import Stream
@@ -45,7 +46,8 @@ class House:
         )
 
     def warm(self) -> None:
-        """Compile all templates, some hundredths of a second each: the first who opens a page need not wait for them."""
+        """Compile all templates and read what failure modes are called: the first who opens a page need not wait for them."""
+        modes.names()
         for name in self._templates.list_templates():
             self._templates.get_template(name)
 

@@ -7,6 +7,8 @@ or a person wrote is kept apart as a claim, never mixed into a sentence of ours.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from holdfast.console import modes
+from holdfast.console.cited import Cited
 from holdfast.console.names import Names
 from holdfast.console.shown import Shown
 from holdfast.terms import Word
@@ -15,7 +17,6 @@ Body = Mapping[str, Any]
 SHARES_MAX, CAUSES_MAX, EVIDENCE_MAX, LIST_MAX = 8, 6, 12, 12
 LIST_CHARS_MAX = 300
 DIGEST_CHARS = 12
-NONE_OF_THESE = "none of these"
 
 # Which field says what happened, so that each has a sentence of its own: `console.said.session.begun`.
 TURNS = {
@@ -75,6 +76,7 @@ class Teller:
         self.shown = shown
         self.names = names
         self.brief = brief
+        self.cited = Cited(shown, modes.names())
 
     def tell(self, record: Mapping[str, Any]) -> Told:
         """Never raises for what a body holds: a record that can't be put into words is still shown, with its fields."""
@@ -253,18 +255,18 @@ def _finding(teller: Teller, body: Body) -> dict[str, Any]:
 def _diagnosis(teller: Teller, body: Body) -> dict[str, Any]:
     diagnosis, t = body["diagnosis"], teller.shown.t
     causes, who = diagnosis["causes"][:CAUSES_MAX], str(body["author"])
-    lines = tuple(t("said.cause", mode=_mode(teller, c["mode"]), percent=teller.percent(c["probability"])) for c in causes)
-    claims: list[Claim] = []
-    for side, mark in (("supporting", "+"), ("opposing", "−")):
-        claims += [
-            Claim(who=who, text=f"{mark} {one['quote'] or one['ref']}") for one in (causes[0][side] if causes else ())[:EVIDENCE_MAX]
-        ]
-    title = t("said.diagnosis", mode=_mode(teller, causes[0]["mode"]), percent=teller.percent(causes[0]["probability"])) if causes else ""
-    return {"title": title, "lines": lines, "claims": tuple(claims), "incident": str(diagnosis["incident"])}
-
-
-def _mode(teller: Teller, mode: str) -> str:
-    return teller.shown.t("said.none_of_these") if mode == NONE_OF_THESE else mode
+    said = [{"mode": teller.cited.mode(str(c["mode"])), "percent": teller.percent(c["probability"])} for c in causes]
+    claims = [
+        Claim(who=who, text=f"{mark} {teller.cited.quote(one) or one['ref']}")
+        for side, mark in (("supporting", "+"), ("opposing", "−"))
+        for one in (causes[0][side] if causes else ())[:EVIDENCE_MAX]
+    ]
+    return {
+        "title": t("said.diagnosis", **said[0]) if said else "",
+        "lines": tuple(t("said.cause", **one) for one in said),
+        "claims": tuple(claims),
+        "incident": str(diagnosis["incident"]),
+    }
 
 
 def _decision(teller: Teller, body: Body) -> dict[str, Any]:

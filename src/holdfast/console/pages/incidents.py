@@ -11,6 +11,7 @@ from holdfast.console.chain import Chain, chain_of
 from holdfast.console.gate import GateError
 from holdfast.console.house import House
 from holdfast.console.names import names_of
+from holdfast.console.pages.causes import Said, said_of
 from holdfast.console.telling import Teller
 from holdfast.console.visit import Req, Visit
 from holdfast.terms import SECOND_NS, Word
@@ -59,6 +60,7 @@ class Page(Word):
     chain: Chain
     raw: tuple[Raw, ...]
     open: bool
+    said: Said | None  # of its cause, by a person
 
 
 def routes(house: House) -> list[Any]:
@@ -149,7 +151,16 @@ async def _page(
         for r in (records if view == "raw" else ())
     )
     line = None if head is None else _line(head, teller)
-    return Page(path=path, view=view, head=line, chain=chain_of(records, teller), raw=raw, open=head is not None and head["state"] in OPEN)
+    confirmed = await house.gate.get("/v1/causes", token=visit.token) if head is not None and view == VIEWS[0] else ()
+    return Page(
+        path=path,
+        view=view,
+        head=line,
+        chain=chain_of(records, teller),
+        raw=raw,
+        open=head is not None and head["state"] in OPEN,
+        said=None if head is None else said_of(confirmed, str(head["finding"]["incident"]), teller.shown),
+    )
 
 
 def _line(incident: Mapping[str, Any], teller: Teller) -> Line:

@@ -8,8 +8,9 @@ from litestar import Response, get
 from litestar.exceptions import HTTPException
 
 from holdfast.clock import RealClock
+from holdfast.console import modes
 from holdfast.console.house import House
-from holdfast.console.reports import html, markdown, modes
+from holdfast.console.reports import html, markdown
 from holdfast.console.reports.compliance import compliance_report
 from holdfast.console.reports.document import Document
 from holdfast.console.reports.graph import Ask, Query, gather

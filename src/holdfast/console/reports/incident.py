@@ -8,9 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from holdfast.console.chain import Chain, Story, chain_of
+from holdfast.console.cited import Cited
 from holdfast.console.names import Names
 from holdfast.console.reports import drawn
-from holdfast.console.reports.cited import Cited
 from holdfast.console.reports.document import AGENT, MODEL, Block, Document, Figure, Heading, Paragraph, Quote, Table, generated
 from holdfast.console.reports.graph import Change, Graph
 from holdfast.console.reports.mark import metadata

@@ -1,5 +1,6 @@
 """Evidence for people: what it says, retold where it is one of our own sentences, and where it can be looked up."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ class Cited:
         self._shown = shown
         self._names = names
         self._here = 1 if shown.language == "zh" else 0
+        self._called = _called(frozenset(names.items()), self._here)
 
     def mode(self, mode: str) -> str:
         """A failure mode's name."""
@@ -33,10 +35,11 @@ class Cited:
     def again(self, text: str) -> str:
         """A sentence that an agent made from our words, in this language; any other text as it wrote it."""
         told = retold(text, "diagnosis", self._shown.language)
-        for id, names in self._names.items():
-            told = told.replace(names[1 - self._here], names[self._here])
-            told = re.sub(rf"(?<![\w.-]){re.escape(id)}(?![\w.-])", lambda _, name=names[self._here]: name, told)
-        return told.replace(NONE_OF_THESE, self.mode(NONE_OF_THESE)) if told != text else told
+        if told == text:
+            return text
+        pattern, names = self._called
+        told = pattern.sub(lambda found: names[found[0]], told)
+        return told.replace(NONE_OF_THESE, self.mode(NONE_OF_THESE))
 
     def quote(self, evidence: Mapping[str, Any]) -> str:
         text = str(evidence["quote"])
@@ -55,3 +58,11 @@ class Cited:
                 "reports.source.document", document=found["document"], page=found["page"], paragraph=found["paragraph"] or "–"
             )
         return self._shown.word(f"reports.source.{kind}.of", ref=self.mode(ref) if kind == "mode" else ref)
+
+
+@functools.cache
+def _called(names: frozenset[tuple[str, tuple[str, str]]], here: int) -> tuple[re.Pattern[str], Mapping[str, str]]:
+    """What finds a mode's id, or its name in the other language, and what it is called here. The longest of two that begin alike."""
+    calls = {word: both[here] for id, both in names for word in (id, both[1 - here])}
+    words = "|".join(re.escape(word) for word in sorted(calls, key=lambda word: (-len(word), word)))
+    return re.compile(rf"(?<![A-Za-z0-9_.-])(?:{words})(?![A-Za-z0-9_.-])" if words else r"(?!)"), calls
