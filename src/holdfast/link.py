@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from holdfast.lots import Lot
 from holdfast.site.model import Site
+from holdfast.site.modelroles import ModelStanding, ModelsTold
 from holdfast.terms import (
     Action,
     Alarm,
@@ -261,6 +262,12 @@ class Link(Protocol):
         """The newest incidents, any agent's, newest first."""
         ...
 
+    async def models(self) -> Sequence[ModelStanding]:
+        """Of each role that people put a model in force for, its digest."""
+        ...
+
+    async def tell_models(self, told: ModelsTold) -> None: ...
+
 
 class Learning(Protocol):
     """The gate's side of what was learned. Raises LookupError for what is not there, ValueError for what is not taken."""
@@ -276,6 +283,13 @@ class Causes(Protocol):
     """The gate's side of past cases."""
 
     def confirmed(self) -> Sequence[ConfirmedCause]: ...
+
+
+class Models(Protocol):
+    """The gate's side of which model serves which role."""
+
+    def standing(self) -> Sequence[ModelStanding]: ...
+    def told(self, author: str, told: ModelsTold) -> None: ...
 
 
 class Gate(Protocol):
@@ -299,6 +313,9 @@ class Gate(Protocol):
 
     @property
     def causes(self) -> Causes: ...
+
+    @property
+    def models(self) -> Models: ...
 
 
 class DirectLink:
@@ -365,6 +382,12 @@ class DirectLink:
     async def incidents(self, limit: int = INCIDENTS_TOLD_MAX) -> Sequence[IncidentTold]:
         return self._gate.incidents(limit)
 
+    async def models(self) -> Sequence[ModelStanding]:
+        return self._gate.models.standing()
+
+    async def tell_models(self, told: ModelsTold) -> None:
+        _refused(lambda: self._gate.models.told(self._author, told))
+
 
 T = TypeVar("T")
 
@@ -390,6 +413,7 @@ _PROGRESS = TypeAdapter(Progress)
 _STANDING = TypeAdapter(LearnedStanding)
 _CAUSES = TypeAdapter(tuple[ConfirmedCause, ...])
 _INCIDENTS = TypeAdapter(tuple[IncidentTold, ...])
+_MODELS = TypeAdapter(tuple[ModelStanding, ...])
 _STANDINGS = TypeAdapter(tuple[LearnedStanding, ...])
 
 
@@ -473,6 +497,12 @@ class HttpLink:
 
     async def incidents(self, limit: int = INCIDENTS_TOLD_MAX) -> Sequence[IncidentTold]:
         return _read(_INCIDENTS, await self._ask("GET", "/v1/incidents", {"limit": limit}))
+
+    async def models(self) -> Sequence[ModelStanding]:
+        return _read(_MODELS, await self._ask("GET", "/v1/models"))
+
+    async def tell_models(self, told: ModelsTold) -> None:
+        await self._ask("POST", "/v1/models", body=told)
 
     async def _ask(
         self,

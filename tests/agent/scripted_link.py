@@ -18,6 +18,7 @@ from holdfast.link import (
     RelearnDeclined,
 )
 from holdfast.site.model import Site
+from holdfast.site.modelroles import ModelStanding, ModelsTold
 from holdfast.site.tables import tables
 from holdfast.terms import (
     BAD_NO_COMMUNICATION,
@@ -65,6 +66,8 @@ class ScriptedLink:
         self.in_force: dict[str, str] = {}
         self.states: dict[str, bytes] = {}
         self.told: tuple[DetectorTold, ...] = ()
+        self.standing: tuple[ModelStanding, ...] = ()
+        self.told_models: list[ModelsTold] = []
         self._progress: dict[str, tuple[Proposal, int]] = {}
 
     def tick(self) -> None:
@@ -188,3 +191,11 @@ class ScriptedLink:
             return Progress(proposal=proposal, state="verified", decision=decision, outcome=Outcome(proposal=proposal, result="verified"))
         outcome = Outcome(proposal=proposal, result="verified", effect=self.effect)  # type: ignore[arg-type]
         return Progress(proposal=proposal, state="done", decision=decision, outcome=outcome)
+
+    async def models(self) -> Sequence[ModelStanding]:
+        self._reach()
+        return self.standing
+
+    async def tell_models(self, told: ModelsTold) -> None:
+        self._reach()
+        self.told_models.append(told)

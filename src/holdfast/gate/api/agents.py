@@ -13,6 +13,7 @@ from holdfast.gate.api.described import BYTES, demand_declared, description_hand
 from holdfast.gate.api.learned import learned_handlers
 from holdfast.gate.api.limits import Bucket
 from holdfast.gate.api.messages import BODY_BYTES_MAX, Req, json, number, on_problem, read
+from holdfast.gate.api.models import running_handlers
 from holdfast.gate.api.questions import answer_handlers
 from holdfast.gate.api.told import told_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
@@ -163,6 +164,7 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
         *learned_handlers(gate, author, writer),
         *case_handlers(gate, author),
         *told_handlers(gate, author),
+        *running_handlers(gate, author, writer),
         site,
         frames,
         history,
