@@ -270,11 +270,21 @@ class Cause(Word):
     opposing: tuple[Evidence, ...]
 
 
+class Contribution(Word):
+    """How a finding stood at one moment."""
+
+    at_ns: int
+    score: float  # 1.0 is the detector's limit
+    shares: tuple[tuple[str, float], ...]  # of the score, by tag, largest first; together at most 1
+
+
 class Diagnosis(Word):
+    later = ("course",)
     id: str
     incident: str
     at_ns: int
     causes: tuple[Cause, ...]  # best first; probabilities sum to 1
+    course: tuple[Contribution, ...] = ()  # of the finding since the diagnosis before, oldest first
 
 
 class ReportText(Word):

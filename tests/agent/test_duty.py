@@ -85,6 +85,22 @@ async def test_lost_lubrication_is_found_named_and_answered_with_more_emulsion(l
     assert link.proposals[0].id == f"{link.findings[0].incident}-1"
 
 
+async def test_each_diagnosis_carries_how_the_finding_went_since_the_one_before(learned: dict[str, bytes]) -> None:
+    agent, link = on_duty(learned)
+    await run(agent, link, 400)
+    await through_loss(agent, link, 2000, full=0.4)
+    finding, told = link.findings[0], [moment for diagnosis in link.diagnoses for moment in diagnosis.course]
+    times = [moment.at_ns for moment in told]
+    assert len(link.diagnoses) > 1
+    assert times == sorted(set(times))
+    assert finding.onset_ns - 300 * SECOND_NS <= times[0] <= finding.onset_ns
+    assert {later - at for at, later in itertools.pairwise(times)} == {20 * SECOND_NS}
+    before = [m.score for m in told if m.at_ns < finding.onset_ns - 60 * SECOND_NS]
+    after = [m.score for m in told if m.at_ns > finding.found_ns + 60 * SECOND_NS]
+    assert max(before) < 1 < max(after)
+    assert all(0 < sum(share for _, share in m.shares) <= 1.001 for m in told if m.at_ns > finding.found_ns)
+
+
 async def test_the_next_step_waits_for_the_effect_of_the_one_before(learned: dict[str, bytes]) -> None:
     agent, link = on_duty(learned)
     await through_loss(agent, link, 1500, full=0.4)

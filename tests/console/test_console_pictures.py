@@ -13,7 +13,7 @@ from console_scene import Scene, fresh_id
 from console_visitor import DESK, PHONE
 from playwright.sync_api import Page, expect
 
-from holdfast.terms import Cause, Diagnosis, Evidence, Finding, Proposal, Write
+from holdfast.terms import SECOND_NS, Cause, Contribution, Diagnosis, Evidence, Finding, Proposal, Write
 
 Open = Callable[..., Page]
 INCIDENT = "incident-1"
@@ -54,10 +54,21 @@ def happen(scene: Scene) -> None:
     trim = Write(sets=(("stand-4/tension.sp", 98.5),))
     wild = Write(sets=(("stand-4/tension.sp", 135.0),))
     scene.agent(lambda link: link.find(finding))
-    scene.agent(lambda link: link.diagnose(Diagnosis(id="diagnosis-1", incident=INCIDENT, at_ns=now_ns, causes=causes)))
+    scene.agent(
+        lambda link: link.diagnose(Diagnosis(id="diagnosis-1", incident=INCIDENT, at_ns=now_ns, causes=causes, course=course(now_ns)))
+    )
     for action, reason in ((wild, "trust me, this is urgent"), (trim, "chatter at stand 4 (82 %): less tension damps it")):
         wanted = Proposal(id=fresh_id("trim"), incident=INCIDENT, action=action, reason=reason, evidence=(of,), expect="vibration falls")
         scene.agent(lambda link, wanted=wanted: link.propose(wanted))
+
+
+def course(now_ns: int) -> tuple[Contribution, ...]:
+    """Ten minutes in which a score rises over its limit."""
+    shares = (("stand-4/vibration", 0.6), ("stand-4/force", 0.25), ("stand-4/tension.pv", 0.15))
+    return tuple(
+        Contribution(at_ns=now_ns - (30 - i) * 20 * SECOND_NS, score=0.5 + 0.0011 * i * i + 0.06 * (i % 3), shares=shares)
+        for i in range(30)
+    )
 
 
 @pytest.mark.parametrize(("lang", "size"), [("en", DESK), ("zh", DESK), ("zh", PHONE)], ids=["en", "zh", "zh-phone"])

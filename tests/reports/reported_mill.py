@@ -21,7 +21,7 @@ from holdfast.link import DirectLink
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import SteppedMill
 from holdfast.sim.mill import EPOCH_NS
-from holdfast.terms import SECOND_NS, Cause, Diagnosis, Evidence, Finding, Proposal, Write
+from holdfast.terms import SECOND_NS, Cause, Contribution, Diagnosis, Evidence, Finding, Proposal, Write
 
 AGENT, FINDING, INCIDENT, PASSWORD = "mill-agent", "finding-7", "chatter-7", "brass kettle orchard"
 NAMES = {"lubrication_loss": ("loss of lubrication in the roll bite", "轧辊咬入区润滑不足")}
@@ -110,7 +110,13 @@ class Reported:
             Cause(mode="lubrication_loss", probability=0.81, supporting=supporting, opposing=(steady,)),
             Cause(mode="none of these", probability=0.19, supporting=(), opposing=()),
         )
-        return Diagnosis(id="diagnosis-7", incident=INCIDENT, at_ns=now_ns, causes=causes)
+        course = tuple(
+            Contribution(
+                at_ns=now_ns - (10 - i) * 20 * SECOND_NS, score=0.4 + 0.15 * i, shares=(("stand-4/vibration", 0.5), ("stand-4/force", 0.3))
+            )
+            for i in range(10)
+        )
+        return Diagnosis(id="diagnosis-7", incident=INCIDENT, at_ns=now_ns, causes=causes, course=course)
 
     async def propose(self, id: str, tension: float) -> None:
         reason = quote(

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from holdfast.cli import incidents
 from holdfast.console.reports import html, markdown
-from holdfast.console.reports.document import Document
+from holdfast.console.reports.chart import Bar, Label
+from holdfast.console.reports.document import Document, Figure
 from holdfast.console.reports.graph import Graph, NotThere, gather
 from holdfast.console.reports.incident import incident_report
 
@@ -178,3 +179,14 @@ async def test_the_command_lists_shows_and_writes_reports(tmp_path: Path) -> Non
         assert "incidents list" in told
         code, _ = await asyncio.to_thread(run, world.home, "report", FINDING, "--format", "pdf")
         assert code == 2
+
+
+def test_contributions_are_drawn_over_time(graph: Graph) -> None:
+    document = incident_report(graph, "en", MADE_NS)
+    (figure,) = [block for block in document.blocks if isinstance(block, Figure) and "Score over time" in block.caption]
+    labels = [shape.text for shape in figure.chart.shapes if isinstance(shape, Label)]
+    assert labels.index("stand-4/vibration") < labels.index("stand-4/force"), "who added most stands first"
+    bars = [shape for shape in figure.chart.shapes if isinstance(shape, Bar)]
+    assert len(bars) == 2 * 9, "two tags, nine stretches between ten moments"
+    assert bars[0].height < bars[8].height, "the score rises"
+    assert bars[0].height / bars[9].height == pytest.approx(0.5 / 0.3, rel=0.01)

@@ -44,6 +44,8 @@ MOVES_NS = 2 * 3600 * SECOND_NS  # of setpoints, looked back on
 INCIDENTS_MAX = 8  # open at once; the oldest is let go
 DIAGNOSES_MAX = 60  # of one incident
 SWITCH_FROM = 0.6  # once we have acted, only a cause as probable as this takes over
+COURSE_NS = 1800 * SECOND_NS  # after so long the course of a finding is told though its causes are the same
+COURSE_BEFORE_NS = 300 * SECOND_NS  # of the time before its onset
 NEWS = 0.15  # a change of the first cause's probability worth a new diagnosis
 STILLNESS = "stillness"
 TOKEN_BYTES_MAX = 4096
@@ -71,6 +73,7 @@ class _Incident:
     looked: Ranking | None = None  # as of the last look
     told: bool = False  # the gate has the finding
     diagnoses: int = 0
+    course_ns: int = 0  # up to which its course was told
     ranked_ns: int = 0
     asked_ns: int = 0
 
@@ -241,11 +244,15 @@ class Agent:
             return  # what we did is hiding the signs: the diagnosis that we acted on stands until another is surely better
         if before is not None:
             same = first.id == before.matches[0].id and abs(first.probability - before.matches[0].probability) < NEWS
-            if same or incident.diagnoses >= DIAGNOSES_MAX:
+            if incident.diagnoses >= DIAGNOSES_MAX or (same and self._now_ns - incident.course_ns < COURSE_NS):
                 return
+            ranking = before if same else ranking  # what is done next doesn't hang on when its course was told
         incident.ranking = ranking
         incident.diagnoses += 1
-        await self._link.diagnose(ranking.diagnosis)
+        from_ns = incident.course_ns or incident.finding.onset_ns - COURSE_BEFORE_NS
+        course = () if stuck else watch.course(from_ns)
+        incident.course_ns = self._now_ns
+        await self._link.diagnose(dataclasses.replace(incident.looked.diagnosis, course=course))
 
     async def _pursue(self, incident: _Incident) -> None:
         """One look at an incident: follow the open action, rank anew when due, propose when there is something to."""

@@ -36,13 +36,22 @@ class Story(Word):
     claims: tuple[Claim, ...]
 
 
+class Moment(Word):
+    """How the finding stood, as its agent told it: the score over the limit, and what each tag added."""
+
+    at_ns: int
+    score: float
+    shares: tuple[tuple[str, float], ...]
+
+
 class Chain(Word):
-    """`seen`: the first finding; `cause`: the newest diagnosis."""
+    """`seen`: the first finding; `cause`: the newest diagnosis; `course`: oldest first, each time once."""
 
     seen: Told | None
     cause: Told | None
     stories: tuple[Story, ...]
     told: tuple[Told, ...]
+    course: tuple[Moment, ...] = ()
 
 
 def chain_of(records: Iterable[Mapping[str, Any]], teller: Teller) -> Chain:
@@ -58,7 +67,21 @@ def chain_of(records: Iterable[Mapping[str, Any]], teller: Teller) -> Chain:
         cause=next((one for one in reversed(told) if one.kind == "diagnosis"), None),
         stories=tuple(_story(proposal, parts, teller) for proposal, parts in of.items() if any(t.kind == "decision" for _, t in parts)),
         told=told,
+        course=_course(record["body"].get("diagnosis", {}) for record in records if record["kind"] == "diagnosis"),
     )
+
+
+def _course(diagnoses: Iterable[Mapping[str, Any]]) -> tuple[Moment, ...]:
+    """What an agent wrote: what is not as it should be is left out."""
+    found: dict[int, Moment] = {}
+    for diagnosis in diagnoses:
+        for one in diagnosis.get("course", ()):
+            try:
+                shares = tuple((str(tag), float(share)) for tag, share in one["shares"])
+                found[int(one["at_ns"])] = Moment(at_ns=int(one["at_ns"]), score=float(one["score"]), shares=shares)
+            except (KeyError, TypeError, ValueError):
+                continue
+    return tuple(found[at_ns] for at_ns in sorted(found))
 
 
 def _story(proposal: str, parts: Sequence[tuple[Mapping[str, Any], Told]], teller: Teller) -> Story:

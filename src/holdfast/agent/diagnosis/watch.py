@@ -10,6 +10,7 @@ A detector of one grade learns and judges rows of that grade alone: a row of ano
 import hashlib
 import io
 import zipfile
+from collections import deque
 from collections.abc import Sequence
 from typing import cast
 
@@ -23,7 +24,7 @@ from holdfast.plugins import DETECTORS, find
 from holdfast.ports import Detector
 from holdfast.site.model import DetectorSpec, Site
 from holdfast.site.quiet import conditions
-from holdfast.terms import SECOND_NS, Word
+from holdfast.terms import SECOND_NS, Contribution, Word
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,6 +32,8 @@ Ints = NDArray[np.int64]
 KEPT_ROWS = 1800  # behind now, for features and onsets
 SETTLE_S = 30.0  # a loop without `settles` in its envelope is given so long
 RECENT = 1.0 / 30.0  # weight of the newest row in the mean that stands in for a missing value
+COURSE_S, COURSE_MAX = 20.0, 180  # moments of the score with its contributions, an hour of them
+COURSE_TAGS = 5
 MISSING_MAX = 0.5  # of the detector's tags
 FROZEN_TOGETHER_MAX = 2  # more tags still at once: the plant stands, no sensor is broken
 FORMAT = 1
@@ -97,6 +100,7 @@ class Watch:
         self._rows = np.zeros((2 * KEPT_ROWS, len(self.tags)))
         self._filled = 0
         self._shares = np.zeros(len(self.tags))
+        self._course: deque[Contribution] = deque(maxlen=COURSE_MAX)
         self._recent = np.zeros(len(self.tags))
         self._blind = False
         self.score = 0.0
@@ -235,6 +239,7 @@ class Watch:
         values = np.where(missing, self._recent, values)
         self._recent += RECENT * (values - self._recent)
         self.score = float(self.detector.score(values[None, : self._detected])[0])
+        self._remember(at_ns)
         event = self._confirm.step(self.score, at_ns)
         if self._confirm.active is None and not missing.all() and self._is_normal(row):
             self.drift.take(np.where(missing, np.nan, values))
@@ -301,6 +306,18 @@ class Watch:
         """(tags,) of the last row's score; zero for tags that the detector does not see."""
         self._shares[: self._detected] = self.detector.shares()
         return self._shares
+
+    def course(self, after_ns: int) -> tuple[Contribution, ...]:
+        """How the score and its contributions went after a time, oldest first."""
+        return tuple(moment for moment in self._course if moment.at_ns > after_ns)
+
+    def _remember(self, at_ns: int) -> None:
+        if self._course and at_ns - self._course[-1].at_ns < COURSE_S * SECOND_NS:
+            return
+        shares = self.shares()[: self._detected]
+        most = sorted(range(self._detected), key=lambda i: (-float(shares[i]), i))[:COURSE_TAGS]
+        told = tuple((self.tags[i], round(float(shares[i]), 3)) for i in most if shares[i] >= 0.001)
+        self._course.append(Contribution(at_ns=at_ns, score=round(self.score / self.spec.limit, 4), shares=told))
 
     def features(self, shares: Floats | None = None, since_ns: int = 0) -> Features:
         """`since_ns`: the finding's onset, so that rows before it do not dilute what is seen. Raises ValueError while learning."""

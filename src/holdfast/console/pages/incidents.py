@@ -12,6 +12,8 @@ from holdfast.console.gate import GateError
 from holdfast.console.house import House
 from holdfast.console.names import names_of
 from holdfast.console.pages.causes import Said, said_of
+from holdfast.console.reports.drawn import contributions
+from holdfast.console.reports.html import svg
 from holdfast.console.telling import Teller
 from holdfast.console.visit import Req, Visit
 from holdfast.terms import SECOND_NS, Word
@@ -61,6 +63,7 @@ class Page(Word):
     raw: tuple[Raw, ...]
     open: bool
     said: Said | None  # of its cause, by a person
+    course: str  # contributions over time, drawn; "" where there are none
 
 
 def routes(house: House) -> list[Any]:
@@ -151,16 +154,24 @@ async def _page(
         for r in (records if view == "raw" else ())
     )
     line = None if head is None else _line(head, teller)
+    chain = chain_of(records, teller)
     confirmed = await house.gate.get("/v1/causes", token=visit.token) if head is not None and view == VIEWS[0] else ()
     return Page(
         path=path,
         view=view,
         head=line,
-        chain=chain_of(records, teller),
+        chain=chain,
         raw=raw,
         open=head is not None and head["state"] in OPEN,
         said=None if head is None else said_of(confirmed, str(head["finding"]["incident"]), teller.shown),
+        course=_drawn(chain, teller) if view == VIEWS[0] else "",
     )
+
+
+def _drawn(chain: Chain, teller: Teller) -> str:
+    told = teller.shown.word("reports.finding.course")
+    chart = contributions(chain.course, teller.names.name, time=teller.shown.time, told=told)
+    return "" if chart is None else svg(chart)
 
 
 def _line(incident: Mapping[str, Any], teller: Teller) -> Line:

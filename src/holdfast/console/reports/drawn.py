@@ -1,8 +1,10 @@
 """The drawings of an incident: score against the limit, contributions, causes, and the course of the tags before and after each act."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
+from holdfast.console.chain import Moment
 from holdfast.console.reports.chart import WIDTH, Bar, Chart, Label, Line, Shape, Tone
 from holdfast.console.reports.graph import Series
 from holdfast.console.shown import Shown
@@ -14,6 +16,7 @@ VALUE_WIDE = 70.0
 ROW, PANEL, GAP = 22.0, 104.0, 16.0
 LEFT, RIGHT, FOOT = 62.0, 8.0, 26.0  # around a course
 TICKS = 5
+SCORE_HIGH, TAG_HIGH, CONTRIBUTING = 80.0, 30.0, 5  # of contributions over time
 MARKS_MAX = 40
 COURSE: tuple[tuple[Tone, int], ...] = (("faint", 1), ("faint", 2), ("accent", 3))  # least, greatest, last
 LETTER, LETTER_ROWS = 12.0, 3  # marks that are close together stand one above the other
@@ -81,11 +84,60 @@ def courses(trends: Sequence[Series], marks: Sequence[Mark], *, time: Callable[[
             Line(points=((at, y), (at, bottom)), tone=mark.tone, width=0.9, dashed=True),
             Label(x=at, y=y - 3, text=mark.letter, size=10, anchor="middle", tone=mark.tone),
         ]
+    shapes += _times(from_ns, to_ns, x, bottom, time)
+    return Chart(height=bottom + FOOT, shapes=tuple(shapes), told=told)
+
+
+def contributions(moments: Sequence[Moment], name: Callable[[str], str], *, time: Callable[[int], str], told: str) -> Chart | None:
+    """The score over its limit, and under it what each of the tags that added most added, all to one scale. None for fewer than two."""
+    if len(moments) < 2:
+        return None
+    sums: dict[str, float] = {}
+    for moment in moments:
+        for tag, share in moment.shares:
+            sums[tag] = sums.get(tag, 0.0) + share * moment.score
+    tags = sorted(sums, key=lambda tag: (-sums[tag], tag))[:CONTRIBUTING]
+    from_ns, to_ns = moments[0].at_ns, moments[-1].at_ns
+    wide, most = WIDTH - LEFT - RIGHT, max(1.0, *(moment.score for moment in moments)) * 1.05
+
+    def x(at_ns: int) -> float:
+        return round(LEFT + wide * (at_ns - from_ns) / (to_ns - from_ns), 2)
+
+    def panel(top: float, high: float, called: str) -> list[Shape]:
+        return [
+            Label(x=LEFT, y=top + 10, text=called),
+            Line(points=((LEFT, top + 16), (LEFT, top + 16 + high), (WIDTH - RIGHT, top + 16 + high)), tone="faint"),
+        ]
+
+    bottom = 16 + SCORE_HIGH
+    line = tuple((x(moment.at_ns), round(bottom - SCORE_HIGH * moment.score / most, 2)) for moment in moments)
+    limit = round(bottom - SCORE_HIGH / most, 2)
+    shapes = [
+        *panel(0, SCORE_HIGH, told),
+        Line(points=line, tone="accent", width=1.6),
+        Line(points=((LEFT, limit), (WIDTH - RIGHT, limit)), tone="ink", width=1.2, dashed=True),
+        Label(x=LEFT - 6, y=limit + 3.5, text="1", size=10, anchor="end", tone="soft"),
+        Label(x=LEFT - 6, y=26, text=f"{most / 1.05:.3g}", size=10, anchor="end", tone="soft"),
+    ]
+    for place, tag in enumerate(tags):
+        top = bottom + GAP + place * (16 + TAG_HIGH + GAP / 2)
+        shapes += panel(top, TAG_HIGH, name(tag))
+        for moment, following in itertools.pairwise(moments):
+            part = dict(moment.shares).get(tag, 0.0) * moment.score
+            if high := round(TAG_HIGH * part / most, 2):
+                left, right = x(moment.at_ns), x(following.at_ns)
+                shapes.append(Bar(x=left, y=top + 16 + TAG_HIGH - high, width=max(right - left, 0.5), height=high))
+    end = bottom + GAP + len(tags) * (16 + TAG_HIGH + GAP / 2) - GAP / 2
+    return Chart(height=end + FOOT, shapes=(*shapes, *_times(from_ns, to_ns, x, end, time)), told=told)
+
+
+def _times(from_ns: int, to_ns: int, x: Callable[[int], float], bottom: float, time: Callable[[int], str]) -> list[Shape]:
+    found: list[Shape] = []
     for tick in range(TICKS):
         at_ns = from_ns + (to_ns - from_ns) * tick // (TICKS - 1)
         anchor = "start" if tick == 0 else "end" if tick == TICKS - 1 else "middle"
-        shapes.append(Label(x=x(at_ns), y=bottom + 15, text=time(at_ns), size=10, anchor=anchor, tone="soft"))
-    return Chart(height=bottom + FOOT, shapes=tuple(shapes), told=told)
+        found.append(Label(x=x(at_ns), y=bottom + 15, text=time(at_ns), size=10, anchor=anchor, tone="soft"))
+    return found
 
 
 def _course(series: Series, x: Callable[[int], float], top: float) -> list[Shape]:

@@ -144,7 +144,9 @@ class _Incident:
             parts = [drawn.Share(name=s.name, part=s.part, text=f"{self.teller.percent(s.part)} %") for s in shares]
             caption = self.say("finding.shares")
             told += [Figure(chart=drawn.bars(parts, told=caption), caption=caption)] if parts else []
-        return told + self._courses()
+        caption = self.say("finding.course")
+        chart = drawn.contributions(self.chain.course, self.names.name, time=self.shown.time, told=caption)
+        return [*told, *([] if chart is None else [Figure(chart=chart, caption=caption)]), *self._courses()]
 
     def _courses(self) -> list[Block]:
         finding = self.head["finding"]
