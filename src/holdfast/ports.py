@@ -6,12 +6,12 @@ site file names is loaded.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.terms import Frame, Sample, Sent, ServerAlarms, Tag, TagTable
+from holdfast.terms import Frame, Sample, Sent, ServerAlarms, Tag, TagTable, Word
 
 
 class ConnectionLost(Exception):
@@ -121,4 +121,57 @@ class Detector(Protocol):
 
     def load(self, state: bytes) -> None:
         """Raises ValueError for a state that is not one of this detector's."""
+        ...
+
+
+# ---- language models -------------------------------------------------------------------------------------------------
+
+
+class Turn(Word):
+    """One message of a conversation with a model."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class Generated(Word):
+    """What a model wrote, as it came: nothing of it is checked yet."""
+
+    text: str
+    model: str  # as whoever made it names it
+    ended: Literal["whole", "cut"]  # cut: at max_tokens
+    prompt_tokens: int | None  # None: not told
+    answer_tokens: int | None
+    # constrained: decoded here, under the schema. asked: the server was asked to, in its own words. free: no schema was given.
+    decoding: Literal["constrained", "asked", "free"]
+    # bitwise: one thread, greedy, here. greedy: temperature 0 and a seed at a server whose batches may change the sums. sampled: neither.
+    determinism: Literal["bitwise", "greedy", "sampled"]
+
+
+class EngineFault(Exception):
+    """There is no answer. `code` is one of words/engines, `facts` its facts; `busy` says that a later try may do."""
+
+    def __init__(self, code: str, *, busy: bool = False, **facts: str) -> None:
+        super().__init__(f"{code} {facts}" if facts else code)
+        self.code = code
+        self.facts = facts
+        self.busy = busy
+
+
+class Engine(Protocol):
+    """Where one model answers. One call is one request: an engine never tries again by itself, the router asks the next rung."""
+
+    async def generate(self, turns: Sequence[Turn], *, schema: str | None, max_tokens: int, deadline_s: float) -> Generated:
+        """The model's answer to a conversation. `schema` is JSON of `agent/models/schema.py`, to be decoded under where the engine can.
+
+        Ends within `deadline_s` of the wall clock, also when it is cancelled. Raises EngineFault.
+        """
+        ...
+
+    async def ready(self, *, deadline_s: float) -> None:
+        """Whether it would take a request now. Raises EngineFault, saying why not."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds; safe to call twice, and before the first request."""
         ...
