@@ -7,6 +7,7 @@ import pytest
 from mill_rows import NOISE, QUIET_ROWS, VALUES, site
 from scripted_link import START_NS, ScriptedLink
 
+from holdfast.agent.knowledge.modes import modes_of
 from holdfast.agent.process import Agent
 from holdfast.clock import VirtualClock
 from holdfast.link import LinkError
@@ -99,6 +100,19 @@ async def test_each_diagnosis_carries_how_the_finding_went_since_the_one_before(
     after = [m.score for m in told if m.at_ns > finding.found_ns + 60 * SECOND_NS]
     assert max(before) < 1 < max(after)
     assert all(0 < sum(share for _, share in m.shares) <= 1.001 for m in told if m.at_ns > finding.found_ns)
+
+
+async def test_it_publishes_what_to_check_first_in_both_languages_once_a_cause(learned: dict[str, bytes]) -> None:
+    agent, link = on_duty(learned)
+    await through_loss(agent, link, 900)
+    mode = next(mode for mode in modes_of(MILL) if mode.id == "lubrication_loss")
+    (report,) = link.reports
+    assert (report.incident, [text.language for text in report.texts]) == (link.findings[0].incident, ["en", "zh"])
+    english, chinese = (text.text for text in report.texts)
+    assert english.startswith(f"Most likely: {mode.name.en}, stand-4 (")
+    assert all(check.en in english and check.zh in chinese for check in mode.checks)
+    assert mode.checks
+    assert all(source in english and source in chinese for source in mode.sources)
 
 
 async def test_the_next_step_waits_for_the_effect_of_the_one_before(learned: dict[str, bytes]) -> None:

@@ -9,7 +9,7 @@ from console_visitor import PHONE
 from playwright.sync_api import Page, expect
 
 from holdfast.run.desk import Vote
-from holdfast.terms import Cause, Diagnosis, Evidence, Finding, Proposal, Write
+from holdfast.terms import Cause, Diagnosis, Evidence, Finding, Proposal, Report, ReportText, Write
 
 Open = Callable[..., Page]
 SCRIPT = "<script>document.title='taken'</script> tension is too high"
@@ -69,6 +69,27 @@ def test_why_it_fired_and_why_it_was_refused_is_said_with_numbers_and_units(inci
     expect(by_person.locator(".answer")).to_contain_text("the coil ends in a minute")
     expect(by_person.locator(".claim").first).to_contain_text(SCRIPT)
     assert "taken" not in page.title()
+
+
+def test_what_to_check_first_is_told_in_the_visitors_language_and_a_models_text_is_marked(scene: Scene, look: Open) -> None:
+    now, name = time.time_ns(), fresh_id("incident")
+    finding = Finding(
+        id=fresh_id("finding"), incident=name, detector="dynamic@00", onset_ns=now, found_ns=now,
+        confidence=0.9, score=1.5, shares=(("stand-4/vibration", 1.0),),
+    )  # fmt: skip
+    texts = (
+        ReportText(text="Check first:\n1. The strip under a lamp.", language="en"),
+        ReportText(text="先检查：\n1. 用灯照带钢。", language="zh"),
+        ReportText(text="It may be the rolls.", made_by="model:small@00"),
+    )
+    scene.agent(lambda link: link.find(finding))
+    scene.agent(lambda link: link.publish(Report(id=fresh_id("report"), incident=name, texts=texts)))
+    page = look(f"/incidents/{finding.id}")
+    own, model = page.locator(".panel", has_text="Why did this fire?").locator(".claim").all()
+    assert own.inner_text().splitlines()[-1] == "1. The strip under a lamp."
+    expect(own.locator(".mark")).to_have_count(0)
+    expect(model).to_contain_text("AI-generated")
+    expect(look(f"/incidents/{finding.id}", lang="zh").locator(".claim").first).to_contain_text("用灯照带钢")
 
 
 def test_the_timeline_is_read_in_chinese_on_a_phone(incident: str, look: Open) -> None:

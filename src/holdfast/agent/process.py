@@ -22,6 +22,7 @@ from holdfast.agent.diagnosis.bind import bind
 from holdfast.agent.diagnosis.changes import Changes
 from holdfast.agent.diagnosis.course import NO_CONTEXT, Course, Pause
 from holdfast.agent.diagnosis.past import interleave, past_rows
+from holdfast.agent.diagnosis.publish import report_of
 from holdfast.agent.diagnosis.rank import Ranking, presence, rank
 from holdfast.agent.diagnosis.upkeep import Upkeep
 from holdfast.agent.diagnosis.watch import Stuck, Watch, detector_of
@@ -73,6 +74,7 @@ class _Incident:
     looked: Ranking | None = None  # as of the last look
     told: bool = False  # the gate has the finding
     diagnoses: int = 0
+    published: str = ""  # the cause that was told about in words
     course_ns: int = 0  # up to which its course was told
     ranked_ns: int = 0
     asked_ns: int = 0
@@ -252,7 +254,11 @@ class Agent:
         from_ns = incident.course_ns or incident.finding.onset_ns - COURSE_BEFORE_NS
         course = () if stuck else watch.course(from_ns)
         incident.course_ns = self._now_ns
-        await self._link.diagnose(dataclasses.replace(incident.looked.diagnosis, course=course))
+        told = dataclasses.replace(incident.looked.diagnosis, course=course)
+        await self._link.diagnose(told)
+        if first.id != incident.published:
+            await self._link.publish(report_of(incident.looked, incident.finding, f"{told.id}-report"))
+            incident.published = first.id
 
     async def _pursue(self, incident: _Incident) -> None:
         """One look at an incident: follow the open action, rank anew when due, propose when there is something to."""

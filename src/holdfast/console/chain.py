@@ -45,13 +45,14 @@ class Moment(Word):
 
 
 class Chain(Word):
-    """`seen`: the first finding; `cause`: the newest diagnosis; `course`: oldest first, each time once."""
+    """`seen`: the first finding; `cause`, `advice`: the newest diagnosis and report; `course`: oldest first, each time once."""
 
     seen: Told | None
     cause: Told | None
     stories: tuple[Story, ...]
     told: tuple[Told, ...]
     course: tuple[Moment, ...] = ()
+    advice: Told | None = None
 
 
 def chain_of(records: Iterable[Mapping[str, Any]], teller: Teller) -> Chain:
@@ -67,6 +68,7 @@ def chain_of(records: Iterable[Mapping[str, Any]], teller: Teller) -> Chain:
         cause=next((one for one in reversed(told) if one.kind == "diagnosis"), None),
         stories=tuple(_story(proposal, parts, teller) for proposal, parts in of.items() if any(t.kind == "decision" for _, t in parts)),
         told=told,
+        advice=next((one for one in reversed(told) if one.kind == "report"), None),
         course=_course(record["body"].get("diagnosis", {}) for record in records if record["kind"] == "diagnosis"),
     )
 

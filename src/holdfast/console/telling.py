@@ -10,6 +10,7 @@ from typing import Any
 from holdfast.console import modes
 from holdfast.console.cited import Cited
 from holdfast.console.names import Names
+from holdfast.console.reports.document import MODEL
 from holdfast.console.shown import Shown
 from holdfast.terms import Word
 
@@ -48,6 +49,7 @@ class Claim(Word):
     who: str
     text: str
     expects: bool = False
+    model: str = ""  # that wrote it; "" for a person or an agent's own rules
 
 
 class Told(Word):
@@ -269,6 +271,16 @@ def _diagnosis(teller: Teller, body: Body) -> dict[str, Any]:
     }
 
 
+def _report(teller: Teller, body: Body) -> dict[str, Any]:
+    """Its texts in the visitor's language, else in the languages that there are."""
+    texts, who = body["report"]["texts"], str(body["author"])
+    here = [text for text in texts if text["language"] in ("", teller.shown.language)] or texts
+    claims = tuple(
+        Claim(who=who, text=str(text["text"]), model=text["made_by"] if str(text["made_by"]).startswith(MODEL) else "") for text in here
+    )
+    return {"title": teller.shown.t("said.report"), "claims": claims, "incident": str(body["report"]["incident"])}
+
+
 def _decision(teller: Teller, body: Body) -> dict[str, Any]:
     decision, proposal = body["decision"], body["proposal"]
     would = "would." if decision["would"] else ""
@@ -352,6 +364,7 @@ def _ended(kind: str) -> Callable[[Teller, Body], dict[str, Any]]:
 PARTS: Mapping[str, Callable[[Teller, Body], dict[str, Any]]] = {
     "finding": _finding,
     "diagnosis": _diagnosis,
+    "report": _report,
     "decision": _decision,
     "ask": _ask,
     "approval": _approval,
