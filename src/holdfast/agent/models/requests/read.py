@@ -1,0 +1,198 @@
+"""Rules that read a request: dangers first, then what kind of task it is, then its slots; a doubt asks back, the rest is not taken.
+
+A request that would act must be explained to the last word: what no rule knows could change its meaning ("… but not before Monday"),
+so it is refused as unclear rather than half understood.
+"""
+
+import re
+
+from holdfast.agent.knowledge.called import Named, Names
+from holdfast.agent.models.requests.amounts import Amount, amounts, span_of
+from holdfast.agent.models.requests.dangers import dangerous
+from holdfast.agent.models.requests.rules import alternatives, names
+from holdfast.agent.models.requests.task import KINDS, Kind, Request, missing, refused
+from holdfast.site.model import Loop, Site
+from holdfast.terms import Tag
+
+TREND_MIN_DEFAULT, TREND_MIN_MAX = 60.0, 31 * 24 * 60.0
+LOT_CHARS_MAX = 40
+_LOOKS: frozenset[str] = frozenset(("trend", "why", "incidents", "alarms"))
+
+
+def _of_file() -> tuple[Kind, ...]:
+    return tuple(kind for name in names("kinds") for kind in KINDS if kind == name)
+
+
+_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple((kind, re.compile(alternatives("kinds", kind))) for kind in _of_file())
+UP, DOWN = re.compile(alternatives("words", "up")), re.compile(alternatives("words", "down"))
+_TO, _ASKS = re.compile(alternatives("words", "to")), re.compile(alternatives("words", "asks"))
+_CHANGING = re.compile("|".join(alternatives("words", name) for name in ("changing", "up", "down")))
+# What only looks has no word of changing something in it: who says both is not understood.
+_ALTERS = re.compile(alternatives("words", "alters"))
+# Words of a request to change something that say nothing beyond it.
+_IDLE = re.compile(alternatives("words", "idle"))
+
+
+class Reader:
+    """Of one site; `read` is a pure function of the text."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._names = Names(site)
+        self._lots = re.compile(r"(?<![a-z0-9])[a-z]{0,4}-?\d[a-z0-9-]*")
+
+    def read(self, text: str) -> Request:
+        named = self._names.find(text)
+        plain = named.text
+        if not plain:
+            return refused("outside")
+        if dangerous(plain):
+            return refused("unsafe")
+        if named.strangers:
+            return refused("outside")
+        kind = next((kind for kind, pattern in _KINDS if pattern.search(plain)), "")
+        if kind in _LOOKS and _ALTERS.search(plain):
+            return refused("unclear")
+        match kind:
+            case "hold_batch":
+                return self._hold(text, plain)
+            case "work_order" | "notify" | "why":
+                return self._about(kind, named)
+            case "stop":
+                scope = named.equipment[0].what if len(named.equipment) == 1 else "*"
+                return Request(kind="stop", equipment=scope) if len(named.equipment) < 2 else missing("equipment")
+            case "acknowledge":
+                tag = self._measured(named)
+                return Request(kind="acknowledge", tag=tag.name) if tag is not None else missing("tag")
+            case "trend":
+                return self._trend(named)
+            case "report" | "manual" | "incidents" | "alarms":
+                return Request(kind=kind)
+            case _:
+                return self._value(named)
+
+    # ---- what looks --------------------------------------------------------------------------------------------------
+
+    def _trend(self, named: Named) -> Request:
+        tag = self._measured(named)
+        span = span_of(named.text)
+        if tag is None:
+            return missing("tag")
+        minutes = TREND_MIN_DEFAULT if span is None else span.minutes
+        return Request(kind="trend", tag=tag.name, minutes=min(max(minutes, 1.0), TREND_MIN_MAX))
+
+    def _measured(self, named: Named) -> Tag | None:
+        """What is looked at: the one tag or quantity that is named."""
+        if len(named.tags) == 1:
+            return self._site.tag(named.tags[0].what)
+        whats = list(dict.fromkeys(one.what for one in named.quantities))
+        if len(whats) > 1:  # "which grade is running" asks for the grade
+            whats = [what for what in whats if what != "/state"] or whats
+        at = named.equipment[0].what if len(named.equipment) == 1 else ""
+        return (self._names.tag_of(whats[0], at) or self._names.tag_of(whats[0])) if len(whats) == 1 else None
+
+    # ---- what is asked of people -------------------------------------------------------------------------------------
+
+    def _about(self, kind: Kind, named: Named) -> Request:
+        """A work order, a notice or a question why is about one piece of equipment."""
+        if len(named.equipment) == 1 or (kind != "why" and named.equipment):
+            return Request(kind=kind, equipment=named.equipment[0].what)
+        tag = self._measured(named)
+        if tag is not None and not named.equipment:
+            return Request(kind=kind, equipment=tag.name.split("/", 1)[0])
+        return missing("equipment")
+
+    def _hold(self, text: str, plain: str) -> Request:
+        found = self._lots.findall(plain)
+        if len(found) != 1 or len(found[0]) > LOT_CHARS_MAX:
+            return missing("lot")
+        at = plain.find(found[0])
+        whole = text.strip()
+        exact = whole[at : at + len(found[0])] if len(whole) == len(plain) else found[0].upper()
+        return Request(kind="hold_batch", lot=exact)
+
+    # ---- what changes a setpoint -------------------------------------------------------------------------------------
+
+    def _value(self, named: Named) -> Request:
+        plain = named.text
+        numbers = self._numbers(named)
+        wants = bool(numbers) or (bool(_CHANGING.search(plain)) and not self._looks(named))
+        if not wants:
+            tag = self._measured(named)
+            if tag is not None:
+                return refused("unclear") if _ALTERS.search(plain) else Request(kind="show", tag=tag.name)
+            return missing("tag") if named.vague and _ASKS.search(plain) else refused("outside")
+        loops = self._loops(named)
+        others = bool(named.quantities or named.tags) and not loops
+        if others or self._unexplained(named, numbers):
+            return refused("unclear" if loops or named.vague else "outside")
+        if len(numbers) > 1:
+            return missing("value")
+        if len(loops) != 1:
+            return missing("tag") if numbers else missing("tag", "value")
+        return self._move(loops[0], plain, numbers)
+
+    def _looks(self, named: Named) -> bool:
+        """A question for a value, not a wish for another."""
+        return bool(_ASKS.search(named.text)) and not re.search(r"设|调|改|\bset\b|\badjust\b|\bchange\b", named.text)
+
+    def _move(self, loop: Loop, plain: str, numbers: list[Amount]) -> Request:
+        tag = self._site.tag(loop.sp)
+        if tag is None:
+            return refused("outside")
+        if not numbers:
+            return missing("value")
+        number = numbers[0]
+        change = self._is_change(plain, number)
+        if number.unit and number.unit != tag.unit:
+            return missing("unit")
+        if change is None:
+            return Request(kind="set", tag=tag.name, value=number.value)
+        return Request(kind="change", tag=tag.name, by=change)
+
+    def _is_change(self, plain: str, number: Amount) -> float | None:
+        """By how much, signed; None where the number is where to go."""
+        if number.signed:
+            return number.value
+        before = plain[: number.start].rstrip()
+        if _TO.search(before) and not re.search(r"\bby$", before):
+            return None
+        # the last word of direction before the number counts, else one after it ("30 L/min more")
+        ups, downs = ([found.end() for found in pattern.finditer(before)] for pattern in (UP, DOWN))
+        if not ups and not downs:
+            after = plain[number.end :]
+            up, down = bool(UP.search(after)), bool(re.search(r"\boff\b", after)) or bool(DOWN.search(after))
+            if up == down:
+                return None
+            return number.value if up else -number.value
+        return number.value if max(ups, default=-1) > max(downs, default=-1) else -number.value
+
+    def _numbers(self, named: Named) -> list[Amount]:
+        """Numbers that are no part of a name."""
+        names = (*named.quantities, *named.tags, *named.equipment)
+        return [
+            n
+            for n in amounts(named.text)
+            if not any(n.start < one.end and one.start < n.end for one in names) and not self._idle(named.text, n)
+        ]
+
+    def _idle(self, plain: str, number: Amount) -> bool:
+        """`调一下`, `大一点`, `4号`, `half a kN` count nothing of their own."""
+        word = plain[number.start : number.end]
+        if word == "一" and plain[number.end : number.end + 1] in ("下", "点", "些", "张", "个", "份", "条"):
+            return True
+        return plain[number.end : number.end + 1] == "号" or (word == "one" and plain[number.end :].startswith(" of"))
+
+    def _loops(self, named: Named) -> list[Loop]:
+        at = named.equipment[0].what if len(named.equipment) == 1 else ""
+        found = [self._names.loop_of_tag(one.what) for one in named.tags]
+        found += [self._names.loop_of(one.what, at) or self._names.loop_of(one.what) for one in named.quantities]
+        return list({loop.name: loop for loop in found if loop is not None}.values())
+
+    def _unexplained(self, named: Named, numbers: list[Amount]) -> str:
+        """What is left of the text without names, numbers and words that only carry them."""
+        kept = list(named.text)
+        for one in (*named.quantities, *named.tags, *named.equipment, *named.vague, *numbers):
+            kept[one.start : one.end] = " " * (one.end - one.start)
+        left = re.sub(r"\d+号", " ", "".join(kept))
+        return _IDLE.sub("", left).strip()
