@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from holdfast.clock import Clock, RealClock
 from holdfast.gate.connectors import registers, writable
 from holdfast.gate.connectors.mbap import Mbap, NotSent, Refused
+from holdfast.gate.connectors.modbus_write import ECHO, Writing
 from holdfast.gate.connectors.pace import Budget, Pace
 from holdfast.gate.connectors.registers import Area, Decoder, Order, Register, Span
 from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE, Row
@@ -104,8 +105,10 @@ class Modbus:
         if not 1 <= self.words_max <= 125:
             raise ValueError(f"{self.name}: words_max must lie in 1..125, not {self.words_max}")
         self._budget = Budget(float(self.requests_per_s))
+        self._limited = self._budget.limited
         self._link: Mbap | None = None
         self._parsed: dict[str, Register | None] = {}  # one entry an address of the site file
+        self._writings: dict[str, Writing] = {}  # one entry an address that is written
         self._plans: dict[tuple[str, ...], _Plan] = {}  # by addresses, PLANS_MAX of them
         self._paces: dict[str, Pace] = {}  # one entry a table
         self._lag_s = 0.0
@@ -187,24 +190,27 @@ class Modbus:
     async def write(self, tag: Tag, value: float, *, timeout_s: float) -> Sent:
         """`rejected` also where nothing was sent: not connected, no value the register can hold, no turn in time."""
         try:
-            register = self._writable(tag)
-            words = registers.encode(register, registers.to_raw(tag.scale, writable.demand(tag, value)))
+            writing = self._writings.get(tag.address)
+            if writing is None:
+                writing = self._writings[tag.address] = Writing(self._writable(tag))
+            wanted = writable.demand(tag, value)
+            pdu = writing.request(wanted if tag.scale is None else registers.to_raw(tag.scale, wanted))
         except ValueError:
             return "rejected"
-        pdu, echo = _write_pdu(register, words)
         link = self._link
         if link is None:
             return "rejected"
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + timeout_s
-        if self._budget.limited:
+        if self._limited:
+            loop = asyncio.get_running_loop()
+            until_s = loop.time() + timeout_s
             try:
                 async with asyncio.timeout_at(until_s):
                     await self._budget.spend()
             except TimeoutError:
                 return "rejected"
+            timeout_s = until_s - loop.time()
         try:
-            answer = await link.request(pdu, timeout_s=until_s - loop.time())
+            answer = await link.request(pdu, timeout_s=timeout_s)
         except NotSent:
             return "rejected"
         except Refused as refused:
@@ -212,7 +218,7 @@ class Modbus:
             return "rejected" if refused.code in _NOTHING_DONE else "unknown"
         except (TimeoutError, ConnectionError):
             return "unknown"
-        return "acked" if answer == echo else "unknown"
+        return "acked" if answer == pdu[ECHO] else "unknown"
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
@@ -258,8 +264,13 @@ class Modbus:
             for span in plan.spans:
                 await self._read(link, span, plan, raw)
         else:
-            done = await asyncio.gather(*(self._read(link, span, plan, raw) for span in plan.spans), return_exceptions=True)
-            for part in done:
+            left = iter(plan.spans)
+
+            async def some() -> None:
+                for span in left:
+                    await self._read(link, span, plan, raw)
+
+            for part in await asyncio.gather(*(some() for _ in range(self.pipeline)), return_exceptions=True):
                 if isinstance(part, BaseException):
                     raise part
         if len(plan.wanted) == plan.width:
@@ -319,15 +330,3 @@ def _words(span: Span, body: bytes) -> NDArray[np.uint16] | None:
     if body[0] != (span.count + 7) // 8:
         return None
     return np.unpackbits(np.frombuffer(body, np.uint8, -1, 1), count=span.count, bitorder="little").astype(np.uint16)
-
-
-def _write_pdu(register: Register, words: Sequence[int]) -> tuple[bytes, bytes]:
-    """The request and the body that a device answers when it has done it (V1.1b3 §6.5, §6.6, §6.12)."""
-    if register.area == "coil":
-        body = struct.pack(">HH", register.offset, 0xFF00 if words[0] else 0)
-        return b"\x05" + body, body
-    if len(words) == 1:
-        body = struct.pack(">HH", register.offset, words[0])
-        return b"\x06" + body, body
-    head = struct.pack(">HH", register.offset, len(words))
-    return b"\x10" + head + struct.pack(f">B{len(words)}H", len(words) * 2, *words), head

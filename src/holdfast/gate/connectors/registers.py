@@ -36,6 +36,11 @@ _NUMPY: dict[str, str] = {
 _REFERENCE = re.compile(r"([0134])(\d{4,5})(?:\.(\d{1,2}))?")
 
 
+def form(kind: Kind) -> str:
+    """struct's letter of a number."""
+    return _FORMATS[kind][1:]
+
+
 class Register(Word):
     """Where a value lies and how its bits are meant. `offset` counts from 0, as on the wire; `words` 1 for a bit."""
 

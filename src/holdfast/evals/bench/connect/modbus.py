@@ -1,16 +1,20 @@
 """Modbus TCP: CPU of a read of 125 registers beside pymodbus's, and a write's time beside libmodbus's client in C.
 
 The device is libmodbus's server. A read is compared as pymodbus gives it, a list of 125 numbers; `holdfast_samples` is
-the connector's `read`, whose samples carry tag, status and time. A write is a connector's whole `write`: encoding, request, echo compared.
+the connector's `read`, whose samples carry tag, status and time. A write is a connector's whole `write`: encoding, request, echo compared;
+`event_loop` is the same bytes sent and their answer awaited by the barest protocol on the same event loop, below which no client on it can
+go. Device and clients share one core.
 """
 
+import asyncio
 import gc
 import importlib.util
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
+from holdfast.evals.bench.connect.one_core import one_core
 from holdfast.evals.bench.quantiles import spread
 from holdfast.evals.peers.kept import NoPeer
 from holdfast.evals.peers.modbus import Device, Writes
@@ -28,6 +32,12 @@ async def measured(rounds: int) -> dict[str, Any]:
     """Raises NoPeer."""
     if importlib.util.find_spec("pymodbus") is None:
         raise NoPeer("pymodbus is not installed; it is measured beside: pip install pymodbus")
+
+    with one_core():
+        return await _measured(rounds)
+
+
+async def _measured(rounds: int) -> dict[str, Any]:
     from pymodbus.client import AsyncModbusTcpClient
 
     async with Device() as device:
@@ -53,21 +63,22 @@ async def measured(rounds: int) -> dict[str, Any]:
             for name, ask in (("holdfast", ours), ("pymodbus", theirs), ("holdfast_samples", samples)):
                 sums[name] += await _cpu_s(ask)
         rival.close()
-        mine, bare = await _writes(mill, tags[100], device.port, rounds)
+        times = await _writes(mill, tags[100], device.port, rounds)
         await mill.close()
-    return judged({name: round(cpu_s / (rounds * READS) * 1e6, 2) for name, cpu_s in sums.items()}, mine, bare)
+    return judged({name: round(cpu_s / (rounds * READS) * 1e6, 2) for name, cpu_s in sums.items()}, times)
 
 
-def judged(read_us: dict[str, float], mine_ns: list[int], bare_ns: list[int]) -> dict[str, Any]:
-    ours, bare = spread(mine_ns, unit_ns=1e3), spread(bare_ns, unit_ns=1e3)
+def judged(read_us: dict[str, float], times_ns: dict[str, list[int]]) -> dict[str, Any]:
+    ours, bare, loop = (spread(times_ns[who], unit_ns=1e3) for who in ("holdfast", "libmodbus", "event_loop"))
     to_pymodbus = read_us["holdfast"] / read_us["pymodbus"]
     to_libmodbus = (ours["p50"] or 0.0) / (bare["p50"] or 1.0)
     return {
         "read_us": read_us,
         "registers": REGISTERS,
         "to_pymodbus": round(to_pymodbus, 4),
-        "write_us": {"holdfast": ours, "libmodbus": bare},
+        "write_us": {"holdfast": ours, "libmodbus": bare, "event_loop": loop},
         "write_p50_to_libmodbus": round(to_libmodbus, 3),
+        "event_loop_p50_to_libmodbus": round((loop["p50"] or 0.0) / (bare["p50"] or 1.0), 3),
         "aim": {"to_pymodbus_max": PYMODBUS_MAX, "write_p50_to_libmodbus_max": LIBMODBUS_MAX},
         "pass": to_pymodbus <= PYMODBUS_MAX and to_libmodbus <= LIBMODBUS_MAX,
     }
@@ -91,19 +102,51 @@ async def _cpu_s(ask: Callable[[], Awaitable[list[Any]]]) -> float:
     return time.process_time() - begun_s
 
 
-async def _writes(mill: Modbus, tag: Tag, port: int, rounds: int) -> tuple[list[int], list[int]]:
+class _Barest(asyncio.Protocol):
+    """Sends, and gives the next bytes that come to whoever waits."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[bytes] = self._loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._answer.set_result(data)
+
+    def ask(self, message: bytes) -> "asyncio.Future[bytes]":
+        if self._transport is None:
+            raise NoPeer("libmodbus's server did not take a second connection")
+        self._answer = self._loop.create_future()
+        self._transport.write(message)
+        return self._answer
+
+    def end(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def _writes(mill: Modbus, tag: Tag, port: int, rounds: int) -> dict[str, list[int]]:
     """In turns, nanoseconds each."""
-    mine: list[int] = []
-    bare: list[int] = []
+    times: dict[str, list[int]] = {"holdfast": [], "libmodbus": [], "event_loop": []}
     rival = Writes()
     await rival.start(port)
+    _, barest = await asyncio.get_running_loop().create_connection(_Barest, "127.0.0.1", port)
+    offset = int(tag.address.partition(":")[0]) - 40001
     for _ in range(rounds * TURNS):
-        bare += await rival.times(WRITES)
+        times["libmodbus"] += await rival.times(WRITES)
         for n in range(WRITES):
             begun_ns = time.perf_counter_ns()
             said = await mill.write(tag, n, timeout_s=TIMEOUT_S)
-            mine.append(time.perf_counter_ns() - begun_ns)
+            times["holdfast"].append(time.perf_counter_ns() - begun_ns)
             if said != "acked":
                 raise NoPeer(f"libmodbus's server answered a write so that it is {said}")
+        for n in range(WRITES):
+            begun_ns = time.perf_counter_ns()
+            await barest.ask(struct.pack(">HHHBBHH", n, 0, 6, 1, 6, offset, n))
+            times["event_loop"].append(time.perf_counter_ns() - begun_ns)
+    barest.end()
     await rival.kill()
-    return mine, bare
+    return times

@@ -1,7 +1,7 @@
 """S7: the time of a write that is read back, beside python-snap7's bare write.
 
 The CPU is the C++ Snap7 server. Ours is a connector's whole `write` and the `read` of the same tag after it, over the event loop; theirs is
-`db_write` of the same bytes, called straight in this thread, and nothing read.
+`db_write` of the same bytes, called straight in this thread, and nothing read. CPU and clients share one core.
 """
 
 import importlib.util
@@ -9,6 +9,7 @@ import struct
 import time
 from typing import Any
 
+from holdfast.evals.bench.connect.one_core import one_core
 from holdfast.evals.bench.quantiles import spread
 from holdfast.evals.peers.kept import NoPeer
 from holdfast.evals.peers.snap7 import Plc
@@ -29,7 +30,7 @@ async def measured(rounds: int) -> dict[str, Any]:
 
     mine: list[int] = []
     bare: list[int] = []
-    with Plc() as plc:
+    with one_core(), Plc() as plc:
         press = S7(name="press", host="127.0.0.1", port=plc.port)
         await press.connect()
         rival = Client()

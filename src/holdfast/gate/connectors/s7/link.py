@@ -13,10 +13,10 @@ from holdfast.gate.connectors.s7.addresses import Address
 from holdfast.gate.connectors.s7.frames import Frames, NoS7
 from holdfast.gate.connectors.s7.plan import Span
 from holdfast.gate.connectors.s7.telegrams import Answer
+from holdfast.gate.connectors.turns import Crowded, Turns
 
 PDU_BYTES_MIN = 128  # below it is no CPU of these families
 LATE_MAX = 8  # answers to nobody that are passed over while waiting for one's own
-WAITING_MAX = 64  # requests of one connection that may wait for their turn; tables and writes are far fewer
 
 
 class Broken(Exception):
@@ -42,8 +42,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._frames = Frames()
-        self._turn = asyncio.Semaphore(1)  # given back by the answer, not by who asked
-        self._waiting = 0  # for their turn, WAITING_MAX at most
+        self._turns = Turns(1)  # given back by the answer, not by who asked
         self._reference = 0
         self._answer: asyncio.Future[Answer] | None = None  # of the request on the line
         self._until_s = self._patience_s = 0.0  # how long it is waited for, and how long the connection bears its silence
@@ -144,13 +143,14 @@ class Link(asyncio.Protocol):
     # ---- inside --------------------------------------------------------------------------------------------------
 
     async def _exchange(self, parameters: bytes, data: bytes, *, until_s: float, patience_s: float) -> Answer:
-        if self._turn.locked():
-            await self._turn_by(until_s)
-        else:
-            await self._turn.acquire()  # at once
+        if not self._turns.take():
+            try:
+                await self._turns.wait(until_s)
+            except Crowded as error:
+                raise NotSent(str(error)) from None
         transport = self._transport
         if transport is None or self.lost.done() or transport.is_closing():
-            self._turn.release()
+            self._turns.give()
             raise NotSent(self.is_broken() or "the connection is closed")
         self._reference = self._reference % 0xFFFF + 1
         self._until_s, self._patience_s = until_s, patience_s
@@ -163,18 +163,6 @@ class Link(asyncio.Protocol):
         if found.error:
             raise Refused(found.error)
         return found
-
-    async def _turn_by(self, until_s: float) -> None:
-        if self._waiting >= WAITING_MAX:
-            raise NotSent(f"{WAITING_MAX} requests wait already")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout_at(until_s):
-                await self._turn.acquire()
-        except TimeoutError:
-            raise NotSent("earlier requests were not answered in time") from None
-        finally:
-            self._waiting -= 1
 
     def _take(self, found: Answer) -> None:
         answer = self._answer
@@ -189,7 +177,7 @@ class Link(asyncio.Protocol):
             self.late += 1  # whoever asked gave up
         else:
             answer.set_result(found)
-        self._turn.release()
+        self._turns.give()
 
     def _watch(self, until_s: float) -> None:
         if self._limit is not None:
@@ -223,4 +211,4 @@ class Link(asyncio.Protocol):
         if answer is not None:
             if not answer.done():
                 answer.set_exception(Broken(why))
-            self._turn.release()
+            self._turns.give()
