@@ -33,11 +33,13 @@ SHIPPED = Path(holdfast.__file__).parent / "agent" / "models" / "shipped"  # bun
 
 
 class Layout(Word):
-    """One bundle. `digest` is its manifest's SHA-256 in hex, and what a model is called by everywhere."""
+    """One bundle. `digest` is its manifest's SHA-256 in hex, and what a model is called by everywhere. `documents` are the digests of
+    manifest, configuration and card: with the card's files all that a bundle is made of."""
 
     folder: Path
     digest: str
     vouched: Vouched
+    documents: tuple[str, ...] = ()
 
     def blob(self, of: str) -> Path:
         return self.folder / "blobs" / "sha256" / of
@@ -95,7 +97,8 @@ def read_layout(folder: Path, keys: Mapping[str, PublicKey]) -> Layout:
         raise BundleError(
             "model.config", f"{folder}: the configuration is of {descriptor[0]!r}, the card of {statement.name!r}; pack it anew"
         )
-    return Layout(folder=folder, digest=digest, vouched=vouched)
+    documents = (digest, _hex(manifest["config"]["digest"]), _hex(cards[0]["digest"]))
+    return Layout(folder=folder, digest=digest, vouched=vouched, documents=documents)
 
 
 def small(path: Path, most: int) -> bytes:
