@@ -88,3 +88,15 @@ async def test_a_child_that_does_not_want_to_end_is_ended(tmp_path: Path, monkey
     await child.end()
     await child.end()
     assert child.process.returncode == -9
+
+
+async def test_who_is_killed_takes_along_whom_it_started(tmp_path: Path) -> None:
+    """As a cell's outer process must, even where it dies before it could tell the inner one."""
+    starts = "inner = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print('{}', flush=True); inner.wait()"
+    child = await start(
+        "a cell", [sys.executable, "-I", "-c", f"import subprocess, sys; {starts}"], env={}, log=tmp_path / "log", asked=False
+    )
+    await child.end()
+    assert child.process.stdout is not None
+    async with asyncio.timeout(5):
+        assert await child.process.stdout.read() == b"", "the inner one holds the pipe as long as it lives"

@@ -115,8 +115,15 @@ class Child:
                 await self.process.wait()
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGKILL)
+        """With all that it started: a cell's outer process that dies as it forks takes the inner one with it only in this way."""
+        if self.process.returncode is None:
+            _kill(self.process)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Its whole session, which `start` made for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 async def start(
@@ -144,8 +151,7 @@ async def start(
         line = await asyncio.wait_for(process.stdout.readline(), READY_TIMEOUT_S)
         return Child(name, process, json.loads(line), asked=asked)
     except (TimeoutError, ValueError):
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
         await process.wait()
         said = log.read_text(errors="replace").strip().splitlines()[-8:]
         raise StartError(f"{name} did not start:\n  " + "\n  ".join(said or ["it said nothing"])) from None
