@@ -27,6 +27,8 @@ from holdfast.agent.diagnosis.rank import Ranking, presence, rank
 from holdfast.agent.diagnosis.upkeep import Upkeep
 from holdfast.agent.diagnosis.watch import Stuck, Watch, detector_of
 from holdfast.agent.knowledge.modes import modes_of
+from holdfast.agent.models.hardware.found import found
+from holdfast.agent.models.in_use import InUse
 from holdfast.agent.perception.confirm import Event, finding_of
 from holdfast.agent.perception.join import Join, Rows
 from holdfast.clock import Clock, RealClock, ScaledClock
@@ -332,14 +334,16 @@ def _kept(folder: Path | None, site: Site) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
 
 
-async def serve(link: HttpLink, clock: Clock, *, name: str, folder: Path | None, random: Random, stop: asyncio.Event) -> int:
+async def serve(
+    link: HttpLink, clock: Clock, *, name: str, folder: Path | None, random: Random, stop: asyncio.Event, models: Path | None = None
+) -> int:
     """On duty until `stop`, or until another configuration is in force; how the process is to end.
 
     What an agent knows of the site it knows from its start: under another configuration it ends, and is started anew with that.
     A gate that is away is waited for with jittered backoff of at most RETRY_S_MAX.
     """
     agent: Agent | None = None
-    failures, known = 0, ""
+    failures, known, in_use = 0, "", InUse(link, models, found)
     while not stop.is_set():
         try:
             if agent is None:
@@ -351,6 +355,7 @@ async def serve(link: HttpLink, clock: Clock, *, name: str, folder: Path | None,
                 print(json.dumps({"agent": name, "learning": [who for who, _ in agent.status().learning]}), flush=True)  # noqa: T201
             learning = bool(agent.status().learning)
             await agent.step(wait_s=1.0)
+            await in_use.step(clock.now_ns())
             if learning and not agent.status().learning:
                 print(json.dumps({"agent": name, "learning": []}), flush=True)  # noqa: T201
             failures = 0
@@ -374,7 +379,7 @@ async def _run(given: argparse.Namespace, token: str) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     link = HttpLink(given.link, token)
     try:
-        return await serve(link, clock, name=given.name, folder=given.keep, random=SystemRandom(), stop=stop)
+        return await serve(link, clock, name=given.name, folder=given.keep, random=SystemRandom(), stop=stop, models=given.models)
     finally:
         await link.close()
 
@@ -388,6 +393,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     token.add_argument("--token-file", type=Path, help="mode 0400")
     token.add_argument("--token-fd", type=int)
     parser.add_argument("--keep", type=Path, help="folder of the agent's own for what its detectors learned")
+    parser.add_argument("--models", type=Path, help="the home whose `models` it may use; those of this release without it")
     parser.add_argument("--epoch-ns", type=int)
     parser.add_argument("--factor", type=float, default=1.0, help="of the demo's clock")
     given = parser.parse_args(argv)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from holdfast.gate.ledger.store import State
 from holdfast.link import ANOTHER_CONFIGURATION
 from holdfast.run.isolate import Cell, available, runtime
 from holdfast.site.load import Loaded
+from holdfast.site.modellayout import MODELS
 from holdfast.site.secrets import is_reference, path_of
 from holdfast.terms import SECOND_NS, Word
 
@@ -49,6 +49,10 @@ class Home(Word):
     def people(self) -> Path:
         return self.path / "gate" / "people.sock"
 
+    @property
+    def models(self) -> Path:
+        return self.path / MODELS
+
     def agent(self, name: str) -> Path:
         return self.path / "agents" / name
 
@@ -74,7 +78,7 @@ def enrol(home: Home, names: Sequence[str]) -> None:
 
 
 def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
-    """What an agent of this run sees: the runtime, the link and its own folder. The gate's folder, the other agents' and
+    """What an agent of this run sees: the runtime, the link, the models and its own folder. The gate's folder, the other agents' and
     every secret that the site file names are hidden even where somebody keeps them within the runtime."""
     secrets = {
         path_of(str(value), site_path.parent)
@@ -84,7 +88,7 @@ def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
     }
     others = [folder for folder in sorted((home.path / "agents").iterdir()) if folder.name != name]
     return Cell(
-        sees=(*runtime(), home.link.parent.absolute()),
+        sees=(*runtime(), home.link.parent.absolute(), *(path for path in (home.models.absolute(),) if path.is_dir())),
         folders=(home.gate.absolute(), *(folder.absolute() for folder in others)),
         files=tuple(sorted(path for path in secrets if path.exists() and not path.is_relative_to(home.gate.absolute()))),
         own=home.agent(name).absolute(),
@@ -174,8 +178,9 @@ async def start_agent(home: Home, site_path: Path, loaded: Loaded, name: str, *,
     """In a cell where the machine allows; exec'd with an empty environment and no descriptor of ours."""
     argv = python(
         "holdfast.agent.process", "--link", f"unix:{home.link.absolute()}", "--token-file", home.agent(name).absolute() / "token",
-        "--name", name, *clock,
+        "--name", name, "--models", home.path.absolute(), *clock,
     )  # fmt: skip
+    home.models.mkdir(exist_ok=True)  # before the cell is built: what is put there later is seen in it
     cell = not available()
     if cell:
         argv = cell_of(home, site_path, loaded, name).command(argv)

@@ -45,6 +45,11 @@ class Layout(Word):
         return self.folder / "blobs" / "sha256" / of
 
     @property
+    def shipped(self) -> bool:
+        """Whether it came with this release."""
+        return self.folder.parent == SHIPPED
+
+    @property
     def weights(self) -> Path:
         return self.blob(self.vouched.statement.files[0].digest)
 
@@ -114,8 +119,10 @@ def small(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def bundles(home: Path) -> tuple[Path, ...]:
+def bundles(home: Path | None) -> tuple[Path, ...]:
     """The folders of a home's models, those of this release first. Their names prove nothing."""
+    if home is None:
+        return shipped()
     kept = sorted(path for path in (home / MODELS).iterdir() if SHA256.fullmatch(path.name)) if (home / MODELS).is_dir() else []
     return (*shipped(), *kept[:BUNDLES_MAX])
 

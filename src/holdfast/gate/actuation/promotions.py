@@ -21,7 +21,7 @@ from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.log import Log
 from holdfast.site.model import Site
 from holdfast.site.modelcard import BundleError, Evaluation
-from holdfast.site.modellayout import SHIPPED, Layout, bundles, read_layout, trusted_keys
+from holdfast.site.modellayout import Layout, bundles, read_layout, trusted_keys
 from holdfast.site.modelroles import FITS_MAX, RUNNING_MAX, ModelFit, ModelRunning, ModelStanding, ModelsTold, shortfall
 from holdfast.terms import Word, canonical, plain
 
@@ -142,11 +142,11 @@ class Promotions:
         for folder in bundles(self._home):
             try:
                 layout = read_layout(folder, keys)
-                if folder.parent != SHIPPED and folder.name != layout.digest:
+                if not layout.shipped and folder.name != layout.digest:
                     raise BundleError("model.changed", f"{folder} holds another model than its name says")
                 found.append(layout)
             except BundleError as error:
-                found.append(ModelKept(digest=folder.name[:64], shipped=folder.parent == SHIPPED, trouble=error.code))
+                found.append(ModelKept(digest=folder.name[:64], trouble=error.code))
         return tuple(found)
 
     def now(self, known: Sequence[Layout | ModelKept]) -> ModelsNow:
@@ -285,7 +285,7 @@ class Promotions:
             precision=card.precision,
             memory_mib=card.memory_mib,
             bytes=sum(file.bytes for file in statement.files),
-            shipped=layout.folder.parent == SHIPPED,
+            shipped=layout.shipped,
             vouching=layout.vouched.vouching,
             signer=layout.vouched.signer,
             profiles=tuple((profile.name, profile.state) for profile in card.profiles),
@@ -296,7 +296,7 @@ class Promotions:
 
 def _release(role: str, layouts: Sequence[Layout]) -> Layout | None:
     """The model that this release ships for a role."""
-    return next((one for one in layouts if one.folder.parent == SHIPPED and role in one.vouched.statement.card.skills), None)
+    return next((one for one in layouts if one.shipped and role in one.vouched.statement.card.skills), None)
 
 
 def _found(of: str, layouts: Sequence[Layout]) -> Layout:
