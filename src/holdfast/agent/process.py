@@ -18,7 +18,8 @@ from random import Random, SystemRandom
 
 import numpy as np
 
-from holdfast.agent.diagnosis.bind import bind
+from holdfast.agent.diagnosis.beside import Other
+from holdfast.agent.diagnosis.bind import bind, equipment_of
 from holdfast.agent.diagnosis.changes import Changes
 from holdfast.agent.diagnosis.course import NO_CONTEXT, Course, Pause
 from holdfast.agent.diagnosis.past import interleave, past_rows
@@ -220,6 +221,18 @@ class Agent:
     async def _moves(self) -> Sequence[Move]:
         return await self._link.moves(self._now_ns - MOVES_NS)
 
+    def _others(self, incident: _Incident) -> tuple[Other, ...]:
+        """What else is open now, where it has a cause and stands on some equipment."""
+        found: list[Other] = []
+        for name, one in self._incidents.items():
+            top = None if one.ranking is None else one.ranking.matches[0]
+            if one is incident or top is None or one.finding.detector == STILLNESS or one.watch.active is None:
+                continue
+            place = equipment_of(one.finding.shares[0][0]) if top.bound is None else top.bound.equipment
+            mode = top.id if top.bound is None else top.bound.mode.id
+            found.append(Other(incident=name, equipment=place, onset_ns=one.finding.onset_ns, mode=mode, probability=top.probability))
+        return tuple(found)
+
     async def _rank(self, incident: _Incident, moves: Sequence[Move]) -> None:
         """Rank anew; tell the gate where the answer changed."""
         incident.ranked_ns = self._now_ns
@@ -239,6 +252,7 @@ class Agent:
             before=incident.looked,
             cases=await self._link.causes(),
             changes=self._changes.recent(),
+            others=self._others(incident),
             id=f"{incident.finding.incident}-d{incident.diagnoses + 1}",
             at_ns=self._now_ns,
         )

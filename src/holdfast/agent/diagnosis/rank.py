@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from holdfast.agent.diagnosis.beside import Other, beside
 from holdfast.agent.diagnosis.bind import Bound
 from holdfast.agent.diagnosis.cases import learnt
 from holdfast.agent.diagnosis.changes import Change, operating
@@ -60,6 +61,7 @@ def rank(
     before: Ranking | None = None,
     cases: Sequence[ConfirmedCause] = (),
     changes: Sequence[Change] = (),
+    others: Sequence[Other] = (),
     id: str,
     at_ns: int,
     language: Language | None = None,
@@ -67,7 +69,7 @@ def rank(
     """Every bound mode, a setpoint change where there was one, and "none of these", best first; sums to 1.
 
     `before`: the last look at the same incident. What was seen then fades, and is not forgotten at once. `cases`: what people
-    said of past incidents. `changes`: of how the plant is run.
+    said of past incidents. `changes`: of how the plant is run. `others`: incidents that are open too.
     """
     relevant = tuple(m for m in moves if not m.shadow and m.at_ns >= finding.onset_ns - MOVES_BEFORE_NS)
     words: Language = site.language if language is None else language
@@ -87,6 +89,7 @@ def rank(
     if (changed := operating(case, changes)) is not None:
         weighed.append(changed)
     weighed.append(_none(case, weighed))
+    weighed = [beside(one, finding, others, case.flows, words) for one in weighed]
     if cases:
         weighed = [_learnt(case, one, cases) for one in weighed]
     if before is not None:
