@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 import uvicorn
+import uvloop
 
 from holdfast.clock import Clock, RealClock, ScaledClock
 from holdfast.gate.actuation import failpoints
@@ -291,7 +292,7 @@ def main(argv: list[str] | None = None) -> None:
     # a decision.
     gc.collect()
     gc.freeze()
-    asyncio.run(run(gate, agents, given.home, clock_name=clock_name, ready=ready, messages_per_s=given.messages_per_s))
+    uvloop.run(run(gate, agents, given.home, clock_name=clock_name, ready=ready, messages_per_s=given.messages_per_s))
 
 
 if __name__ == "__main__":
