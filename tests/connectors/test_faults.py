@@ -138,6 +138,9 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cal
         ("modbus", "kill"),
         ("modbus", "tear"),
         ("modbus", "lose requests"),
+        ("s7", "kill"),
+        ("s7", "tear"),
+        ("s7", "lose requests"),
         ("opcua", "freeze"),
         ("opcua", "tear"),
         ("opcua", "other namespace order"),
@@ -158,7 +161,7 @@ async def test_after_a_fault_data_are_back_in_time_and_nothing_was_wrong_or_sile
 @pytest.mark.slow
 @pytest.mark.timeout(500)
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("kind", ["modbus", "opcua"])
+@pytest.mark.parametrize("kind", ["modbus", "s7", "opcua"])
 async def test_torn_connections_leave_no_descriptor_and_no_task_behind(
     kind: Kind, servers: Callable[[Kind], Awaitable[scenes.Server]]
 ) -> None:

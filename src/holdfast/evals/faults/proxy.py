@@ -18,6 +18,11 @@ def modbus_frame(data: bytes) -> int:
     return int.from_bytes(data[4:6], "big") + 6 if len(data) >= 6 else 0
 
 
+def s7_frame(data: bytes) -> int:
+    """RFC 1006 §6: version (1), reserved (1), length (2) of all."""
+    return int.from_bytes(data[2:4], "big") if len(data) >= 4 else 0
+
+
 class Proxy:
     """`async with Proxy(port, framed, random) as proxy`: listens on `proxy.port` until the end, whatever happens to connections."""
 

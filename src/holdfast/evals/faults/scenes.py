@@ -12,32 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.clock import RealClock
-from holdfast.evals.faults.proxy import Proxy, modbus_frame, opcua_frame
+from holdfast.evals.faults.proxy import Proxy, modbus_frame, opcua_frame, s7_frame
 from holdfast.evals.faults.watch import Watch
 from holdfast.evals.peers.modbus import Device
 from holdfast.evals.peers.opcua import DECOY, URI, NodePlant
+from holdfast.evals.peers.snap7 import Cpu
 from holdfast.gate.connectors.keep import BACKOFF_S_MIN, keep
 from holdfast.gate.connectors.modbus import Modbus
 from holdfast.gate.connectors.opcua import OpcUa
 from holdfast.gate.connectors.opcua.offered import offered
+from holdfast.gate.connectors.s7 import S7
 from holdfast.ports import Connector
 from holdfast.terms import Tag, TagTable, Word
 
-Kind = Literal["opcua", "modbus"]
+Kind = Literal["opcua", "modbus", "s7"]
 Fault = Literal["freeze", "kill", "tear", "lose requests", "other namespace order", "certificate refused"]
-KINDS: tuple[Kind, ...] = ("opcua", "modbus")
+KINDS: tuple[Kind, ...] = ("opcua", "modbus", "s7")
 _ANY: tuple[Fault, ...] = ("freeze", "kill", "tear", "lose requests")
 ALL: tuple[tuple[Kind, Fault], ...] = (
     *(("opcua", fault) for fault in (*_ANY, "other namespace order", "certificate refused")),
     *(("modbus", fault) for fault in _ANY),
+    *(("s7", fault) for fault in _ANY),
 )
 BACK_S_MAX = 5.0  # from the server to the first Good row
 LIMIT_S = 30.0  # give up waiting
 FREEZE_S, DOWN_S, LOSE_S, LOSE_SHARE = 6.0, 2.0, 15.0, 0.1
 ITEMS, PERIOD_S = 50, 0.1
-# OPC UA: three seconds without data or keep-alive. Modbus: one for an answer. And one for the machine's other work.
-_SILENT_S_MAX: dict[Kind, float] = {"opcua": 4.0, "modbus": 2.0}
-Server = NodePlant | Device
+# OPC UA: three seconds without data or keep-alive. Modbus and S7: one for an answer. And one for the machine's other work.
+_SILENT_S_MAX: dict[Kind, float] = {"opcua": 4.0, "modbus": 2.0, "s7": 2.0}
+Server = NodePlant | Device | Cpu
 
 
 class Stage(Word):
@@ -115,6 +118,8 @@ async def stage(
 def server_of(kind: Kind, folder: Path, secure: bool = False) -> Server:
     if kind == "modbus":
         return Device()
+    if kind == "s7":
+        return Cpu()
     return NodePlant(folder / "pki", items=ITEMS, every_ms=50, secure=secure, namespaces=(DECOY, URI))
 
 
@@ -122,6 +127,9 @@ async def _connector(kind: Kind, server: Server, port: int, folder: Path, secure
     if kind == "modbus":
         tags = tuple(Tag(name=f"r{i}", connection="mill", address=f"{40001 + i}:uint16", unit="1") for i in range(ITEMS))
         return Modbus(name="mill", host="127.0.0.1", port=port, timeout_s=1.0), tags, _is_own_number
+    if kind == "s7":
+        tags = tuple(Tag(name=f"w{i}", connection="mill", address=f"DB10.DBW{2 * i}:UINT", unit="1") for i in range(ITEMS))
+        return S7(name="mill", host="127.0.0.1", port=port, timeout_s=1.0), tags, _is_own_number
     tags = tuple(Tag(name=f"t{i}", connection="mill", address=f"T{i}", unit="1") for i in range(ITEMS))
     url = f"opc.tcp://127.0.0.1:{port}"
     if not secure:
@@ -133,7 +141,7 @@ async def _connector(kind: Kind, server: Server, port: int, folder: Path, secure
 
 
 def _is_own_number(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """libmodbus's server: register n holds n."""
+    """libmodbus's server: register n holds n. Snap7's: word n does."""
     return values == np.arange(len(values))
 
 
@@ -194,7 +202,7 @@ async def _refused(stage: Stage) -> float | None:
     return await stage.watch.next_good(LIMIT_S)
 
 
-_FRAMED = {"opcua": opcua_frame, "modbus": modbus_frame}
+_FRAMED = {"opcua": opcua_frame, "modbus": modbus_frame, "s7": s7_frame}
 _FAULTS: dict[Fault, Callable[[Stage], Awaitable[float | None]]] = {
     "freeze": _frozen,
     "kill": _killed,

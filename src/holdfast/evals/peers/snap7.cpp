@@ -1,6 +1,6 @@
 // An S7 device for tests: Snap7's own server, with its memory to be set and read by lines on standard input.
 //
-//   snap7_server PORT PDU_BYTES MAX_CLIENTS      PDU_BYTES 0: what the client asks for
+//   snap7_server PORT PDU_BYTES MAX_CLIENTS [numbered]      PDU_BYTES 0: what the client asks for; numbered: word n of DB10 holds n
 //   put AREA DB START HEX     get AREA DB START COUNT     writes     reads     clients
 //
 // AREA is I, Q, M or DB. Each line is answered by one line. It ends with standard input.
@@ -42,7 +42,7 @@ static void make(TSnap7Server &server, const std::string &area, int code, word d
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4) return 2;
+    if (argc != 4 && argc != 5) return 2;
     TSnap7Server server;
     word port = static_cast<word>(atoi(argv[1]));
     int pdu = atoi(argv[2]), clients = atoi(argv[3]);
@@ -54,6 +54,10 @@ int main(int argc, char **argv) {
     make(server, "M", srvAreaMK, 0, 128);
     make(server, "DB", srvAreaDB, 1, 64);
     make(server, "DB", srvAreaDB, 10, 4096);
+    if (argc == 5) {
+        Memory db = memory["DB10"];
+        for (int n = 0; n < db.size / 2; n++) { db.data[2 * n] = static_cast<byte>(n >> 8); db.data[2 * n + 1] = static_cast<byte>(n); }
+    }
     server.SetEventsCallBack(on_event, nullptr);
     server.SetReadEventsCallBack(on_read, nullptr);
     server.EventMask = 0xFFFFFFFF;

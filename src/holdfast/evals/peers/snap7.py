@@ -3,6 +3,7 @@
 python-snap7's server is not used: it would be the same library at both ends, and it loses the second item of a write of several.
 """
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -14,6 +15,7 @@ import tarfile
 from pathlib import Path
 
 from holdfast.evals.peers.kept import NoPeer, kept, ran
+from holdfast.evals.peers.lines import Lines, free_port
 
 PACKAGE = "node-snap7@1.0.9"
 INTEGRITY = "sha512-U+9W8+XOs/4xKqYcn22yHESQzcSuKEhuN6pHLhyl1U5HuLm/kWxkXPzR2QwqFAs87aPfxdBrTI4xKDvwcMoyOw=="
@@ -116,3 +118,22 @@ class Plc:
         if self._process is None:
             raise NoPeer("it was not started")
         return self._process
+
+
+class Cpu(Lines):
+    """`async with Cpu() as cpu`: word n of DB10 holds n, from before the first connection on. Its port stays over `kill` and `start`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.port = free_port()
+
+    async def __aenter__(self) -> "Cpu":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
+
+    async def start(self) -> None:
+        """Raises NoPeer."""
+        await self.begin(str(await asyncio.to_thread(program)), str(self.port), "0", "8", "numbered")
