@@ -1,0 +1,198 @@
+"""What a heading or a section line of a register map says of the rows: function code, where counting starts, word order, defaults."""
+
+import re
+from collections.abc import Iterator
+
+from holdfast.agent.models.registers import notation
+from holdfast.agent.models.registers.patterns import pattern
+from holdfast.agent.models.registers.words import READ_CODE, Area, Base, Facts, Order, Slot
+from holdfast.terms import Word
+
+_AREA_OF_CODE: dict[int, Area] = {code: area for area, code in READ_CODE.items()}
+
+# Function codes: a number behind a word for it, in brackets behind an area, or before a word for reading or writing.
+_CODE_WORD = (
+    r"(?:\bfc\s*[=:#]?\s*|\bfn\s*[=:]?\s*|\bf\.?c\.?\s|\bfunc(?:tion)?s?(?:[ _-]?codes?)?\s*[=:\"]*\s*|功能码\s*[:：=为]?\s*|\bcodes?\s+)"
+)
+_NUMBER = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10|15|16)h|0?[1-6]|15|16)(?![0-9A-Za-z.])(?!\s*-?\s*(?:位|digit|bit))(?:\(1[56]\))?"
+_MORE = r"(?:\s*(?:/|和|or|and|&|[,、](?=\s*(?:fc|0)))\s*(?:fc\s*)?" + _NUMBER + r")?"
+_BEFORE_CODE = (
+    r"(?:registers?|coils?|inputs?|寄存器|线圈|离散输入|reg\.?|read(?:ing)?|write|writing|多个|单个|写|读|用|use)"
+    r"\s*[(（:：]?\s*(?:with|by|use|uses|用|功能码)?\s*(?:fc\s*)?"
+)
+_AFTER_CODE = r"(?=\s*(?:[)）,，;；。|/、.\n]|$|read|write|读|写|and|-))"
+_WRITE_NUMBER = r"(?<![0-9A-Za-z.])(0x(?:0?[56]|0f|10)|(?:0?[56]|0f|10)h|0[56]|1[56])(?![0-9A-Za-z.])"
+_CODES = tuple(
+    re.compile(text, re.IGNORECASE)
+    for text in (
+        _CODE_WORD + r"\(?\[?" + _NUMBER + _MORE + _MORE,
+        _BEFORE_CODE + _NUMBER + _MORE + _MORE + _AFTER_CODE,
+        r"(?<![0-9A-Za-z.x])(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10)h|0[1-6]|1[56]|10)(?:h)?\s*(?=读|写|read\b|write\b)",
+        r"\bFC(\d{1,2})(?:Read|Write)",
+        r"(?:写|writ\w*|preset|force)[^\d\n]{0,24}?" + _WRITE_NUMBER,
+    )
+)
+
+_REFERENCE = pattern("heading", "reference")
+_NOT_ONE = pattern("heading", "not_one")
+_ONE = pattern("heading", "one")
+_ZERO = pattern("heading", "zero")
+_LITTLE = pattern("heading", "little")
+_BIG = pattern("heading", "big")
+_BYTES_SWAPPED = pattern("heading", "bytes_swapped")
+_HEX = pattern("heading", "hex")
+_WIDE_DEFAULT = pattern("heading", "wide_default")
+_READ_ONLY, _WRITE_ONLY, _WRITE_WORD = pattern("heading", "read_only"), pattern("heading", "write_only"), pattern("heading", "write_word")
+_CODE_LINE = re.compile(
+    r"^\s*(?://|/\*|\(\*|#define\b|const\b|static\b|public\b|pub\b|let\b|var\b|enum\b|.*\{.*\}|.*new \w+\(|"
+    r"\"?[A-Za-z_][A-Za-z0-9_.]*\"?\s*(?:=|:=|:)\s*(?:0x[0-9A-Fa-f]+|\d+)\s*(?:[,;]|//|#|/\*|$|--))"
+)
+_EXPLAINED = re.compile(
+    r"\s*(?:/|:|=|inverse|swap|order|format|values?\b.{0,10}(?:word|swap|order))", re.IGNORECASE
+)  # told about, not given to all
+
+
+class Told(Word):
+    """What some lines say, each with the words that say it."""
+
+    area: Area | None = None
+    areas: tuple[Area, ...] = ()
+    write_codes: tuple[int, ...] = ()
+    base: Base | None = None
+    order: Order | None = None
+    byte_order: Order = "big"
+    hexadecimal: bool = False
+    kind: Slot | None = None
+    write_kind: Slot | None = None
+    scale: Slot | None = None
+    access: str = ""
+
+
+def codes_in(text: str) -> Iterator[tuple[int, int, int]]:
+    """(code, start, end) of every function code that a text names."""
+    seen: set[int] = set()
+    for code in _CODES:
+        for found in code.finditer(text):
+            for index in range(1, len(found.groups()) + 1):
+                if found[index] and found.start(index) not in seen:
+                    seen.add(found.start(index))
+                    yield _code(found[index]), found.start(index), found.end(index)
+
+
+def _code(text: str) -> int:
+    """`10H` and `0x10` are 16; `10` behind a word for writing is 16 as well, for there is no function 10."""
+    bare = text.lower().removeprefix("0x").rstrip("h")
+    if bare in ("10", "0f"):
+        return int(bare, 16)
+    return int(bare)
+
+
+def told(text: str, start: int) -> Told:
+    """What a heading says; `start` is where it stands in the map."""
+    found = list(codes_in(text))
+    reads: list[Area] = [_AREA_OF_CODE[code] for code, _, _ in found if code in _AREA_OF_CODE]
+    named: list[Area] = [area for _, _, area in notation.areas_in(text)]
+    areas: tuple[Area, ...] = tuple(dict.fromkeys(named or reads))
+    area: Area | None = None
+    if len(set(named)) == 1:
+        area = named[0]
+    elif len(set(reads)) == 1 and (not named or reads[0] in named):
+        area = reads[0]
+    writes = tuple(dict.fromkeys(code for code, _, _ in found if code in (5, 6, 15, 16)))
+    return Told(
+        area=area,
+        areas=areas,
+        write_codes=writes,
+        base=base_of(text),
+        order=order_of(text),
+        byte_order="little" if _BYTES_SWAPPED.search(text) else "big",
+        hexadecimal=_HEX.search(text) is not None,
+        kind=_default_kind(text, start),
+        write_kind=_write_kind(text, start),
+        scale=_default_scale(text, start),
+        access="r" if _READ_ONLY.search(text) else "w" if _WRITE_ONLY.search(text) else "",
+    )
+
+
+def base_of(text: str) -> Base | None:
+    """Where addresses count from. A reference form (4xxxx) outranks a start at 1, which outranks one at 0."""
+    if _REFERENCE.search(text):
+        return "reference"
+    if _NOT_ONE.search(text):
+        return "zero"
+    return "one" if _ONE.search(text) else "zero" if _ZERO.search(text) else None
+
+
+def order_of(text: str) -> Order | None:
+    return "little" if _LITTLE.search(text) else "big" if _BIG.search(text) else None
+
+
+def _default_kind(text: str, start: int) -> Slot | None:
+    """A type that holds for all rows: a heading says so, or names exactly one that is no mere width."""
+    clear = [
+        (a, b)
+        for a, b, _ in notation.types_in(text, faint=False)
+        if not _EXPLAINED.match(text[b:]) and not re.search(r"[=/]\s*$", text[:a])
+    ]
+    if len(clear) == 2 and _write_kind(text, start) is not None:
+        clear = clear[:1]
+    if len(clear) == 1:
+        a, b = clear[0]
+        return Slot(text=text[a:b], start=start + a, end=start + b)
+    if not clear and _WIDE_DEFAULT.search(text):
+        width = notation.SIGNLESS.search(text)
+        if width is not None:
+            return Slot(text=width[0], start=start + width.start(), end=start + width.end())
+    if not clear and re.search(r"[,，;；]\s*16位\s*$", text.strip("。. \n")):
+        at = text.rindex("16位")
+        return Slot(text="16位", start=start + at, end=start + at + 3)
+    return None
+
+
+def _write_kind(text: str, start: int) -> Slot | None:
+    """A type that is named for writes alone, beside one for reads."""
+    both = [(a, b) for a, b, _ in notation.types_in(text, faint=False)]
+    behind = _WRITE_WORD.search(text)
+    if len(both) == 2 and behind is not None and both[0][1] < behind.start() < both[1][0]:
+        return Slot(text=text[slice(*both[1])], start=start + both[1][0], end=start + both[1][1])
+    return None
+
+
+def _default_scale(text: str, start: int) -> Slot | None:
+    said = [(a, b) for a, b, by_word in notation.scales_in(text) if by_word and not re.match(r"(?i)/|unit|单位|10", text[a:b].strip())]
+    if len(said) == 1:
+        a, b = said[0]
+        return Slot(text=text[a:b], start=start + a, end=start + b)
+    return None
+
+
+def says_something(text: str) -> bool:
+    """Whether a line is a heading by what it says of conventions."""
+    return base_of(text) is not None or order_of(text) is not None or any(True for _ in codes_in(text))
+
+
+def codelike(lines: list[str]) -> bool:
+    """Whether a map is source code: at least half of its lines look so."""
+    return len(lines) > 0 and 2 * sum(bool(_CODE_LINE.match(line)) for line in lines) >= len(lines)
+
+
+def merged(before: Facts, more: Told, *, section: bool) -> Facts:
+    """Facts with what a further line says; a section line replaces area and access of the section before."""
+    return Facts(
+        area=more.area or (None if section and more.areas else before.area),
+        write_code=_write_code(more) or before.write_code,
+        base=more.base or before.base,
+        order=more.order or before.order,
+        byte_order=more.byte_order if more.order else before.byte_order,
+        hexadecimal=more.hexadecimal or before.hexadecimal,
+        kind=more.kind or before.kind,
+        write_kind=more.write_kind or before.write_kind,
+        scale=more.scale or before.scale,
+        access=more.access or ("" if section and more.area else before.access),
+        code_like=before.code_like,
+    )
+
+
+def _write_code(more: Told) -> int | None:
+    """The one code to write registers or coils with; where 6 and 16 are both there, none is demanded."""
+    return more.write_codes[0] if len(more.write_codes) == 1 else None

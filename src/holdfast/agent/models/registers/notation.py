@@ -1,0 +1,206 @@
+"""How register maps write types, scales, units, access and areas, and what each means.
+
+The patterns are of notations, not of devices: IEC 61131-3 and C names, abbreviations of makers, Chinese and English. What could
+stand in a name too (`real`, `word`, `single`) counts only where nothing clearer stands in the row.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import cast
+
+from holdfast.agent.models.registers.patterns import grouped, listed
+from holdfast.agent.models.registers.words import Area, Kind
+
+_L, _R = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
+
+
+def _built(name: str) -> tuple[re.Pattern[str], tuple[Kind, ...]]:
+    """One pattern for all kinds of a group, its groups in their order; the alternatives have no groups of their own."""
+    by = grouped(name)
+    alternatives = "|".join(f"({'|'.join(forms)})" for forms in by.values())
+    return re.compile(f"{_L}(?:{alternatives}){_R}", re.IGNORECASE), cast("tuple[Kind, ...]", tuple(by))
+
+
+CLEAR, FAINT = _built("types"), _built("faint_types")
+SIGN_ONLY = re.compile(r"unsigned|signed|无符号|有符号", re.IGNORECASE)
+SIGNLESS = re.compile(r"16[- ]?bits?(?: int(?:eger)?)?|16位(?:整[数型])?", re.IGNORECASE)
+_LENGTH = re.compile(r"(\d+)")
+
+
+def types_in(text: str, *, faint: bool) -> Iterator[tuple[int, int, Kind]]:
+    """(start, end, kind) of what could be a type, clear or faint ones."""
+    pattern, kinds = FAINT if faint else CLEAR
+    for found in pattern.finditer(text):
+        yield found.start(), found.end(), kinds[(found.lastindex or 1) - 1]
+
+
+def kind_of(text: str) -> Kind | None:
+    """The type that a whole slot names."""
+    whole = text.strip(" ,;()[]（）")
+    for pattern, kinds in (CLEAR, FAINT):
+        found = pattern.fullmatch(whole)
+        if found is not None:
+            return kinds[(found.lastindex or 1) - 1]
+    inside: set[Kind] = {kind for _, _, kind in types_in(whole, faint=False)}
+    return next(iter(inside)) if len(inside) == 1 else None
+
+
+def text_registers(text: str) -> int | None:
+    """How many registers a text type takes: `ASCII 6 regs` says it, `char[20]` and bytes are two a register."""
+    found = _LENGTH.search(re.sub(r"(?i)utf-?8", "", text))
+    if found is None:
+        return None
+    number = int(found[1])
+    if re.search(r"(?i)reg|寄存器|word", text):
+        return number
+    if re.search(r"(?i)char|byte|字节", text):
+        return (number + 1) // 2
+    return None
+
+
+# ---- scales ------------------------------------------------------------------------------------------------------------
+
+_N = r"(\d+(?:\.\d+)?(?:[eE]-?\d+)?)"
+_UNITS = "|".join(listed("units"))
+UNIT = re.compile(rf"(?<![A-Za-z_µ°])(?:{_UNITS})(?![A-Za-z0-9_³²])")
+_AFTER_NUMBER = rf"(?:{_UNITS})(?![A-Za-z0-9_³²])"
+
+_SCALE_WORD = (
+    r"(?:倍率|系数|比例(?:系数)?|缩放(?:系数)?|分辨率|精度|"
+    rf"{_L}(?:scale(?:d|[ _]factor)?(?: by)?|ratio|multiplier|mult|resolution|res\.?|lsb|coeff(?:icient)?|step))"
+)
+
+# (pattern, how the number in it is meant): value = raw × it (times), value = raw / it (over), or times below 1 and over above (either).
+_SCALES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), way)
+    for pattern, way in (
+        (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*(?:读数|原始值|寄存器值|raw(?: value)?|reading)\s*[÷/]\s*{_N}", "over"),
+        (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*(?:读数|原始值|寄存器值|raw(?: value)?|reading)\s*[×x*·]\s*{_N}", "times"),
+        (rf"(?:real |actual )?value\s*[÷/]\s*{_N}", "over"),
+        (rf"放大\s*{_N}\s*倍", "over"),
+        (rf"缩小\s*{_N}\s*倍", "times"),
+        (rf"(?:除以|divided? by|div(?:isor)?\.?|÷)\s*[:=]?\s*{_N}", "over"),
+        (rf"{_L}gain\s*[:=]?\s*{_N}", "gain"),
+        (rf"(?:乘以|multiplied by|multiply by)\s*{_N}", "times"),
+        (rf"{_L}factor\s*[:=：]?\s*[×x*]?\s*{_N}", "either"),
+        (rf"{_SCALE_WORD}\s*[:=：]?\s*[×x*]?\s*{_N}", "times"),
+        (rf"(?:{_L}unit|单位)\s*[:=：]?\s*{_N}", "times"),
+        (rf"{_L}1\s*(?:LSB|bit|count|digit)?\s*(?:=|≙|表示|代表)\s*{_N}", "times"),
+        (rf"{_N}\s*(?:per|/)\s*(?:bit|LSB|digit|count)", "times"),
+        (rf"(?<![0-9A-Za-z])[×x*]\s?{_N}(?![0-9A-Za-z-])", "times"),
+        (r"10\s?(?:\^|\*\*)\s?\(?(-?\d+)\)?", "power"),
+        (r"SCALE_FACTOR_MINUS_(\d)", "minus_power"),
+        (r"SCALE_FACTOR_(\d)", "power"),
+        (rf"(?<![A-Za-z0-9.)²³%°])/\s?{_N}(?![0-9A-Za-z.])", "over"),
+    )
+)  # fmt: skip
+_BEFORE_UNIT = re.compile(rf"(?<![A-Za-z0-9._~≤<>=-]){_N}(?=\s?{_AFTER_NUMBER})")
+_BARE = re.compile(rf"\s*{_N}\s*")
+
+
+def scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, said) of what could be a scale; `said` where a word or sign says so, not a unit behind a number alone."""
+    taken: list[tuple[int, int]] = []
+    for pattern, _ in _SCALES:
+        for found in pattern.finditer(text):
+            if all(found.end() <= a or found.start() >= b for a, b in taken) and found[1].strip("0."):
+                taken.append(found.span())
+                yield found.start(), found.end(), True
+    for found in _BEFORE_UNIT.finditer(text):
+        if all(found.end() <= a or found.start() >= b for a, b in taken):
+            yield found.start(), found.end(), False
+
+
+def scale_of(text: str, *, bare_way: str = "times") -> tuple[Decimal, bool] | None:
+    """(factor, sure) of a whole slot: value = raw × factor. None where it is no scale; not sure where makers mean it both ways."""
+    whole = text.strip(" ,;()（）")
+    for pattern, way in _SCALES:
+        found = pattern.fullmatch(whole)
+        if found is not None:
+            return _factor(found[1], way)
+    bare = _BARE.fullmatch(whole)
+    if bare is None:
+        bare = re.fullmatch(rf"\s*{_N}\s*{_AFTER_NUMBER}\s*", whole)
+    if bare is not None:
+        return _factor(bare[1], bare_way)
+    return None
+
+
+def _factor(number: str, way: str) -> tuple[Decimal, bool] | None:
+    try:
+        value = Decimal(number)
+    except InvalidOperation:
+        return None
+    match way:
+        case "power" | "minus_power":
+            exponent = int(number) * (-1 if way == "minus_power" else 1)
+            return (Decimal(10) ** exponent, True) if abs(exponent) <= 9 else None
+        case _ if value <= 0:
+            return None
+        case "over":
+            return 1 / value, True
+        case "gain":
+            return (1 / value if value > 1 else value), True
+        case "either":
+            return (1 / value if value > 1 else value), value <= 1
+        case _:
+            return value, True
+
+
+# ---- access, areas, codes ----------------------------------------------------------------------------------------------
+
+_ACCESS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), meaning)
+    for pattern, meaning in (
+        (rf"{_L}(?:R ?/ ?W\*?|W ?/ ?R|RW\*?|WR|read[ /-]*(?:and )?write(?:able)?|rdwr){_R}|可?读写|读/写|可读可写|可写", "rw"),
+        (rf"{_L}(?:R/-|RO|read[ -]?only|readonly|RD){_R}|只读|可读", "r"),
+        (rf"{_L}(?:WO|write[ -]?only|writeonly){_R}|只写", "w"),
+    )
+)
+_LETTER = re.compile(rf"{_L}(?:r|w|读|写){_R}", re.IGNORECASE)
+_AREAS: tuple[tuple[re.Pattern[str], Area], ...] = (
+    (
+        re.compile(
+            rf"保持寄存器|{_L}(?:holding(?:[ _-]?reg(?:ister)?s?)?|hold(?:ing)?reg(?:ister)?s?|HR|4x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
+            re.IGNORECASE,
+        ),
+        "holding",
+    ),
+    (
+        re.compile(
+            rf"输入寄存器|{_L}(?:input[ _-]?reg(?:ister)?s?|"
+            r"inputs?(?=\s*(?:$|[,;:)\]|/，；：]|\[))|IR|3x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
+            re.IGNORECASE,
+        ),
+        "input",
+    ),
+    (re.compile(rf"线圈|{_L}coils?{_R}(?!\s*(?:/|and|or)\s*(?:holding |input )?register)", re.IGNORECASE), "coil"),
+    (re.compile(rf"离散输入|{_L}(?:discrete[ _-]?inputs?|discretes?|DI){_R}", re.IGNORECASE), "discrete"),
+)
+
+
+def access_in(text: str) -> Iterator[tuple[int, int]]:
+    for pattern, _ in _ACCESS:
+        for found in pattern.finditer(text):
+            yield found.span()
+
+
+def access_of(text: str) -> str:
+    """r, w or rw of a whole slot; "" where it says nothing."""
+    for pattern, meaning in _ACCESS:
+        if pattern.search(text):
+            return meaning
+    letter = _LETTER.fullmatch(text.strip(" ,;()[]（）"))
+    return {"r": "r", "w": "w", "读": "r", "写": "w"}[letter[0].lower()] if letter else ""
+
+
+def areas_in(text: str) -> Iterator[tuple[int, int, Area]]:
+    for pattern, area in _AREAS:
+        for found in pattern.finditer(text):
+            yield found.start(), found.end(), area
+
+
+def area_of(text: str) -> Area | None:
+    found: set[Area] = {area for _, _, area in areas_in(text)}
+    return next(iter(found)) if len(found) == 1 else None

@@ -1,0 +1,207 @@
+"""A row as a point of the device: address as sent, type, order, scale; or what the map would still have to say."""
+
+import re
+from decimal import Decimal
+
+from holdfast.agent.models.registers import heading, notation
+from holdfast.agent.models.registers.patterns import any_of
+from holdfast.agent.models.registers.words import READ_CODE, REGISTERS, Area, Facts, Kind, Point, Reason, Refusal, Row
+
+_DIGIT_AREA: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4": "holding"}
+_REFERENCE = re.compile(r"([0134])(\d{4,5})")
+_OTHER_REFERENCE = re.compile(r"([134])x(\d{4,5})", re.IGNORECASE)  # 0x… is a hexadecimal number
+_RANGE = re.compile(r"\s?[-~–]\s?")
+_STATUS_NAME = re.compile(r"(?i)status ?word|control ?word|command ?word|状态字|控制字|命令字")
+_WISHED = any_of("wished")
+
+
+def point(row: Row, *, writes: bool, others_say_writable: bool, anyone_says_access: bool) -> Point | Refusal:
+    """What the row is, or the refusal that names what is missing or contradicts itself."""
+    placed = _placed(row)
+    if isinstance(placed, Refusal):
+        return placed
+    area, address, span = placed
+    lacks: list[str] = []
+    if area is None:
+        lacks.append("register_space")
+    if address is None:
+        lacks.append("address_base")
+    kind, doubt = _kind(row, area, writes=writes)
+    if kind is None:
+        lacks.append("data_type")
+    count = _count(row, kind, span)
+    if isinstance(count, Refusal):
+        return count
+    if kind is not None and count is None:
+        lacks.append("length")
+    wide = kind is not None and REGISTERS.get(kind, 1) > 1
+    if wide and row.facts.order is None:
+        lacks.append("word_order")
+    if lacks or area is None or address is None or kind is None or count is None:
+        return Refusal(reason="incomplete", missing=tuple(lacks))
+    if address + count > 65_536:
+        return _contradicts("address")
+    bits = area in ("coil", "discrete")
+    scale, sure = _scale(row) if not bits else (Decimal(1), True)
+    return Point(
+        area=area,
+        address=address,
+        count=count * row.several,
+        kind=kind,
+        word_order=row.facts.order if wide else None,
+        byte_order=None if bits else row.facts.byte_order if row.facts.byte_order == "little" else "big",
+        scale=scale,
+        unit=row.unit.text if row.unit is not None and not bits else "",
+        writable=_writable(row, area, others_say_writable=others_say_writable, anyone_says_access=anyone_says_access),
+        write_code=row.facts.write_code,
+        doubt=doubt or ("scale" if not sure else ""),
+    )
+
+
+def _contradicts(*what: str) -> Refusal:
+    reason: Reason = "contradictory"
+    return Refusal(reason=reason, missing=what)
+
+
+def _placed(row: Row) -> tuple[Area | None, int | None, int | None] | Refusal:
+    """(area, address as sent, registers that the address names by itself)."""
+    text = row.address.text.strip(" []\"'`*")
+    facts = row.facts
+    area = _row_area(row) or facts.area
+    first, _, last = _split(text)
+    other = _OTHER_REFERENCE.fullmatch(first)
+    plain = _REFERENCE.fullmatch(first)
+    span: int | None = None
+    start = _number(first, facts)
+    end = _number(last, facts) if last else None
+    if start is not None and end is not None:
+        whole = end if end > start else None
+        span = whole - start + 1 if whole is not None and whole - start < 125 else None
+    if (facts.base == "reference" and plain is not None) or other is not None:
+        found = other or plain
+        digit, number = (found[1], int(found[2])) if found is not None else ("4", 0)
+        named = _DIGIT_AREA[digit]
+        stated = _row_area(row) or facts.area
+        if stated is not None and stated != named:
+            return _contradicts("register_space", "address")
+        if not 1 <= number <= 65_536:
+            return _contradicts("address")
+        return named, number - 1, span
+    if start is None:
+        return _contradicts("address")
+    if (
+        area is None
+        and row.access is not None
+        and "w" in notation.access_of(row.access.text)
+        and _kind(row, None, writes=False)[0] not in (None, "bool")
+    ):
+        area = "holding"  # nothing else can be written that is no bit
+    if facts.base == "one":
+        return (area, start - 1, span) if start >= 1 else _contradicts("address", "address_base")
+    if facts.base == "reference":
+        return area, None, span  # a plain number under a heading of references: neither is sure
+    told = facts.base == "zero" or _hexadecimal(first, facts) or facts.code_like
+    return area, start if told else None, span
+
+
+def _row_area(row: Row) -> Area | None:
+    if row.area is None:
+        return None
+    named = notation.area_of(row.area.text)
+    if named is not None:
+        return named
+    codes = [code for code, _, _ in heading.codes_in(row.area.text)] or ([int(row.area.text)] if row.area.text.strip().isdigit() else [])
+    for area, code in READ_CODE.items():
+        if codes and code == codes[0]:
+            return area
+    return None
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    parts = _RANGE.split(text, maxsplit=1)
+    if len(parts) == 2:
+        return parts[0], "-", parts[1]
+    listed = [piece.strip() for piece in text.split(",")]
+    return (listed[0], ",", listed[-1]) if len(listed) > 1 else (text, "", "")
+
+
+def _hexadecimal(text: str, facts: Facts) -> bool:
+    return text.lower().startswith("0x") or text[-1:] in "Hh" or (facts.hexadecimal and re.fullmatch(r"[0-9A-Fa-f]{3,4}", text) is not None)
+
+
+def _number(text: str, facts: Facts) -> int | None:
+    bare = text.strip()
+    if bare.upper().startswith("%MW"):
+        return int(bare[3:])
+    try:
+        if bare.lower().startswith("0x"):
+            return int(bare, 16)
+        if bare[-1:] in "Hh":
+            return int(bare[:-1], 16)
+        if facts.hexadecimal and re.fullmatch(r"[0-9A-Fa-f]{3,4}", bare) and not (bare.isdigit() and facts.base == "reference"):
+            return int(bare, 16)
+        return int(bare) if bare.isdigit() else None
+    except ValueError:
+        return None
+
+
+def _kind(row: Row, area: Area | None, *, writes: bool) -> tuple[Kind | None, str]:
+    """(type, why it is in doubt)."""
+    if area in ("coil", "discrete"):
+        return "bool", ""
+    slot = row.kind or (row.facts.write_kind if writes else None) or row.facts.kind
+    if slot is None and row.untyped:
+        return "uint16", "signless"
+    if slot is None:
+        return ("bits", "") if _STATUS_NAME.search(row.name.text.replace("_", " ")) and row.facts.code_like else (None, "")
+    kind = notation.kind_of(slot.text)
+    if kind == "bool":
+        return None, ""  # a bit of a register needs its number
+    if notation.SIGN_ONLY.fullmatch(slot.text) and row.length is not None:
+        signed = kind == "int16"
+        values = 3 if row.length.text in ("3", "6") else 1
+        wide = int(row.length.text) // values == 2 if row.length.text.isdigit() else False
+        kind = ("int32" if signed else "uint32") if wide else kind
+    if notation.SIGN_ONLY.fullmatch(slot.text) and row.length is None:
+        return kind, "width"
+    return kind, "signless" if notation.SIGNLESS.fullmatch(slot.text) else ""
+
+
+def _count(row: Row, kind: Kind | None, span: int | None) -> int | Refusal | None:
+    length = int(row.length.text) if row.length is not None and row.length.text.isdigit() else None
+    if kind is None:
+        return None
+    if kind == "string":
+        slot = row.kind or row.facts.kind
+        return (notation.text_registers(slot.text) if slot is not None else None) or length or span
+    width = REGISTERS[kind]
+    for said, what in ((span, "address"), (length, "length")):
+        if said == 3 * width and row.several == 1:
+            return said  # three phases in one row
+        if said is not None and said not in (width, width * row.several):
+            return _contradicts("data_type", what) if kind != "bool" else 1
+    return width
+
+
+def _scale(row: Row) -> tuple[Decimal, bool]:
+    slot = row.scale or row.facts.scale
+    if slot is None:
+        return Decimal(1), True
+    found = notation.scale_of(slot.text, bare_way=row.scale_way)
+    return found if found is not None else (Decimal(1), False)
+
+
+def _writable(row: Row, area: Area, *, others_say_writable: bool, anyone_says_access: bool) -> bool | None:
+    """None where the map leaves it open."""
+    if area in ("input", "discrete"):
+        return False
+    said = notation.access_of(row.access.text) if row.access is not None else row.facts.access
+    if said:
+        return "w" in said
+    if row.facts.write_code is not None and re.search(r"(?i)\(?\s*(?:fc|w)\s?0?(?:5|6|15|16)\)?", row.block.text):
+        return True
+    if others_say_writable or anyone_says_access:
+        return False
+    if area == "coil" or row.facts.write_code is not None:
+        return True
+    return None if _WISHED.search(row.name.text) else False
