@@ -48,6 +48,16 @@ _TAG: dict[str, Field] = {
     "description": Field(Text(), "what it is, in the plant's words"),
 }
 TAG = Record(_TAG)
+TAG_EXPORT = Record(
+    {
+        "export": Field(FILE_NAME, "what Kepware, TIA Portal or Ignition exported: a file beside the site file", True),
+        "on": Field(Text(), "the connection its tags are read over"),
+        "word_order": Field(Text(choices=("big", "little")), "which of two Modbus registers comes first: big or little"),
+        "source": Field(Text(), "of several devices or OPC servers in it, the one that is wanted"),
+        "under": Field(Text(), "CHANNEL.DEVICE, for tags read from KEPServerEX over OPC UA"),
+        "db": Field(Number(least=0, most=65_535, whole=True), "the data block's number, for its source (.db)"),
+    }
+)
 # In a template every value may hold {placeholders}, so it is read again, strictly, for each loop that uses it.
 TEMPLATE_PART = Record(
     {k: Field(ByKind(lists=Listing(Scalar()), maps=f.shape, texts=Scalar()), f.doc, k == "address") for k, f in _TAG.items() if k != "on"}
@@ -184,7 +194,10 @@ EQUIPMENT = Record(
         ),
         "feeds": Field(Listing(Text()), "equipment that material or energy flows into from here: [stand-5]"),
         "loops": Field(Table(LOOP), "control loops made from a template"),
-        "tags": Field(ByKind(maps=Table(TAG), texts=FILE_NAME, lists=Listing(FILE_NAME)), "single tags, or CSV lists of tags"),
+        "tags": Field(
+            ByKind(maps=Table(TAG), texts=FILE_NAME, lists=Listing(ByKind(maps=TAG_EXPORT, texts=FILE_NAME))),
+            "single tags, or CSV lists of tags, or exports of other tools: [{export: stand4.csv, on: cooling, word_order: big}]",
+        ),
         "alarms": Field(Table(ALARM), "the plant's own limits, by tag"),
         "envelopes": Field(Table(ENVELOPE), "the bounds of each writable tag"),
         "calls": Field(Table(CALL), "methods, by the tags that they write: a call is judged as those writes"),

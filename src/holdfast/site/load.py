@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast import plugins
-from holdfast.site import lines, places, taglist
+from holdfast.site import exported, lines, places, taglist
 from holdfast.site.alarms import make_alarms
 from holdfast.site.connections import make_connections
 from holdfast.site.context import make_context
 from holdfast.site.endpoints import make_endpoints
 from holdfast.site.envelopes import check_loop_units, make_envelopes, make_equals
 from holdfast.site.grammar import SITE, TAG
+from holdfast.site.lines import Node
 from holdfast.site.log import Log, nearest
 from holdfast.site.methods import make_methods
 from holdfast.site.model import AlarmLimits, Connection, Envelope, Equipment, Loop, Method, Policy, Problem, Site, SiteError
@@ -249,13 +250,23 @@ class _Plant:
             tags += [tag for tag, node in parts if self._place(tag, node.file, node.line)]
         for key, at in block.each("tags") if isinstance(block.get("tags"), dict) else ():
             self._add(tags, equipment, key, at)
-        for name in self._lists(block):
-            content = self._desk.read(name.value, name.line, name.node.file)
-            for key, row in taglist.read(content, self._desk.shown(name.value), self._log) if content is not None else ():
+        for named in self._lists(block):
+            for key, row in self._rows(named):
                 at = TAG.read(row, self._log, key.text)
                 if at is not None:
                     self._add(tags, equipment, key.text, at)
         return tags, loops
+
+    def _rows(self, named: At) -> tuple[tuple[Node, Node], ...]:
+        """(name, block) of each tag in a list beside the site file, ours or another tool's export."""
+        export: Block | None = named.value if isinstance(named.value, Block) else None
+        name = str(named.value if export is None else export.get("export", ""))
+        content = self._desk.read(name, named.line, named.node.file) if name else None
+        if content is None:
+            return ()
+        if export is None:
+            return taglist.read(content, self._desk.shown(name), self._log)
+        return exported.read(export, content, self._desk.shown(name), self._connections, self._log)
 
     @staticmethod
     def _lists(block: Block) -> tuple[At, ...]:

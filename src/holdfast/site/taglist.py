@@ -5,6 +5,7 @@ UTF-8 or GB18030 (what Excel writes on a Chinese Windows). The first row names t
 
 import csv
 import io
+from collections.abc import Mapping
 
 from holdfast.site.lines import Node, scalar
 from holdfast.site.log import Log, nearest, one_of
@@ -51,7 +52,7 @@ def read(data: bytes, file: str, log: Log) -> tuple[tuple[Node, Node], ...]:
                 log.error(file, line, f"more than {ROWS_MAX} tags", "split the list by equipment")
                 break
             else:
-                found.append(_row(dict(zip(header, (c.strip() for c in row), strict=True)), file, line))
+                found.append(row_of(dict(zip(header, (c.strip() for c in row), strict=True)), file, line))
     except csv.Error as error:
         log.error(file, rows.line_num, f"not a CSV row: {error}", "check the quotes in this row")
     if header is None:
@@ -83,7 +84,8 @@ def _header(row: list[str], file: str, line: int, log: Log) -> list[str] | None:
     return header if fit else None
 
 
-def _row(cells: dict[str, str], file: str, line: int) -> tuple[Node, Node]:
+def row_of(cells: Mapping[str, str], file: str, line: int) -> tuple[Node, Node]:
+    """(name, block) of one row's cells by column; an empty cell is left out."""
     entries: dict[str, Node] = {}
     pairs: dict[str, dict[int, str]] = {}
     for column, text in cells.items():

@@ -2,6 +2,6 @@
 
 from holdfast.site.exports.found import Export, Left, Options, Taken
 from holdfast.site.exports.read import KINDS, understand
-from holdfast.site.exports.write import csv_text
+from holdfast.site.exports.write import cells, csv_text
 
-__all__ = ["KINDS", "Export", "Left", "Options", "Taken", "csv_text", "understand"]
+__all__ = ["KINDS", "Export", "Left", "Options", "Taken", "cells", "csv_text", "understand"]

@@ -17,13 +17,19 @@ def csv_text(tags: Iterable[Taken], connection: str) -> str:
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(COLUMNS)
     for tag in tags:
-        raw, eng = (tag.scale.raw, tag.scale.eng) if tag.scale is not None else ((None, None), (None, None))
-        low, high = tag.eu_range or (None, None)
-        ends = (_number(end) for end in (low, high, *raw, *eng))
-        every = "" if tag.every_s is None else f"{round(tag.every_s * 1000)}ms"
-        unit = "" if tag.unit == "1" else tag.unit
-        rows.writerow((tag.name, connection, tag.address, unit, tag.type, every, *ends, tag.description))
+        rows.writerow(cells(tag, connection).values())
     return out.getvalue()
+
+
+def cells(tag: Taken, connection: str) -> dict[str, str]:
+    """What one tag has in each of COLUMNS, "" for nothing."""
+    raw, eng = (tag.scale.raw, tag.scale.eng) if tag.scale is not None else ((None, None), (None, None))
+    low, high = tag.eu_range or (None, None)
+    ends = (_number(end) for end in (low, high, *raw, *eng))
+    every = "" if tag.every_s is None else f"{round(tag.every_s * 1000)}ms"
+    unit = "" if tag.unit == "1" else tag.unit
+    found = (tag.name, connection, tag.address, unit, tag.type, every, *ends, tag.description)
+    return dict(zip(COLUMNS, found, strict=True))
 
 
 def _number(value: float | None) -> str:
