@@ -23,7 +23,7 @@ IN_SIGHT = """() => {
   return open.left >= 0 && open.right <= innerWidth + 1 && open.bottom <= innerHeight;
 }"""
 PAGES = (
-    "/", "/approvals", "/alarms", "/incidents", "/reports", "/reports/shift", "/reports/compliance", "/detectors", "/compliance",
+    "/", "/approvals", "/alarms", "/incidents", "/reports", "/reports/shift", "/reports/compliance", "/detectors", "/models", "/compliance",
     "/ledger", "/policy", "/commissioning", "/connections", "/people", "/stop",
 )  # fmt: skip
 

@@ -26,6 +26,7 @@ NAVIGATION = (
     ("incidents", "/incidents"),
     ("reports", "/reports"),
     ("detectors", "/detectors"),
+    ("models", "/models"),
     ("compliance", "/compliance"),
     ("ledger", "/ledger"),
     ("policy", "/policy"),

@@ -23,7 +23,8 @@ DIGEST_CHARS = 12
 TURNS = {
     "activated": "how", "agent": "change", "alarm": "active",
     "alarm.flood": "state", "alarm.unshelved": "by", "autonomy": "kind", "commission": "act",
-    "connection": "state", "context": "usable", "delivery": "result", "egress": "state", "fault": "code", "person": "change",
+    "connection": "state", "context": "usable", "delivery": "result", "egress": "state", "fault": "code",
+    "model": "act", "person": "change",
     "resolved": "result", "session": "change", "taken": "phase",
 }  # fmt: skip
 WRONG = {"alarm", "escalated", "fault", "set_back", "refused.act", "stop"}  # what a person should look at, wherever it stands

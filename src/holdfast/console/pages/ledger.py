@@ -32,7 +32,8 @@ KINDS = (
     "alarm.shelved", "alarm.unshelved", "answer", "approval", "ask", "cause",
     "autonomy", "clock", "commission", "configuration", "configuration.proposed", "configuration.signed", "configuration.unused",
     "connection", "context", "decision", "delivery", "diagnosis", "drift", "effect", "egress", "escalated", "expired", "export", "fault",
-    "fell", "finding", "history", "intent", "learned", "learned.offered", "outcome", "person", "question", "reconciling", "recovered",
+    "fell", "finding", "history", "intent", "learned", "learned.offered", "model", "model.running",
+    "outcome", "person", "question", "reconciling", "recovered",
     "refused.act", "relearn", "relearn.declined", "report", "resolved", "restored", "resume", "retreat", "session", "set_back", "start",
     "stop", "taken", "void", "voided",
 )  # fmt: skip
