@@ -23,6 +23,7 @@ from holdfast.run.headless import kept_rates
 from holdfast.run.isolate import available
 from holdfast.run.mill import past
 from holdfast.run.narrate import Narrator
+from holdfast.run.papers import lay_out
 from holdfast.run.supervise import Child, Home, enrol, start_agent, start_console, start_gate
 from holdfast.run.wired import addresses, start_plant, tell
 from holdfast.site.load import Loaded, load
@@ -75,7 +76,7 @@ class Stage:
         self.agent = await start_agent(self.home, site_path, loaded, AGENT, clock=clock)
 
     def _prepare(self, loaded: Loaded) -> None:
-        """What a plant would have already: people with a password, an agent with a token, an hour of history."""
+        """What a plant would have already: people with a password, an agent with a token, papers, an hour of history."""
         self.home.gate.mkdir(parents=True, exist_ok=True, mode=0o700)
         enrol(self.home, [AGENT])
         state = State(self.home.gate)
@@ -86,6 +87,7 @@ class Stage:
                     people.add(name, roles, PASSWORD)
         finally:
             state.close()
+        lay_out(self.home.path, self.clock.now_ns())
         history = History(self.home.gate / "history.db", durable=False)
         for frame in past(loaded.site, self.seed, self.clock.now_ns()):
             history.append(frame)

@@ -84,6 +84,15 @@ class Names:
         quantities = list(free.take(self._roles))
         equipment, strangers = self._equipment(plain)
         vague = tuple(free.take(self._vague))
+        stems = {stem: stem for stem in _table()["stems"]} if vague and not quantities and not tags else {}
+        for stem in tuple(free.take(stems)):
+            roles_of: Any = _table()["stems"][stem.what]
+            quantities += [
+                Called(start=at, end=end, what=str(roles_of[one.what]))
+                for one in vague
+                if one.what in roles_of and roles_of[one.what] in self._roles.values()
+                for at, end in ((stem.start, stem.end), (one.start, one.end))
+            ]
         own = [one for one in equipment if not any(q.start <= one.start and one.end <= q.end for q in quantities)]
         return Named(text=plain, quantities=tuple(sorted(quantities, key=lambda q: q.start)), tags=tags, equipment=tuple(own), vague=vague,
                      strangers=strangers)  # fmt: skip

@@ -121,6 +121,8 @@ class Happened:
         cites = tuple(
             Citation(kind="alarm", ref=f"{a.tag} {a.limit}", quote=f"{a.value:g} / {a.threshold:g}", at_ns=a.since_ns) for a in told
         )
+        if not told:  # that there is none is a finding too
+            cites = (Citation(kind="alarm", ref="*", at_ns=self._look.clock.now_ns()),)
         label = self._look.label([a.tag for a in told])
         return Returned(label=label, body=AlarmsTold(alarms=told), citations=cites, cut=len(seen) > ALARMS_MAX)
 

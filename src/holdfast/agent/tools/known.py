@@ -22,6 +22,7 @@ HITS_MAX = 10
 CASES_MAX = 10
 STANDARDS_MAX = 10
 FACTS_MAX = 60
+PASSAGE_CHARS_MAX = 1_500
 
 
 class Context(Word):
@@ -113,7 +114,7 @@ class Known:
         told = tuple(
             ManualHit(
                 ref=hit.ref, page=hit.page, paragraph=hit.paragraph, heading=plant_text(hit.heading), quote=plant_text(hit.quote),
-                text=plant_text(hit.text), covers=hit.covers,
+                text=plant_text(hit.text, PASSAGE_CHARS_MAX), covers=hit.covers,
             )
             for hit in hits
         )  # fmt: skip

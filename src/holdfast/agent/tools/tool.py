@@ -128,10 +128,10 @@ def within(label: Label, clearance: Label) -> bool:
     return LABELS.index(label) <= LABELS.index(clearance)
 
 
-def plant_text(text: str) -> PlantText:
+def plant_text(text: str, chars_max: int = TEXT_CHARS_MAX) -> PlantText:
     """Bounded, and without characters that are no text: controls, direction marks, what is not shown."""
     kept = "".join(c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn") else " " for c in text)
-    return PlantText(plant_text=kept if len(kept) <= TEXT_CHARS_MAX else kept[: TEXT_CHARS_MAX - 1] + "…")
+    return PlantText(plant_text=kept if len(kept) <= chars_max else kept[: chars_max - 1] + "…")
 
 
 def told(returned: Returned) -> str:

@@ -1,0 +1,311 @@
+"""Answers about values, limits, moves and paper: the tools' findings put into sentences, each with where it comes from."""
+
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from holdfast.agent.ask.answer import Answer, Language, Step
+from holdfast.agent.ask.incident import OF_INCIDENT, incident_answer
+from holdfast.agent.ask.shown import Shown
+from holdfast.agent.ask.understand import Question, answering, searched
+from holdfast.agent.knowledge.manuals.words import indexed, terms
+from holdfast.agent.tools.happened import AlarmsTold, ModesTold
+from holdfast.agent.tools.known import CasesTold, ManualHit, ManualHits, StandardsTold
+from holdfast.agent.tools.tool import Citation, Returned, Tool, ToolError
+from holdfast.agent.tools.values import Course, Limits, MovesTold, TagValues
+from holdfast.site.model import Envelope, Site
+
+COVERS_MIN = 0.5  # of a question's words, by a passage that is to answer it
+ALIKE_MIN = 0.12
+FITS = 0.5  # that a passage has what such a question asks for, against the share of words that it covers
+ABOVE = 0.15
+HITS = 10
+STEADY_SHARE = 0.015  # of the mean: ends that differ by less did not move
+TOLD_MAX = 12
+POINTS, ENDS = 60, 6  # of a window, and of its beginning and end
+
+Told = Callable[[Step], Awaitable[None]]
+Tools = Mapping[str, Tool[Any]]
+
+
+class Nothing(Exception):
+    """There is no answer here; `code` of words/ask says why and what would help."""
+
+    def __init__(self, code: str, **facts: str) -> None:
+        super().__init__(code)
+        self.code, self.facts = code, facts
+
+
+class Responder:
+    """Runs the tools that a question needs, one after the other, and words what they found."""
+
+    def __init__(self, tools: Tools, site: Site) -> None:
+        self._tools, self._site = tools, site
+
+    async def answer(self, question: Question, language: Language, told: Told) -> Answer:
+        shown = Shown(self._site, language)
+        try:
+            if question.intent == "decline":
+                raise Nothing(f"no.{question.why}", about=question.about, have=self._have(shown))
+            return await self._of(question, shown, told)
+        except Nothing as nothing:
+            text = shown.say(nothing.code, **nothing.facts)
+            return Answer(text=text, language=language, code=nothing.code, declined=True)
+        except ToolError as error:
+            return Answer(text=error.told(language), language=language, code=error.code, declined=True)
+
+    async def _of(self, question: Question, shown: Shown, told: Told) -> Answer:
+        match question.intent:
+            case "now":
+                return await self._now(question, shown, told)
+            case "course":
+                return await self._course(question, shown, told)
+            case "limits":
+                return await self._limits(question, shown, told)
+            case "moves":
+                return await self._moves(question, shown, told)
+            case "alarms":
+                return await self._alarms(question, shown, told)
+            case "mode":
+                return await self._mode(question, shown, told)
+            case "cases":
+                return await self._cases(question, shown, told)
+            case "standard":
+                return await self._standard(question, shown, told)
+            case "manual":
+                return await self._manual(question, shown, told)
+            case _ if question.intent in OF_INCIDENT:
+                found = await incident_answer(question, shown, lambda name, given, about: self._use(name, given, about, shown, told))
+                if found is None:
+                    raise Nothing("no.incident", about=question.equipment or self._site.name)
+                return found
+            case _:
+                raise Nothing("no.manual", have=self._have(shown))
+
+    async def _use(self, name: str, given: Mapping[str, Any], about: str, shown: Shown, told: Told) -> Returned:
+        await told(Step(tool=name, about=about, text=shown.say(f"step.{name}", about=about)))
+        return await self._tools[name].use(given)
+
+    def _have(self, shown: Shown) -> str:
+        """What is measured here, for whoever asked for something that is not."""
+        names = [shown.tag(tag.name) for tag in self._site.tags if tag.role]
+        return (", " if shown.language == "en" else "、").join(names[:TOLD_MAX])
+
+    # ---- values --------------------------------------------------------------------------------------------------------
+
+    async def _now(self, question: Question, shown: Shown, told: Told) -> Answer:
+        found = await self._use("read_tags", {"tags": list(question.tags)}, ", ".join(question.tags), shown, told)
+        body = cast(TagValues, found.body)
+        lines = [
+            shown.say(
+                "now" if one.quality == "good" else f"now.{one.quality}",
+                tag=shown.tag(one.tag), value=shown.value(one.tag, one.value, one.state), at=shown.time(one.at_ns),
+            )
+            for one in body.values
+        ]  # fmt: skip
+        return _said("now", " ".join(lines), shown, found)
+
+    async def _course(self, question: Question, shown: Shown, told: Told) -> Answer:
+        lines: list[str] = []
+        cites: list[Citation] = []
+        label = None
+        for tag in question.tags:
+            found = await self._use("history", {"tag": tag, "minutes": question.minutes, "points": POINTS}, tag, shown, told)
+            course = cast(Course, found.body)
+            label = found
+            if course.mean is None:
+                raise Nothing("no.rows", about=tag)
+            lines.append(_course_told(course, question.what, shown))
+            cites += found.citations
+        if label is None:
+            raise Nothing("no.no_tag", have=self._have(shown))
+        return Answer(text=" ".join(lines), language=shown.language, code="course", label=label.label, citations=tuple(cites))
+
+    async def _limits(self, question: Question, shown: Shown, told: Told) -> Answer:
+        found = await self._use("limits", {"tag": question.tags[0]}, question.tags[0], shown, told)
+        body = cast(Limits, found.body)
+        parts: list[str] = []
+        if body.alarms is not None:
+            named = [(name, getattr(body.alarms, name)) for name in ("hihi", "hi", "lo", "lolo") if getattr(body.alarms, name) is not None]
+            listed = ", ".join(f"{shown.say(f'limit.{name}')} {value:g} {shown.unit(body.tag)}".strip() for name, value in named)
+            parts.append(shown.say("limits.alarm", tag=shown.tag(body.tag), listed=listed, delay_s=repr(body.alarms.delay_s)))
+            clauses = "; ".join(dict.fromkeys(f"{one.standard} {one.clause}".strip() for one in body.alarms.clauses))
+            if clauses or body.alarms.source:
+                parts.append(shown.say("limits.source", source=clauses or body.alarms.source))
+        if body.envelope is not None:
+            parts += _envelope_told(body.envelope, shown)
+        if not parts:
+            raise Nothing("no.limits", about=question.tags[0])
+        return _said("limits", " ".join(parts), shown, found)
+
+    async def _moves(self, question: Question, shown: Shown, told: Told) -> Answer:
+        only = question.tags[0] if question.tags else ""
+        found = await self._use("moves", {"tag": only, "minutes": 24 * 60.0}, only or "*", shown, told)
+        body = cast(MovesTold, found.body)
+        if not body.moves:
+            raise Nothing("no.moves", about=only or self._site.name)
+        lines = [
+            shown.say(
+                "move",
+                tag=one.tag,
+                at=shown.time(one.at_ns),
+                by=one.by,
+                before=f"{one.before:g}",
+                after=f"{one.after:g}",
+                unit=shown.unit(one.tag),
+            )
+            for one in body.moves[:TOLD_MAX]
+        ]
+        return _said("moves", " ".join(lines), shown, found)
+
+    async def _alarms(self, question: Question, shown: Shown, told: Told) -> Answer:
+        found = await self._use("alarms", {"active_only": True}, self._site.name, shown, told)
+        alarms = cast(AlarmsTold, found.body).alarms
+        lines = [
+            shown.say(
+                "alarm", tag=shown.tag(one.tag), limit=shown.say(f"limit.{one.limit}"), value=shown.value(one.tag, one.value),
+                threshold=shown.value(one.tag, one.threshold), since=shown.time(one.since_ns),
+            )
+            for one in alarms
+        ]  # fmt: skip
+        return _said("alarms", " ".join(lines) or shown.say("alarms.none"), shown, found)
+
+    # ---- what is known -------------------------------------------------------------------------------------------------
+
+    async def _mode(self, question: Question, shown: Shown, told: Told) -> Answer:
+        found = await self._use("failure_modes", {"about": question.mode}, shown.mode(question.mode), shown, told)
+        mode = cast(ModesTold, found.body).modes[0]
+        pick = 1 if shown.language == "zh" else 0
+        checks = " ".join(pair[pick] for pair in mode.checks)
+        advice = " ".join(pair[pick] for pair in mode.advice)
+        text = shown.say("mode", mode=mode.name[pick], cause=mode.cause[pick])
+        text += (" " + shown.say("mode.checks", checks=checks) if checks else "") + (
+            " " + shown.say("mode.advice", advice=advice) if advice else ""
+        )
+        return _said("mode", text, shown, found)
+
+    async def _cases(self, question: Question, shown: Shown, told: Told) -> Answer:
+        given = {"equipment": question.equipment, "signs": question.text, "limit": 3}
+        found = await self._use("past_cases", given, question.text, shown, told)
+        cases = [case for case in cast(CasesTold, found.body).cases if case.alike >= ALIKE_MIN]
+        if not cases:
+            raise Nothing("no.cases")
+        lines = [
+            shown.say(
+                "case", at=case.at, equipment=case.equipment.plant_text, symptom=case.symptom.plant_text, cause=case.cause.plant_text,
+                action=case.action.plant_text,
+            )
+            for case in cases
+        ]  # fmt: skip
+        kept = {case.ref for case in cases}
+        cites = tuple(one for one in found.citations if one.ref in kept)
+        return Answer(text=" ".join(lines), language=shown.language, code="cases", label=found.label, citations=cites)
+
+    async def _standard(self, question: Question, shown: Shown, told: Told) -> Answer:
+        found = await self._use("standards", {"reference": question.text[:300]}, question.text[:100], shown, told)
+        lines: list[str] = []
+        for one in cast(StandardsTold, found.body).standards:
+            if one.fate == "unknown":
+                raise Nothing("no.standard", about=one.canonical)
+            title = (one.title_zh or one.title_en) if shown.language == "zh" else (one.title_en or one.title_zh)
+            instead = ", ".join(one.instead)
+            lines.append(
+                shown.say(f"standard.{one.fate}" + ("_by" if instead else ""), standard=one.canonical, title=title, instead=instead)
+            )
+            if one.asked_here:
+                lines.append(shown.say("standard.here", tags=", ".join(one.asked_here)))
+        return _said("standard", " ".join(lines), shown, found)
+
+    async def _manual(self, question: Question, shown: Shown, told: Told) -> Answer:
+        """The passage that has most of what was asked, and what such a question asks for; none below COVERS_MIN."""
+        wanted = searched(question.text)
+        if not wanted:
+            raise Nothing("no.manual")
+        found = await self._use("search_manuals", {"question": wanted[:300], "limit": HITS}, question.text[:100], shown, told)
+        hits = [hit for hit in cast(ManualHits, found.body).hits if hit.text.plant_text != hit.heading.plant_text]
+        fitting = [(covered(wanted, hit), place, hit) for place, hit in enumerate(hits) if covered(wanted, hit) >= COVERS_MIN]
+        if not fitting:
+            raise Nothing("no.manual")
+        _, _, best = max(fitting, key=lambda one: (one[0] + _fit(question.text, wanted, one[2]), -one[1]))
+        document, _, _ = best.ref.partition("#")
+        text = passage(wanted, best)
+        said = shown.say("manual", document=document, page=str(best.page), paragraph=str(best.paragraph), text=text)
+        cite = Citation(kind="document", ref=best.ref, quote=text)
+        return Answer(text=said, language=shown.language, code="manual", label=found.label, citations=(cite,))
+
+
+def _fit(question: str, wanted: str, hit: ManualHit) -> float:
+    """What speaks for a passage beside the words that it covers: that it answers such a question, and that its heading is about it."""
+    above = [_has(f" {indexed(hit.heading.plant_text)} ", term.strip('"*')) for term in terms(wanted)]
+    return FITS * answering(question, hit.text.plant_text) + ABOVE * sum(above) / max(len(above), 1)
+
+
+def covered(wanted: str, hit: ManualHit) -> float:
+    """How much of the words that were searched for a passage has, with its heading; 0 to 1."""
+    looked = [term.strip('"*') for term in terms(wanted)]
+    held = f" {indexed(hit.heading.plant_text)} {indexed(hit.text.plant_text)} "
+    return sum(_has(held, term) for term in looked) / len(looked) if looked else 0.0
+
+
+def _has(held: str, term: str) -> bool:
+    if len(term) == 1 and term >= "\u3400":
+        return term in held
+    stem = term[: max(4, len(term) - 3)] if term.isascii() and term.isalpha() and len(term) > 4 else ""
+    return f" {term} " in held or (stem != "" and f" {stem}" in held) or f" {term}s " in held
+
+
+def passage(wanted: str, hit: ManualHit) -> str:
+    """The whole paragraph; of a table the row that has most of it, under the names of its columns."""
+    rows = hit.text.plant_text.split("\n")
+    if len(rows) < 2 or " | " not in rows[0]:
+        return hit.text.plant_text
+    looked = [term.strip('"*') for term in terms(wanted)]
+    best = max(rows[1:], key=lambda row: sum(_has(f" {indexed(row)} ", term) for term in looked))
+    return f"{rows[0]}\n{best}"
+
+
+def _said(code: str, text: str, shown: Shown, found: Returned) -> Answer:
+    return Answer(text=text, language=shown.language, code=code, label=found.label, citations=found.citations[:TOLD_MAX])
+
+
+def _course_told(course: Course, what: str, shown: Shown) -> str:
+    def of(value: float | None) -> str:
+        return shown.value(course.tag, value)
+
+    ends = {"tag": shown.tag(course.tag), "from": shown.time(course.from_ns), "to": shown.time(course.to_ns)}
+    facts = {"tag": ends["tag"], "begin": ends["from"], "end": ends["to"], "first": of(course.first), "last": of(course.last)}
+    facts |= {"low": of(course.low), "high": of(course.high), "mean": of(course.mean)}
+    facts |= {"low_at": shown.time(course.low_ns), "high_at": shown.time(course.high_ns)}
+    way = shown.say(f"way.{direction(course)}")
+    if what in ("max", "min", "mean"):
+        return shown.say(f"course.{what}", **facts)
+    return shown.say("course", way=way, **facts)
+
+
+def direction(course: Course) -> str:
+    """Which way it went over the window: rose, fell, or held; by the means of its first and last tenth."""
+    values = [value for _, value in course.points if value is not None]
+    if len(values) < 2 * ENDS or course.mean is None:
+        return "held"
+    first, last = sum(values[:ENDS]) / ENDS, sum(values[-ENDS:]) / ENDS
+    noise = sum(abs(b - a) for a, b in itertools.pairwise(values)) / (len(values) - 1)
+    if abs(last - first) < max(STEADY_SHARE * abs(course.mean), noise):
+        return "held"
+    return "rose" if last > first else "fell"
+
+
+def _envelope_told(envelope: Envelope, shown: Shown) -> list[str]:
+    unit = shown.unit(envelope.tag)
+    told: list[str] = []
+    if envelope.range is not None:
+        rows = "; ".join(f"{name + ': ' if name else ''}{low:g} – {high:g} {unit}" for name, (low, high) in envelope.range.rows)
+        told.append(shown.say("limits.range", tag=envelope.tag, rows=rows))
+    if envelope.step is not None:
+        told.append(shown.say("limits.step", step=f"{envelope.step:g} {unit}"))
+    if envelope.rate is not None:
+        told.append(shown.say("limits.rate", max=f"{envelope.rate.max:g} {unit}", per_s=repr(envelope.rate.per_s)))
+    if envelope.writes is not None:
+        told.append(shown.say("limits.writes", max=str(envelope.writes.max), per_s=repr(envelope.writes.per_s)))
+    if envelope.dwell_s is not None:
+        told.append(shown.say("limits.dwell", dwell_s=repr(envelope.dwell_s)))
+    return told

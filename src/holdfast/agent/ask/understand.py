@@ -1,0 +1,260 @@
+"""What a question is about: its kind, the tag, the window, the failure mode; or why it can't be answered here.
+
+By rules over names and cues. A question that cues and names don't explain to the last word is looked up in the manuals; what neither
+explains is declined, never guessed at.
+"""
+
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from holdfast.agent.knowledge.called import Named, Names, folded
+from holdfast.agent.knowledge.modes import Mode, modes_of
+from holdfast.agent.knowledge.standards.find import find
+from holdfast.agent.models.requests.amounts import span_of
+from holdfast.agent.models.requests.dangers import dangerous
+from holdfast.site.model import Site
+from holdfast.terms import Word
+
+Intent = Literal[
+    "now", "course", "limits", "why", "evidence", "against", "done", "effect", "sure", "others", "when", "state", "incidents", "moves",
+    "alarms", "mode", "manual", "cases", "standard", "decline",
+]  # fmt: skip
+What = Literal["", "max", "min", "mean", "trend"]
+MINUTES_DEFAULT, MINUTES_MAX = 60.0, 31 * 24 * 60.0
+MODE_WORDS_MIN = 0.6  # of the words of a failure mode's name that a question must have
+MODE_RUN_MIN = 4  # characters of its Chinese name in one piece
+TABLES = ("decline", "cues", "words", "answers")
+FILE = Path(__file__).parent / "cues.toml"
+_LIVE = re.compile(r"现在|当前|目前|此刻|\bnow\b|\bcurrently\b|\bat the moment\b")
+_FILLERS = frozenset(["a", "an", "the", "of", "is", "in", "because", "its", "too", "by"])
+
+
+class Question(Word):
+    """A question as it was understood. `why` is the code of a declining; `text` what is searched for."""
+
+    intent: Intent
+    text: str
+    tags: tuple[str, ...] = ()
+    what: What = ""
+    minutes: float = MINUTES_DEFAULT
+    equipment: str = ""
+    mode: str = ""
+    why: str = ""
+    about: str = ""
+
+
+@functools.cache
+def _cues() -> Mapping[str, Mapping[str, re.Pattern[str]]]:
+    raw = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return {table: {n: re.compile("|".join(alternatives)) for n, alternatives in raw[table].items()} for table in TABLES}
+
+
+@functools.cache
+def same_words() -> Mapping[str, str]:
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))["same"]
+
+
+def cue(name: str) -> re.Pattern[str]:
+    return _cues()["cues"][name]
+
+
+class Understanding:
+    """Of one site; `of` is a pure function of the question and the one before it in the same talk."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._names = Names(site)
+        self._modes = modes_of(site)
+
+    def of(self, text: str, before: Question | None = None) -> Question:
+        plain = folded(text)
+        named = self._names.find(text)
+        declined = self._declined(named, text)
+        if declined is not None:
+            return declined
+        if find(text) and not cue("limits").search(plain):
+            return Question(intent="standard", text=text)
+        if cue("cases").search(plain):
+            return Question(intent="cases", text=plain, equipment=named.equipment[0].what if named.equipment else "")
+        mode = self._mode(plain)
+        if mode is not None and cue("mode").search(plain) and not cue("evidence").search(plain):
+            return Question(intent="mode", text=plain, mode=mode.id)
+        found = self._incident(named) or self._values(named, before)
+        if found is not None:
+            return found
+        follows = before is not None and before.intent == "manual" and len(plain) <= 24 and not named.quantities
+        return Question(intent="manual", text=f"{before.text} {plain}" if before is not None and follows else plain)
+
+    # ---- what can't be answered ----------------------------------------------------------------------------------------
+
+    def _declined(self, named: Named, text: str) -> Question | None:
+        plain = named.text
+        if not plain:
+            return Question(intent="decline", text=text, why="empty")
+        if dangerous(plain):
+            return Question(intent="decline", text=plain, why="unsafe")
+        cues = _cues()["decline"]
+        for why in ("outside", "future", "period", "stock", "schedule"):
+            if cues[why].search(plain) and not (why == "period" and find(text)):
+                return Question(intent="decline", text=plain, why=why)
+        numbered = [one for one in named.strangers if re.search(r"\d", one.what)]
+        live = list(named.strangers) if not cue("norm").search(plain) and _LIVE.search(plain) else []
+        for stranger in numbered or live:
+            return Question(intent="decline", text=plain, why="stranger", about=stranger.what)
+        return None
+
+    # ---- what happened -------------------------------------------------------------------------------------------------
+
+    def _incident(self, named: Named) -> Question | None:
+        plain, at = named.text, named.equipment[0].what if named.equipment else ""
+        for intent in ("against", "evidence", "done", "effect", "sure", "others"):
+            if cue(intent).search(plain):
+                return Question(intent=intent, text=plain, equipment=at)
+        if cue("incidents").search(plain) and not cue("why").search(plain) and not cue("state").search(plain):
+            return Question(intent="incidents", text=plain)
+        about = bool(cue("incident").search(plain))
+        for intent in ("when", "state"):
+            if about and cue(intent).search(plain):
+                return Question(intent=intent, text=plain, equipment=at)
+        if cue("moves").search(plain) and self._explained(named, "moves", "setpoint_part"):
+            return Question(intent="moves", text=plain, tags=self._setpoints(named))
+        if cue("why").search(plain) and (about or self._explained(named, "why")):
+            return Question(intent="why", text=plain, equipment=at)
+        return None
+
+    def _setpoints(self, named: Named) -> tuple[str, ...]:
+        loops = [self._names.loop_of_tag(one.what) for one in named.tags] + [self._names.loop_of(one.what) for one in named.quantities]
+        return tuple(dict.fromkeys(loop.sp for loop in loops if loop is not None and loop.sp))
+
+    # ---- values --------------------------------------------------------------------------------------------------------
+
+    def _values(self, named: Named, before: Question | None) -> Question | None:
+        plain = named.text
+        follows = before is not None and bool(before.tags) and (not (named.quantities or named.tags))
+        kept = before.tags if follows and before is not None else ()
+        if cue("limits").search(plain) and self._explained(named, "limits", "alarms", "setpoint_part", "max", "norm", span=True):
+            tags = self._limited(named) or kept
+            if tags:
+                return Question(intent="limits", text=plain, tags=tags)
+        if cue("alarms").search(plain) and self._explained(named, "alarms", "state"):
+            return Question(intent="alarms", text=plain)
+        span = span_of(plain)
+        beside = plain if span is None else f"{plain[: span.start]} {plain[span.end :]}"  # "45 min" is no minimum
+        what = next((name for name in ("max", "min", "mean", "trend") if cue(name).search(beside)), "")
+        if (
+            (what or span is not None)
+            and not cue("norm").search(plain)
+            and self._explained(named, *((what,) if what else ()), "trend", span=True)
+        ):
+            tags = self._measured(named) or kept
+            if tags:
+                minutes = MINUTES_DEFAULT if span is None else min(span.minutes, MINUTES_MAX)
+                return Question(intent="course", text=plain, tags=tags, what=_what(what), minutes=minutes)
+        if (named.quantities or named.tags) and not cue("norm").search(plain):
+            # "what is the emulsion's pH now" is no question for the emulsion's flow, and none for a book
+            return self._now(named) or (Question(intent="decline", text=plain, why="no_tag") if _LIVE.search(plain) else None)
+        if named.vague and not cue("norm").search(plain) and (re.search(r"多少|^what(?: is|'s)\b", plain) or _LIVE.search(plain)):
+            # a quantity is asked for by a name that nothing here has; the manual may still say what it should be
+            return Question(intent="decline", text=plain, why="no_tag") if not named.quantities else None
+        return None
+
+    def _now(self, named: Named) -> Question | None:
+        plain = named.text
+        if not self._explained(named, "mode_part", "permit_part", "setpoint_part"):
+            return None
+        part = next((p for p in ("mode", "permit", "setpoint") if cue(f"{p}_part").search(plain)), "")
+        tags = self._measured(named)
+        if part:
+            loops = [loop for tag in tags if (loop := self._names.loop_of_tag(tag)) is not None]
+            fields = {"mode": "mode", "permit": "permit", "setpoint": "sp"}
+            of_loop = tuple(name for loop in loops if (name := str(getattr(loop, fields[part]))))
+            tags = of_loop or tags
+        return Question(intent="now", text=plain, tags=tags) if tags else None
+
+    def _measured(self, named: Named) -> tuple[str, ...]:
+        at = named.equipment[0].what if len(named.equipment) == 1 else ""
+        of = [one.what for one in named.tags]
+        whats = list(dict.fromkeys(one.what for one in named.quantities))
+        if len(whats) > 1:  # "which grade is running" asks for the grade
+            whats = [what for what in whats if what != "/state"] or whats
+        for what in whats:
+            tag = self._names.tag_of(what, at) or self._names.tag_of(what)
+            of += [tag.name] if tag is not None else []
+        return tuple(dict.fromkeys(of))
+
+    def _limited(self, named: Named) -> tuple[str, ...]:
+        """Tags whose limits are meant: an alarm's of what is measured, else the envelope of its setpoint."""
+        found: list[str] = []
+        for tag in self._measured(named):
+            alarmed = any(one.tag == tag for one in self._site.alarms)
+            loop = self._names.loop_of_tag(tag)
+            found.append(loop.sp if loop is not None and loop.sp and not alarmed else tag)
+        return tuple(dict.fromkeys(found))
+
+    # ---- what is left unexplained --------------------------------------------------------------------------------------
+
+    def _explained(self, named: Named, *cues: str, span: bool = False) -> bool:
+        """Whether nothing is left of the question without names, these cues, a length of time, and words that only carry it."""
+        left = list(named.text)
+        for one in (*named.quantities, *named.tags, *named.equipment):
+            left[one.start : one.end] = " " * (one.end - one.start)
+        if span and (of := span_of(named.text)) is not None:
+            left[of.start : of.end] = " " * (of.end - of.start)
+        text = "".join(left)
+        for name in cues:
+            text = cue(name).sub(" ", text)
+        text = cue("follow").sub(" ", text)
+        return not _cues()["words"]["idle"].sub("", text).strip()
+
+    def _mode(self, plain: str) -> Mode | None:
+        """The failure mode that is named, in either language; None where none is."""
+        best: tuple[float, Mode] | None = None
+        words = set(re.findall(r"[a-z]+", plain))
+        for mode in self._modes:
+            of = [word for word in re.findall(r"[a-z]+", mode.name.en.lower()) if word not in _FILLERS]
+            share = sum(word in words for word in of) / len(of) if len(of) > 1 else 0.0
+            run = longest_run(plain, mode.name.zh)
+            score = max(share if share >= MODE_WORDS_MIN else 0.0, run / len(mode.name.zh) if run >= MODE_RUN_MIN else 0.0)
+            if score and (best is None or score > best[0]):
+                best = (score, mode)
+        return None if best is None else best[1]
+
+
+def longest_run(text: str, name: str) -> int:
+    """Characters of the longest piece of `name` that stands in `text`."""
+    best = 0
+    for start in range(len(name)):
+        while start + best < len(name) and name[start : start + best + 1] in text:
+            best += 1
+    return best
+
+
+def _what(name: str) -> What:
+    match name:
+        case "max" | "min" | "mean" | "trend":
+            return name
+        case _:
+            return ""
+
+
+def searched(text: str) -> str:
+    """A question as it is looked up: in a manual's words, without those that only ask."""
+    plain = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
+    for said, written in same_words().items():
+        plain = re.sub(rf"\b{re.escape(said)}\b" if said.isascii() else re.escape(said), written, plain)
+    return re.sub(r"\s+", " ", _cues()["words"]["search"].sub(" ", plain)).strip()
+
+
+def answering(question: str, passage: str) -> bool:
+    """Whether a passage has what such a question asks for: a duration for "how long", steps for "how"."""
+    words, answers = _cues()["words"], _cues()["answers"]
+    wanted = next((name for name in ("often", "long", "where", "how") if words[name].search(question)), "")
+    if wanted:
+        return bool(answers[wanted].search(passage))
+    if words["define"].search(question):
+        return passage.lower().startswith(searched(question).rstrip("?？ "))
+    return False
