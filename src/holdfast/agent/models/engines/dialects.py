@@ -12,6 +12,7 @@ That a server takes such a request does not say that it keeps to it: `probe.py` 
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -20,6 +21,7 @@ from holdfast.terms import Word
 
 SEED = 0
 FUNCTION = "answer"
+MARK = re.compile(r"<(?=[^\s\d=<-])|<(?=<SYS)|\[(?=/?INST\]|gMASK\])")
 
 
 class Reply(Word):
@@ -65,7 +67,13 @@ def _openai(asked: Asked) -> dict[str, Any]:
 
 
 def _messages(turns: Sequence[Turn]) -> list[dict[str, str]]:
-    return [{"role": turn.role, "content": turn.text} for turn in turns]
+    return [{"role": turn.role, "content": unmarked(turn.text)} for turn in turns]
+
+
+def unmarked(text: str) -> str:
+    """A text in which no model finds one of its marks: servers look for `<|im_start|>`, `<think>`, `<｜User｜>` or `[INST]` in the whole
+    prompt, so a text of the plant that holds one could pose as a turn of its own. A space breaks it; `a <= b` and `3 < 4` stay."""
+    return MARK.sub(r"\g<0> ", text)
 
 
 def _unthinking(asked: Asked) -> dict[str, Any]:
