@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.clock import Clock, RealClock
-from holdfast.gate.connectors import registers, writable
+from holdfast.gate.connectors import polled, registers, writable
 from holdfast.gate.connectors.mbap import Mbap, NotSent, Refused
 from holdfast.gate.connectors.modbus_write import ECHO, Writing
 from holdfast.gate.connectors.pace import Budget, Pace
+from holdfast.gate.connectors.polled import Columns
 from holdfast.gate.connectors.registers import Area, Decoder, Order, Register, Span
-from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE, Row
+from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE
 from holdfast.gate.connectors.scales import Scales
 from holdfast.ports import ConnectionLost
 from holdfast.terms import BAD_DECODING_ERROR, BAD_NO_COMMUNICATION, BAD_NODE_ID_UNKNOWN, GOOD, Frame, Sample, Sent, Tag, TagTable
@@ -42,7 +43,6 @@ _STATUS = {
 # device behind the gateway did not answer) are not among them.
 PLANS_MAX = 1_000
 _NOTHING_DONE = frozenset((0x01, 0x02, 0x03, 0x06, 0x0A))
-_Read = tuple[NDArray[np.float64], NDArray[np.uint32]]  # values (NaN where Bad) and status, one a tag
 
 
 class _Plan:
@@ -148,29 +148,18 @@ class Modbus:
         found = zip(tags, values.tolist(), status.tolist(), strict=True)
         return tuple(Sample(tag=t.name, value=v, status=s, source_ns=now_ns) for t, v, s in found)
 
-    async def subscribe(self, table: TagTable) -> AsyncIterator[Frame]:
+    def subscribe(self, table: TagTable) -> AsyncIterator[Frame]:
         """Polls at the table's period; the source time is when the device answered, as Modbus carries none."""
         pace = self._paces.setdefault(table.id, Pace(self.clock, table.period_s))
-        await pace.start()
-        row = Row(table, self.clock.now_ns())
-        plan, scales, columns = self._plan(table.tags), Scales(table.tags), np.arange(len(table.tags))
-        asked: int | None = None
-        while not await self._rests(pace.wait_s()):
-            asked, begun_ns = pace.take(), self.clock.monotonic_ns()
-            try:
-                values, status = await self._poll(plan, scales)
-            except ConnectionLost:
-                break
+        plan, scales = self._plan(table.tags), Scales(table.tags)
+
+        async def poll() -> Columns:
+            begun_ns = self.clock.monotonic_ns()
+            found = await self._poll(plan, scales)
             self._lag_s = (self.clock.monotonic_ns() - begun_ns) / 1e9
-            now_ns = self.clock.now_ns()
-            row.put_many(columns, values, status, np.full(len(columns), now_ns))
-            yield row.frame(asked, now_ns)
-            asked = None
-        now_ns = self.clock.now_ns()
-        row.lose(BAD_NO_COMMUNICATION, now_ns)
-        lost = pace.lose(asked)
-        if lost is not None:
-            yield row.frame(lost, now_ns)
+            return found
+
+        return polled.frames_of_columns(table, pace=pace, clock=self.clock, poll=poll, rests=self._rests)
 
     def health(self) -> Mapping[str, float]:
         link = self._link
@@ -252,13 +241,13 @@ class Modbus:
             plan = self._plans[addresses] = _Plan(parsed, spans, known)
         return plan
 
-    async def _poll(self, plan: _Plan, scales: Scales) -> _Read:
+    async def _poll(self, plan: _Plan, scales: Scales) -> Columns:
         """In engineering units, in the tags' order. Raises ConnectionLost once the device no longer answers."""
         link = self._link
         if link is None or link.lost.done():
             cause = link.lost.result() if link is not None else "it was not opened"
             raise ConnectionLost(f"{self.name}: no connection to {self.host}:{self.port}: {cause}")
-        raw: _Read = np.full(len(plan.wanted), np.nan), np.zeros(len(plan.wanted), np.uint32)
+        raw: Columns = np.full(len(plan.wanted), np.nan), np.zeros(len(plan.wanted), np.uint32)
         # Depth is bounded: each halving of a refused span leaves fewer members, at most 2n-1 requests for n tags.
         if self.pipeline == 1:
             for span in plan.spans:
@@ -284,7 +273,7 @@ class Modbus:
         values[status != GOOD] = np.nan
         return values, status
 
-    async def _read(self, link: Mbap, span: Span, plan: _Plan, into: _Read) -> None:
+    async def _read(self, link: Mbap, span: Span, plan: _Plan, into: Columns) -> None:
         """Raw values of a span's members; a refused span is halved, so that one bad register degrades itself alone."""
         await self._budget.spend()
         pdu = struct.pack(">BHH", _READ[span.area], span.offset, span.count)

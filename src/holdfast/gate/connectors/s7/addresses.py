@@ -84,6 +84,11 @@ def _within(text: str, address: Address) -> Address:
     return address
 
 
+def form(kind: str) -> str:
+    """struct's and numpy's form of a number; not for BOOL."""
+    return _FORMATS[kind]
+
+
 def decode(address: Address, data: bytes) -> float:
     """The raw number in `data` (`address.bytes` bytes). It may be NaN or infinite."""
     if address.bit is not None:

@@ -13,23 +13,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from holdfast.clock import Clock, RealClock
 from holdfast.gate.connectors import polled, registers, writable
 from holdfast.gate.connectors.pace import Budget, Pace
-from holdfast.gate.connectors.polled import Polled
+from holdfast.gate.connectors.polled import Columns
 from holdfast.gate.connectors.row import BAD_NODE_ID_INVALID, BAD_OUT_OF_RANGE, BAD_TYPE_MISMATCH
 from holdfast.gate.connectors.s7 import addresses, plan
 from holdfast.gate.connectors.s7.addresses import Address
 from holdfast.gate.connectors.s7.link import Broken, Link, NotSent, Refused
 from holdfast.gate.connectors.s7.plan import Span
+from holdfast.gate.connectors.s7.stretch import Stretch
 from holdfast.gate.connectors.s7.telegrams import DONE
+from holdfast.gate.connectors.scales import Scales
 from holdfast.ports import ConnectionLost
 from holdfast.terms import BAD_DECODING_ERROR, BAD_NO_COMMUNICATION, BAD_NODE_ID_UNKNOWN, GOOD, Frame, Sample, Sent, Tag, TagTable
 
 Resource = Literal["pg", "op", "basic"]
 _RESOURCES: Mapping[Resource, int] = {"pg": 1, "op": 2, "basic": 3}
 PLANS_MAX = 1_000
-_NAN = float("nan")
 BAD_ACCESS_DENIED = 0x801F_0000
 _BAD_DEVICE_FAILURE = 0x808B_0000
 _BAD_NOT_SUPPORTED = 0x803D_0000
@@ -49,6 +52,17 @@ _NOTHING_DONE = frozenset((0x03, 0x05, 0x06, 0x07, 0x0A))
 # No, of a whole request: service unknown or not allowed (PUT/GET is not permitted), function not available, wrong frame, wrong address,
 # not supported, access refused.
 _REQUEST_NOT_DONE = frozenset((0x8100, 0x8104, 0x8305, 0x8500, 0x8701, 0x8702, 0x8703))
+
+
+class _Plan:
+    """How some addresses are read: which of them can be, in which stretches. It lives as long as the connection."""
+
+    def __init__(self, parsed: Sequence[Address | None], gap_max: int, pdu_bytes: int) -> None:
+        self.width = len(parsed)
+        self.known = np.array([i for i, address in enumerate(parsed) if address is not None], np.intp)
+        self.wanted = [address for address in parsed if address is not None]
+        spans = plan.spans(self.wanted, gap_max=gap_max, pdu_bytes=pdu_bytes)
+        self.stretches = tuple(Stretch(span, self.wanted) for span in spans)
 
 
 @dataclass(kw_only=True)
@@ -92,7 +106,7 @@ class S7:
         self._budget = Budget(float(self.requests_per_s))
         self._link: Link | None = None
         self._parsed: dict[str, Address | None] = {}  # one entry an address of the site file
-        self._plans: dict[tuple[str, ...], tuple[Span, ...]] = {}  # by addresses, PLANS_MAX of them; anew with each connection
+        self._plans: dict[tuple[str, ...], _Plan] = {}  # by addresses, PLANS_MAX of them; anew with each connection
         self._paces: dict[str, Pace] = {}  # one entry a table
         self._lag_s = 0.0
         self._before = {"requests": 0, "late_answers": 0, "refusals": 0}
@@ -124,21 +138,23 @@ class S7:
             yield tag
 
     async def read(self, tags: Sequence[Tag]) -> Sequence[Sample]:
-        found = await self._poll(tags)
-        return tuple(Sample(tag=t.name, value=v, status=s, source_ns=at) for t, (v, s, at) in zip(tags, found, strict=True))
+        values, status = await self._poll(self._plan(tags), Scales(tags))
+        now_ns = self.clock.now_ns()
+        found = zip(tags, values.tolist(), status.tolist(), strict=True)
+        return tuple(Sample(tag=t.name, value=v, status=s, source_ns=now_ns) for t, v, s in found)
 
     def subscribe(self, table: TagTable) -> AsyncIterator[Frame]:
         """Polls at the table's period; the source time is when the CPU answered, as S7 carries none."""
         pace = self._paces.setdefault(table.id, Pace(self.clock, table.period_s))
+        scales, link = Scales(table.tags), self._link
 
-        async def poll() -> Sequence[Polled]:
+        async def poll() -> Columns:
             begun_ns = self.clock.monotonic_ns()
-            found = await self._poll(table.tags)
+            found = await self._poll(self._plan(table.tags), scales)
             self._lag_s = (self.clock.monotonic_ns() - begun_ns) / 1e9
             return found
 
-        link = self._link
-        return polled.frames(table, pace=pace, clock=self.clock, poll=poll, rests=lambda wait_s: self._rests(link, wait_s))
+        return polled.frames_of_columns(table, pace=pace, clock=self.clock, poll=poll, rests=lambda wait_s: self._rests(link, wait_s))
 
     def health(self) -> Mapping[str, float]:
         link = self._link
@@ -206,44 +222,55 @@ class S7:
             raise ValueError(f"{tag.name}: {tag.address} is an input, which the CPU overwrites every cycle; write to a data block")
         return address
 
-    async def _poll(self, tags: Sequence[Tag]) -> Sequence[Polled]:
-        """One value a tag, in order. Raises ConnectionLost once the CPU no longer answers."""
+    def _plan(self, tags: Sequence[Tag]) -> _Plan:
+        key = tuple([tag.address for tag in tags])
+        found = self._plans.get(key)
+        if found is None:
+            if len(self._plans) >= PLANS_MAX:
+                self._plans.clear()
+            pdu_bytes = self._link.pdu_bytes if self._link is not None else self.pdu_bytes
+            found = self._plans[key] = _Plan([self._address(tag) for tag in tags], self.gap_max, pdu_bytes)
+        return found
+
+    async def _poll(self, asked: _Plan, scales: Scales) -> Columns:
+        """In engineering units, in the tags' order. Raises ConnectionLost once the CPU no longer answers."""
         link = self._link
         if link is None or link.is_broken():
             why = "it was not opened" if link is None else link.is_broken()
             raise ConnectionLost(f"{self.name}: no connection to {self.host}:{self.port}: {why}")
-        parsed = [self._address(tag) for tag in tags]
-        known = [i for i, address in enumerate(parsed) if address is not None]
-        wanted = [address for address in parsed if address is not None]
-        found: list[Polled] = [(_NAN, BAD_NODE_ID_INVALID, self.clock.now_ns())] * len(tags)
-        for span, code, data in await self._read_all(link, tuple(tag.address for tag in tags), wanted):
-            now_ns = self.clock.now_ns()
-            for member in span.members:
-                column = known[member]
-                found[column] = _said(tags[column], wanted[member], span, code, data, now_ns)
-        return found
+        raw, said = np.full(len(asked.wanted), np.nan), np.full(len(asked.wanted), GOOD, np.uint32)
+        for stretch, code, data in await self._read_all(link, asked):
+            if code != DONE:
+                said[stretch.members] = _STATUS.get(code, _BAD_NOT_SUPPORTED if code > DONE else BAD_NO_COMMUNICATION)
+            elif len(data) != stretch.span.count:
+                said[stretch.members] = BAD_DECODING_ERROR
+            else:
+                stretch.into(data, raw)
+        values, status = raw, said
+        if len(asked.wanted) != asked.width:
+            values, status = np.full(asked.width, np.nan), np.full(asked.width, BAD_NODE_ID_INVALID, np.uint32)
+            values[asked.known], status[asked.known] = raw, said
+        values = scales.eng(values)
+        status[(status == GOOD) & ~np.isfinite(values)] = BAD_OUT_OF_RANGE
+        values[status != GOOD] = np.nan
+        return values, status
 
-    async def _read_all(self, link: Link, key: tuple[str, ...], wanted: Sequence[Address]) -> list[tuple[Span, int, bytes]]:
-        """(stretch, return code, bytes) until all of `wanted` are settled. A refused stretch is halved, so that one bad address
-        degrades itself alone; what was halved stays so, so that it costs no more requests the next time. At most 2n-1 stretches
-        for n addresses are asked for."""
-        waiting = deque(self._plans.get(key) or plan.spans(wanted, gap_max=self.gap_max, pdu_bytes=link.pdu_bytes))
-        settled: list[tuple[Span, int, bytes]] = []
+    async def _read_all(self, link: Link, asked: _Plan) -> list[tuple[Stretch, int, bytes]]:
+        """(stretch, return code, bytes) until all are settled. A refused stretch is halved, so that one bad address degrades itself
+        alone; what was halved stays so, so that it costs no more requests the next time. At most 2n-1 stretches for n addresses."""
+        waiting = deque(asked.stretches)
+        settled: list[tuple[Stretch, int, bytes]] = []
         while waiting:
-            asked = [
-                waiting.popleft() for _ in range(plan.first(tuple(itertools.islice(waiting, plan.ITEMS_MAX)), pdu_bytes=link.pdu_bytes))
-            ]
-            for span, (code, data) in zip(asked, await self._read(link, asked), strict=True):
-                smaller = plan.halves(span, wanted) if code in _SPLIT else ()
+            next_ones = [stretch.span for stretch in itertools.islice(waiting, plan.ITEMS_MAX)]
+            part = [waiting.popleft() for _ in range(plan.first(next_ones, pdu_bytes=link.pdu_bytes))]
+            for stretch, (code, data) in zip(part, await self._read(link, [one.span for one in part]), strict=True):
+                smaller = stretch.halves() if code in _SPLIT else ()
                 waiting.extend(smaller)
                 if not smaller:
-                    settled.append((span, code, data))
+                    settled.append((stretch, code, data))
                 if code != DONE:
                     self._before["refusals"] += 1
-        if key not in self._plans and len(self._plans) >= PLANS_MAX:
-            self._plans.clear()
-        if link is self._link:
-            self._plans[key] = tuple(span for span, _, _ in settled)
+        asked.stretches = tuple(stretch for stretch, _, _ in settled)
         return settled
 
     async def _read(self, link: Link, spans: Sequence[Span]) -> Sequence[tuple[int, bytes]]:
@@ -266,14 +293,3 @@ class S7:
                 async with asyncio.timeout(wait_s):
                     await asyncio.shield(link.lost)
         return link.lost.done() or self._link is not link
-
-
-def _said(tag: Tag, address: Address, span: Span, code: int, data: bytes, now_ns: int) -> Polled:
-    """A tag's value from the bytes of its stretch."""
-    if code != DONE:
-        return _NAN, _STATUS.get(code, _BAD_NOT_SUPPORTED if code > DONE else BAD_NO_COMMUNICATION), now_ns
-    if len(data) != span.count:
-        return _NAN, BAD_DECODING_ERROR, now_ns
-    at = address.byte - span.start
-    value = registers.to_eng(tag.scale, addresses.decode(address, data[at : at + address.bytes]))
-    return (value, GOOD, now_ns) if value - value == 0.0 else (_NAN, BAD_OUT_OF_RANGE, now_ns)  # inf - inf and NaN are not 0
