@@ -5,6 +5,7 @@ Identity is the caller's token (HTTP) or the name the link was made with (direct
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol, TypeVar
+from urllib.parse import unquote
 
 import aiohttp
 from pydantic import TypeAdapter, ValidationError
@@ -201,6 +202,10 @@ class IncidentTold(Word):
 
 class LinkError(Exception):
     """The gate can't be reached or refused the message; the text says which and why."""
+
+
+class LinkStranger(LinkError):
+    """The gate knows no agent with this token."""
 
 
 class LinkRefused(LinkError):
@@ -401,6 +406,7 @@ def _refused(what: Callable[[], T]) -> T:
 
 
 REQUEST_TIMEOUT_S = 10.0
+AGENT = "x-agent"  # a header of the site's answer: who the gate takes the token's holder for
 CONFIGURATION = "x-configuration"  # a header of every answer: the digest of what is in force
 # How an agent's process ends when another configuration came into force than the one it knows: it is to be started anew.
 ANOTHER_CONFIGURATION = 3
@@ -423,6 +429,7 @@ class HttpLink:
     def __init__(self, address: str, token: str) -> None:
         self.address = address
         self.configuration = ""  # in force when the gate answered last; "" before that
+        self.agent = ""  # who the gate takes us for; "" before it gave the site
         self._base = "http://gate" if address.startswith("unix:") else address
         self._headers = {"authorization": f"Bearer {token}"}
         self._session: aiohttp.ClientSession | None = None
@@ -521,12 +528,15 @@ class HttpLink:
             async with self._http().request(method, self._base + path, params=query, data=data, timeout=limit) as answer:
                 content = await answer.read()
                 self.configuration = answer.headers.get(CONFIGURATION, self.configuration)
+                self.agent = unquote(answer.headers.get(AGENT, "")) or self.agent
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise LinkError(f"no answer from the gate at {self.address} ({type(error).__name__}); is `holdfast run` up?") from error
         if answer.status == 404 and missing_ok:
             return b""
         if answer.status >= 400:
             why = f"{method} {path}: {answer.status} {content[:500].decode(errors='replace')}"
+            if answer.status == 401:
+                raise LinkStranger(why)
             raise LinkRefused(why) if answer.status in (400, 404, 409, 413) else LinkError(why)
         return content
 

@@ -48,7 +48,7 @@ async def run_site(site: Path, home: Path, said: Callable[[str], None], pages: P
             pages = pages.at(address)
         site = site / FILE if site.is_dir() else site
         loaded = load(site)
-        enrol(where, [agent.name for agent in loaded.site.agents])
+        enrol(where, [agent.name for agent in loaded.site.agents if not agent.joins])
         gate = await start_gate(where, site.absolute(), env=os.environ)
     except (SiteError, StateError, StartError) as error:
         said(str(error))
@@ -114,7 +114,7 @@ async def _until_ended(site: Path, where: Home, loaded: Loaded, gate: Child, end
     async def make(name: str) -> Child:
         return await start_agent(where, site.absolute(), loaded, name)
 
-    tasks = [asyncio.create_task(keep_agent(lambda name=agent.name: make(name), said)) for agent in loaded.site.agents]
+    tasks = [asyncio.create_task(keep_agent(lambda name=agent.name: make(name), said)) for agent in loaded.site.agents if not agent.joins]
     tasks.append(asyncio.create_task(tell(where.path, said)))
     ended, gone = asyncio.create_task(end.wait()), asyncio.create_task(gate.process.wait())
     await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)

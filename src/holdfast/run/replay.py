@@ -65,8 +65,9 @@ class Replaying:
         if far is not None and not 0 < far < 1:
             raise ReplayError(f"--far must be between 0 and 1, not {far:g}")
         site = loaded.site
-        if not site.agents:
+        if all(agent.joins for agent in site.agents):
             raise ReplayError(f"{site_file}: no agent is named; write agents: {{watcher: {{autonomy: observe}}}}")
+        self._agent = next(agent.name for agent in site.agents if not agent.joins)
         chosen = choose(loaded, connection)
         self.clock = VirtualClock(0)
         self.replays = {c.name: recording(loaded, c.name, data if c.name == chosen else None, self.clock) for c in _recorded(site)}
@@ -222,8 +223,8 @@ class Replaying:
         for player in players.values():
             if player.replay is None:
                 gate.lost(player.name, "a replay opens no connection")
-        link = DirectLink(gate, self.site.agents[0].name)
-        agent = Agent(link, await link.site(), self.clock, name=self.site.agents[0].name)
+        link = DirectLink(gate, self._agent)
+        agent = Agent(link, await link.site(), self.clock, name=self._agent)
         await agent.start()
         by_id: dict[str, TagTable] = {table.id: table for table in self.tables}
         for at_ns, frames in moments(self.replays, self.tables):
@@ -249,7 +250,7 @@ class Replaying:
         finding_s = min((finding.at_s for finding in tally.findings), default=None)
         return Replayed(
             site=self.site.name,
-            agent=self.site.agents[0].name,
+            agent=self._agent,
             autonomy=self.site.autonomy,
             data=self.data,
             fit=self.fit_source,

@@ -236,6 +236,8 @@ AGENT = Record(
     {
         "autonomy": Field(AUTONOMY, "the most that this agent may do", True),
         "diagnoser": Field(Text(), "how it finds causes; rank if left out"),
+        "joins": Field(Text(choices=("mcp",)), "mcp: it comes by itself, through `holdfast mcp`; left out: `holdfast run` starts it"),
+        "clearance": Field(Text(choices=LABELS), "the highest data label that the tools show it there; site if left out"),
     }
 )
 

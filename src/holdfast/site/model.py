@@ -169,9 +169,15 @@ class DetectorSpec(Word):
 
 
 class AgentSpec(Word):
+    """`joins`: "run" where `holdfast run` starts it, "mcp" where it comes by itself through that door. `clearance`: of the data that
+    the tools show it there."""
+
+    later = ("clearance", "joins")
     name: str
     autonomy: Autonomy
     diagnoser: str = "rank"
+    joins: Literal["", "mcp"] = ""
+    clearance: Label | Literal[""] = ""
 
 
 class Rule(Word):

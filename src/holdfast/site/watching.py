@@ -90,7 +90,15 @@ def make_agents(entries: Mapping[str, At], log: Log) -> tuple[AgentSpec, ...]:
         block: Block = at.value
         name = clean(key)
         names.take(name, at.node.file, at.line, log)
-        made.append(AgentSpec(name=name, autonomy=block.get("autonomy", "observe"), diagnoser=block.get("diagnoser", "rank")))
+        made.append(
+            AgentSpec(
+                name=name,
+                autonomy=block.get("autonomy", "observe"),
+                diagnoser=block.get("diagnoser", "rank"),
+                joins=block.get("joins", ""),
+                clearance=block.get("clearance", ""),
+            )
+        )
     return tuple(made)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Litestar, Response, get, post
 from litestar.exceptions import HTTPException
@@ -18,7 +19,7 @@ from holdfast.gate.api.questions import answer_handlers
 from holdfast.gate.api.told import told_handlers
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
-from holdfast.link import CONFIGURATION
+from holdfast.link import AGENT, CONFIGURATION
 from holdfast.terms import Diagnosis, Finding, Frame, Proposal, Report, Word, pack
 
 WAIT_MS_MAX = 30_000
@@ -74,8 +75,9 @@ def agents_app(gate: Gatekeeper, agents: Agents, *, per_s: float = 20.0, burst: 
     @get("/v1/site")
     async def site(request: Req) -> Response[bytes]:
         """The site as it is in force, without connections and addresses."""
-        author(request)
-        return json(gate.site_view())
+        answer = json(gate.site_view())
+        answer.headers[AGENT] = quote(author(request), safe="")
+        return answer
 
     @get("/v1/frames", answers=BYTES, query=(TABLE, whole("after", "The last row that was seen.", -1), WAIT))
     async def frames(request: Req) -> Response[bytes]:
