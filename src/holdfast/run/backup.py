@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from holdfast.agent.knowledge.logs.store import NAME as MAINTENANCE
 from holdfast.agent.knowledge.manuals.index import NAME as MANUALS
 from holdfast.agent.knowledge.standards.store import NAME as STANDARDS
+from holdfast.agent.models.registry import carried, readable
 from holdfast.gate.actuation.failpoints import reach
 from holdfast.gate.actuation.learned import FOLDER as LEARNED
 from holdfast.gate.actuation.setback import MARKER
@@ -34,6 +35,7 @@ from holdfast.gate.ledger.checkpoint import KeyFileError, PublicKey, public_key,
 from holdfast.gate.ledger.store import FILE, StateError, cured
 from holdfast.gate.ledger.verify import UNSIGNED, Verdict, gate_runs, opened, verify
 from holdfast.gate.ledger.witness import WITNESSES
+from holdfast.site.modellayout import MODELS
 from holdfast.terms import Word, canonical
 
 FORM = "holdfast backup/1"
@@ -50,7 +52,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 NEVER = ("token",)  # an agent's own secret: a restored home gives each a new one
 LEARNED_NAME_CHARS = 64  # a digest; a file that is still being written has a longer name
 KNOWN = (STANDARDS, MAINTENANCE, MANUALS)  # in the home itself: what the site gave it to know
-FOLDERS = (GATE, "agents", "site")
+FOLDERS = (GATE, "agents", "site", MODELS)
 COPIED = (ledger_files.PRIVATE, ledger_files.PUBLIC, WITNESSES, cosigned.KEYS, cosigned.KEPT, STOP)
 
 
@@ -131,6 +133,7 @@ def restore(archive: Path, home: Path, *, at_ns: int, key: PublicKey | None = No
         with _opened(archive) as tar:
             manifest = _manifest(tar, key)
             _extract(tar, manifest, staging)
+        readable(staging)
         _demand_whole(staging / GATE, manifest)
         marker = {"archive": _digest_of(manifest), "made_ns": manifest.made_ns, "restored_ns": at_ns, "records": manifest.records}
         (staging / GATE / MARKER).write_bytes(canonical(marker))
@@ -178,6 +181,8 @@ def _collected(home: Path, copies: Path, *, history: bool, site: Path | None) ->
     for name in (STANDARDS, MAINTENANCE):  # each is put in place whole
         if (home / name).is_file():
             yield name, home / name
+    for path in carried(home):
+        yield path.relative_to(home).as_posix(), path
     if (home / MANUALS).is_file():
         _copy_database(home / MANUALS, copies / MANUALS)
         yield MANUALS, copies / MANUALS

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from holdfast.agent.models import archive
 from holdfast.agent.models.bundle import Bundle, Packed, open_bundle, pack
 from holdfast.agent.models.measure import Measured
-from holdfast.site.modelcard import BundleError, Card
+from holdfast.site.modelcard import SHA256, BundleError, Card
 from holdfast.site.modellayout import BUNDLES_MAX, FILES_MAX, MODELS, TRUSTED, bundles, read_layout, small, trusted_keys
 from holdfast.terms import Word, canonical
 
@@ -27,6 +27,7 @@ MEASURED = "measured"
 INCOMING = ".incoming-"  # what a kill left of an import; the next one sweeps it away
 PREFIX_CHARS_MIN = 8
 MEASURED_BYTES_MAX = 64 << 10
+CARRIED_BYTES_MAX = 64 << 20  # of one bundle: larger ones come from their stick again
 MEASURED_FORM = TypeAdapter(Measured)
 
 
@@ -146,6 +147,28 @@ class Registry:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def carried(home: Path) -> tuple[Path, ...]:
+    """What a backup takes: the trusted keys, what was measured, and the files of each bundle of at most CARRIED_BYTES_MAX."""
+    folder = home / MODELS
+    found = [path for place in (TRUSTED, MEASURED) for path in sorted((folder / place).glob("[!.]*")) if path.is_file()]
+    for bundle in sorted(folder.iterdir()) if folder.is_dir() else ():
+        files = (
+            [path for path in sorted(bundle.rglob("*")) if path.is_file() and not path.is_symlink()]
+            if SHA256.fullmatch(bundle.name)
+            else []
+        )
+        if sum(path.stat().st_size for path in files) <= CARRIED_BYTES_MAX:
+            found += files
+    return tuple(found)
+
+
+def readable(home: Path) -> None:
+    """Let agents of other users read the models of a home that was put back."""
+    folder = home / MODELS
+    for path in (folder, *folder.rglob("*")) if folder.is_dir() else ():
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _blobs(bundle: Bundle) -> tuple[Path, ...]:
