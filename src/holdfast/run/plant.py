@@ -11,7 +11,7 @@ from holdfast.gate.ledger.store import StateError
 from holdfast.run.first import FILE, FirstRun, site_file
 from holdfast.run.isolate import available
 from holdfast.run.newsreel import tell
-from holdfast.run.supervise import Child, Home, StartError, enrol, keep_agent, start_agent, start_console, start_gate
+from holdfast.run.supervise import Child, Home, StartError, enrol, keep_agent, start_agent, start_console, start_gate, start_outlet
 from holdfast.site.load import Loaded, load
 from holdfast.site.model import SiteError
 from holdfast.terms import Word
@@ -116,6 +116,8 @@ async def _until_ended(site: Path, where: Home, loaded: Loaded, gate: Child, end
 
     tasks = [asyncio.create_task(keep_agent(lambda name=agent.name: make(name), said)) for agent in loaded.site.agents if not agent.joins]
     tasks.append(asyncio.create_task(tell(where.path, said)))
+    if any(one.url for one in loaded.site.models):
+        tasks.append(asyncio.create_task(keep_agent(lambda: start_outlet(where, site.absolute()), said)))
     ended, gone = asyncio.create_task(end.wait()), asyncio.create_task(gate.process.wait())
     await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)
     code = 0 if ended.done() else 1

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from holdfast.agent.knowledge.logs.store import NAME as MAINTENANCE
+from holdfast.agent.knowledge.manuals.index import NAME as MANUALS
+from holdfast.agent.knowledge.standards.store import NAME as STANDARDS
 from holdfast.clock import Clock, RealClock
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.ledger.log import Log
@@ -27,6 +30,7 @@ RESTART_S_MIN, RESTART_S_MAX = 1.0, 60.0
 STEADY_S = 300.0  # who lived so long did not die of how it starts
 RENEWED_S = 10.0  # an agent that lived so long and says that the configuration is another one is believed
 LINE_BYTES_MAX = 1 << 16
+PAPERS = (MANUALS, MAINTENANCE, STANDARDS)  # in the home; those that are there at an agent's start are seen in its cell, to read
 
 
 class StartError(Exception):
@@ -86,10 +90,12 @@ def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
         for named in (*loaded.site.connections, *loaded.site.context, *loaded.site.outbox)
         for _, value in named.options
         if is_reference(value) and str(value).startswith("file:")
-    }
+    } | {path_of(one.key, site_path.parent) for one in loaded.site.models if one.key.startswith("file:")}
+    engines = [(site_path.parent / str(one.option("folder"))).absolute() for one in loaded.site.models if one.option("folder")]
+    papers = tuple(path for name in PAPERS if (path := home.path.absolute() / name).is_file())
     others = [folder for folder in sorted((home.path / "agents").iterdir()) if folder.name != name]
     return Cell(
-        sees=(*runtime(), home.link.parent.absolute(), *(path for path in (home.models.absolute(),) if path.is_dir())),
+        sees=(*runtime(), home.link.parent.absolute(), *(path for path in (home.models.absolute(), *engines) if path.is_dir())),
         folders=(home.gate.absolute(), *(folder.absolute() for folder in others)),
         files=tuple(sorted(path for path in secrets if path.exists() and not path.is_relative_to(home.gate.absolute()))),
         own=home.agent(name).absolute(),
@@ -199,6 +205,12 @@ async def start_console(home: Home, *, listen: str, language: str, tls: tuple[Pa
         env={"PATH": os.defpath, "LANG": "C.UTF-8"},
         log=home.path / "logs" / "console.log",
     )
+
+
+async def start_outlet(home: Home, site_path: Path) -> Child:
+    """The way from agents' cells to the site's model servers; it holds their keys. Raises StartError."""
+    argv = python("holdfast.run.outlet", "--site", site_path, "--sockets", home.link.parent.absolute())
+    return await start("the way to model servers", argv, env=os.environ, log=home.path / "logs" / "outlet.log")
 
 
 async def keep_agent(make: Callable[[], Any], said: Callable[[str], None], *, clock: Clock | None = None) -> None:

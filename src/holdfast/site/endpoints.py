@@ -4,6 +4,7 @@ What is on the site is judged by address: loopback, private (RFC 1918, RFC 4193)
 the name server's word, and can change after a person has signed for it. Data above `public` goes to no address off the site.
 """
 
+import hashlib
 import ipaddress
 from collections.abc import Collection, Mapping
 from typing import Literal
@@ -123,3 +124,8 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.casefold() == "localhost"
+
+
+def socket_name(endpoint: str) -> str:
+    """The file, beside the link's socket, through which a cell reaches this endpoint; names may be Chinese, paths have little room."""
+    return f"model-{hashlib.sha256(endpoint.encode()).hexdigest()[:12]}.sock"
