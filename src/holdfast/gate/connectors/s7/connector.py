@@ -7,6 +7,7 @@ are `rejected`. Source of the codes: the tables of Snap7 (s7_types.h) and of Wir
 import asyncio
 import contextlib
 import itertools
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +60,8 @@ class _Plan:
 
     def __init__(self, parsed: Sequence[Address | None], gap_max: int, pdu_bytes: int) -> None:
         self.width = len(parsed)
-        self.known = np.array([i for i, address in enumerate(parsed) if address is not None], np.intp)
+        self.columns = [i for i, address in enumerate(parsed) if address is not None]
+        self.known = np.array(self.columns, np.intp)
         self.wanted = [address for address in parsed if address is not None]
         spans = plan.spans(self.wanted, gap_max=gap_max, pdu_bytes=pdu_bytes)
         self.stretches = tuple(Stretch(span, self.wanted) for span in spans)
@@ -138,10 +140,17 @@ class S7:
             yield tag
 
     async def read(self, tags: Sequence[Tag]) -> Sequence[Sample]:
-        values, status = await self._poll(self._plan(tags), Scales(tags))
+        asked = self._plan(tags)
+        settled = await self._read_all(asked)
         now_ns = self.clock.now_ns()
-        found = zip(tags, values.tolist(), status.tolist(), strict=True)
-        return tuple(Sample(tag=t.name, value=v, status=s, source_ns=now_ns) for t, v, s in found)
+        found = [(math.nan, BAD_NODE_ID_INVALID)] * len(tags)
+        # One by one: arrays cost more than they save where a single tag is read back, and samples are made one by one anyway.
+        for stretch, code, data in settled:
+            status = _status(stretch, code, data)
+            for member in stretch.span.members:
+                column = asked.columns[member]
+                found[column] = (math.nan, status) if status else _value(tags[column], asked.wanted[member], stretch, data)
+        return tuple(Sample(tag=t.name, value=v, status=s, source_ns=now_ns) for t, (v, s) in zip(tags, found, strict=True))
 
     def subscribe(self, table: TagTable) -> AsyncIterator[Frame]:
         """Polls at the table's period; the source time is when the CPU answered, as S7 carries none."""
@@ -234,16 +243,11 @@ class S7:
 
     async def _poll(self, asked: _Plan, scales: Scales) -> Columns:
         """In engineering units, in the tags' order. Raises ConnectionLost once the CPU no longer answers."""
-        link = self._link
-        if link is None or link.is_broken():
-            why = "it was not opened" if link is None else link.is_broken()
-            raise ConnectionLost(f"{self.name}: no connection to {self.host}:{self.port}: {why}")
         raw, said = np.full(len(asked.wanted), np.nan), np.full(len(asked.wanted), GOOD, np.uint32)
-        for stretch, code, data in await self._read_all(link, asked):
-            if code != DONE:
-                said[stretch.members] = _STATUS.get(code, _BAD_NOT_SUPPORTED if code > DONE else BAD_NO_COMMUNICATION)
-            elif len(data) != stretch.span.count:
-                said[stretch.members] = BAD_DECODING_ERROR
+        for stretch, code, data in await self._read_all(asked):
+            status = _status(stretch, code, data)
+            if status:
+                said[stretch.members] = status
             else:
                 stretch.into(data, raw)
         values, status = raw, said
@@ -255,9 +259,14 @@ class S7:
         values[status != GOOD] = np.nan
         return values, status
 
-    async def _read_all(self, link: Link, asked: _Plan) -> list[tuple[Stretch, int, bytes]]:
+    async def _read_all(self, asked: _Plan) -> list[tuple[Stretch, int, bytes]]:
         """(stretch, return code, bytes) until all are settled. A refused stretch is halved, so that one bad address degrades itself
-        alone; what was halved stays so, so that it costs no more requests the next time. At most 2n-1 stretches for n addresses."""
+        alone; what was halved stays so, so that it costs no more requests the next time. At most 2n-1 stretches for n addresses.
+        Raises ConnectionLost once the CPU no longer answers."""
+        link = self._link
+        if link is None or link.is_broken():
+            why = "it was not opened" if link is None else link.is_broken()
+            raise ConnectionLost(f"{self.name}: no connection to {self.host}:{self.port}: {why}")
         waiting = deque(asked.stretches)
         settled: list[tuple[Stretch, int, bytes]] = []
         while waiting:
@@ -270,7 +279,8 @@ class S7:
                     settled.append((stretch, code, data))
                 if code != DONE:
                     self._before["refusals"] += 1
-        asked.stretches = tuple(stretch for stretch, _, _ in settled)
+        if len(settled) != len(asked.stretches):
+            asked.stretches = tuple([stretch for stretch, _, _ in settled])
         return settled
 
     async def _read(self, link: Link, spans: Sequence[Span]) -> Sequence[tuple[int, bytes]]:
@@ -293,3 +303,16 @@ class S7:
                 async with asyncio.timeout(wait_s):
                     await asyncio.shield(link.lost)
         return link.lost.done() or self._link is not link
+
+
+def _status(stretch: Stretch, code: int, data: bytes) -> int:
+    """Of all tags in a stretch, by its answer; GOOD (0) where its bytes can be read."""
+    if code != DONE:
+        return _STATUS.get(code, _BAD_NOT_SUPPORTED if code > DONE else BAD_NO_COMMUNICATION)
+    return GOOD if len(data) == stretch.span.count else BAD_DECODING_ERROR
+
+
+def _value(tag: Tag, address: Address, stretch: Stretch, data: bytes) -> tuple[float, int]:
+    at = address.byte - stretch.span.start
+    value = registers.to_eng(tag.scale, addresses.decode(address, data[at : at + address.bytes]))
+    return (value, GOOD) if math.isfinite(value) else (math.nan, BAD_OUT_OF_RANGE)
