@@ -4,7 +4,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo test lint format pins browser peers screenshots clean
+.PHONY: setup demo test test-foreign lint format pins browser peers screenshots clean
 
 setup: .venv/.made
 
@@ -44,6 +44,14 @@ screenshots: setup browser  ## the pictures in docs/
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+.venv-foreign/.made: tests/mcp_door/qwen/requirements.txt | $(filter .uv/bin/uv,$(UV))
+	test -x .venv-foreign/bin/python || $(UV) venv --quiet --python python3 .venv-foreign
+	$(UV) pip sync --quiet --python .venv-foreign/bin/python tests/mcp_door/qwen/requirements.txt
+	touch $@
+
+test-foreign: setup .venv-foreign/.made  ## agents of other makers through the MCP door; Qwen-Agent in a Python of its own
+	HOLDFAST_QWEN=$$PWD/.venv-foreign/bin/python $(BIN)/python -m pytest tests/mcp_door/test_qwen_agent.py $(ARGS)
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,6 +64,7 @@ format: setup
 
 pins: | $(filter .uv/bin/uv,$(UV))  ## renew requirements.txt after a change of pyproject.toml
 	$(UV) pip compile --quiet --universal --no-emit-index-url --group dev --python-version 3.11 pyproject.toml -o requirements.txt
+	$(UV) pip compile --quiet --universal --no-emit-index-url --python-version 3.11 tests/mcp_door/qwen/requirements.in -o tests/mcp_door/qwen/requirements.txt
 
 clean:
-	rm -rf .venv .uv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-foreign .uv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
