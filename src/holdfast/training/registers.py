@@ -6,7 +6,7 @@ from holdfast.training import Progress, Trained
 from holdfast.training.registers_worlds import KINDS, LABELS, make
 from holdfast.training.tagger import Recipe, train_tagger
 
-STEPS = 3200  # some 15 minutes on one thread of a small machine
+STEPS = 9000  # some 20 minutes on one thread of a small machine
 CARD = {
     "for": "marking names, addresses, types, scales, units, access and phrases of convention in a few lines of a register map, and "
     "name and value in a request, in Chinese or English; a second opinion beside rules, which grounding and agreement must confirm",

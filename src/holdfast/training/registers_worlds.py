@@ -1,60 +1,20 @@
 """Made-up register maps and requests with every slot marked: layouts, names, notations and languages drawn at random.
 
 A world is one heading (function code, where counting starts, word order, how to write), a few rows in one of many layouts, and
-lines that say nothing. Each piece is put down with its label, so that the marks are right by construction.
+lines that say nothing.
 """
 
 import random
-from collections.abc import Callable, Sequence
 
-from holdfast.terms import Word
 from holdfast.training import registers_words as words
-from holdfast.training.tagger import Example, Marking
+from holdfast.training.registers_layouts import Pen, Point, Ways, append, columns, layout, named, of, point, ways_of
+from holdfast.training.tagger import Example
 
 LABELS = (
     "name", "address", "type", "scale", "unit", "access", "area", "length", "value",
     "read_code", "write_code", "base_zero", "base_one", "base_reference", "order_big", "order_little",
 )  # fmt: skip
 KINDS = ("map", "read", "write")
-
-
-class Point(Word):
-    """A row to be: its parts as they are written."""
-
-    name: str
-    address: str
-    type: str
-    scale: str
-    unit: str
-    access: str
-    area: str
-    length: str
-    note: str
-
-
-class Pen:
-    """Text and marks, put down together."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.marks: list[Marking] = []
-
-    def put(self, text: str, label: str = "") -> None:
-        bare = text.strip()
-        if label and bare:
-            start = len(self.text) + text.index(bare)
-            self.marks.append(Marking(start=start, end=start + len(bare), label=label))
-        self.text += text
-
-    def example(self, kind: str) -> Example:
-        """Neighbours of one label are one mark, as a tagger gives them."""
-        joined: list[Marking] = []
-        for mark in self.marks:
-            if joined and joined[-1].label == mark.label and joined[-1].end == mark.start:
-                joined[-1] = Marking(start=joined[-1].start, end=mark.end, label=mark.label)
-            else:
-                joined.append(mark)
-        return Example(text=self.text, spans=tuple(joined), kind=kind)
 
 
 def make(r: random.Random) -> Example:
@@ -65,376 +25,6 @@ def make(r: random.Random) -> Example:
     return _map(r, zh)
 
 
-def _of(r: random.Random, listed: Sequence[str]) -> str:
-    return r.choice(listed)
-
-
-# ---- names -------------------------------------------------------------------------------------------------------------
-
-
-def _made_up(r: random.Random, zh: bool) -> str:
-    if zh:
-        return "".join(r.choice(words.listed("syllables_zh")) for _ in range(r.randint(2, 4)))
-    return "".join(r.choice(words.listed("syllables_en")) for _ in range(r.randint(2, 3)))
-
-
-def _name(r: random.Random, zh: bool, bits: bool, style: int) -> tuple[str, str]:
-    """A name in one of the styles, and a unit that goes with it."""
-    if bits:
-        name = r.choice(words.listed("states_zh") if zh else words.listed("states_en"))
-        unit = ""
-    else:
-        quantity, units = r.choice(words.listed("quantities_zh") if zh else words.listed("quantities_en")).rsplit(":", 1)
-        subject = _made_up(r, zh) if r.random() < 0.25 else r.choice(words.listed("subjects_zh") if zh else words.listed("subjects_en"))
-        order = (subject, quantity) if zh or r.random() < 0.8 else (quantity, subject)
-        name = ("" if zh else " ").join(order) if r.random() < 0.85 else quantity
-        unit = r.choice(units.split(";"))
-    if r.random() < 0.1:
-        name += ("" if zh else " ") + r.choice(
-            ("1", "2", "A", "(total)", "[1]", "PV", "实际值", "setpoint", "#3", "No. 2", "Ch2", ", 0.1V")
-        )
-    if zh:
-        return (name + " " + _camel(_made_up(r, False), r) if r.random() < 0.06 else name), unit
-    return _styled(r, name, style), unit
-
-
-def _styled(r: random.Random, name: str, style: int) -> str:
-    plain = "".join(c if c.isalnum() else " " for c in name).split()
-    match style:
-        case 0:
-            return name
-        case 1:
-            return name[:1].upper() + name[1:]
-        case 2:
-            return name.title() if r.random() < 0.8 else name.lower()
-        case 3:
-            return "_".join(plain).upper()
-        case 4:
-            return "_".join(plain).lower()
-        case 5:
-            return _camel(" ".join(plain), r)
-        case 6:
-            return "reg" + _camel(" ".join(plain), r)
-        case _:
-            return "".join(p[:4].capitalize() for p in plain)
-
-
-def _camel(name: str, r: random.Random) -> str:
-    return "".join(w[:1].upper() + w[1:] for w in name.split()) + (str(r.randrange(4)) if r.random() < 0.1 else "")
-
-
-# ---- points ------------------------------------------------------------------------------------------------------------
-
-
-class Ways(Word):
-    """How one map writes things."""
-
-    zh: bool
-    style: int
-    prefix: str
-    area: str
-    base: str  # zero, one, reference
-    number: int  # which notation of addresses
-    access: float
-    units: bool
-    scale: int
-
-
-def _ways(r: random.Random, zh: bool) -> Ways:
-    area = r.choices(("holding", "input", "coil", "discrete"), (5, 4, 1.2, 0.5))[0]
-    base = r.choices(("zero", "one", "reference"), (5, 2, 2.2))[0]
-    prefix = _made_up(r, False)[:3] + r.choice(("Reg", "", "_")) if r.random() < 0.4 else ""
-    access = r.choice((0.0, 0.9, 1.0, 0.3))
-    style = r.randrange(8)
-    number = r.randrange(7)
-    return Ways(
-        zh=zh, style=style, prefix=prefix, area=area, base=base, number=number, access=access, units=r.random() < 0.85, scale=r.randrange(8)
-    )
-
-
-def _address(r: random.Random, ways: Ways, at: int, length: int) -> str:
-    if ways.base == "reference":
-        digit = {"coil": "0", "discrete": "1", "input": "3", "holding": "4"}[ways.area]
-        wide = 5 if ways.number % 2 else 4
-        text = f"{digit}{at % 9999 + 1:0{wide}d}"
-        if ways.number == 6:
-            text = f"{digit}x{at % 9999 + 1:04d}"
-        return f"{text}-{int(text) + length - 1}" if length > 1 and ways.number in (2, 3) and text.isdigit() else text
-    match ways.number:
-        case 0:
-            return f"0x{at:04X}"
-        case 1:
-            return f"{at:04X}H" if at >= 16 else f"{at:02X}H"
-        case 2:
-            return f"0x{at:x}"
-        case 3:
-            return f"{at:04X}h" if f"{at:04X}"[0].isdigit() else f"0x{at:04X}"
-        case 4 if length > 1 and r.random() < 0.4:
-            return f"{at}-{at + length - 1}"
-        case _:
-            return str(at)
-
-
-def _point(r: random.Random, ways: Ways, at: int) -> Point:
-    bits = ways.area in ("coil", "discrete")
-    kinds = ("uint16", "int16", "uint32", "int32", "float32", "uint64", "int64", "float64", "string", "bits")
-    kind = "bool" if bits else r.choices(kinds, (9, 5, 5, 4, 4, 0.7, 0.5, 0.5, 0.4, 0.6))[0]
-    count = {"32": 2, "64": 4}.get(kind[-2:], 1)
-    name, unit = _name(r, ways.zh, bits, ways.style)
-    scaled = not bits and kind not in ("string", "bits") and r.random() < (0.15 if kind == "float32" else 0.6)
-    factor = r.choice(("0.1", "0.1", "0.01", "0.001", "10", "100", "0.5", "1000"))
-    area = _of(r, words.by_kind("areas")[ways.area]) if r.random() < 0.12 else ""
-    if r.random() < ways.access:
-        access = _of(
-            r,
-            words.listed("writable") if r.random() < 0.4 else words.listed("readable") if r.random() < 0.9 else words.listed("write_only"),
-        )
-    else:
-        access = ""
-    return Point(
-        name=(ways.prefix if not ways.zh else "") + name,
-        address=_address(r, ways, at, count),
-        type=_of(r, words.by_kind("types")[kind]) if r.random() < 0.93 else "",
-        scale=_scale(r, ways, factor) if scaled else "",
-        unit=unit if ways.units and (not ways.zh or r.random() < 0.9) else "",
-        access=access,
-        area=area,
-        length=str(count) if r.random() < 0.12 else "",
-        note=r.choice(("", "", "", _of(r, words.listed("enums")) if not scaled else "", "-")),
-    )
-
-
-def _scale(r: random.Random, ways: Ways, factor: str) -> str:
-    """The whole of what is written of a scale, but for its unit."""
-    inverse = {"0.1": "10", "0.01": "100", "0.001": "1000", "0.5": "2", "10": "0.1", "100": "0.01", "1000": "0.001"}[factor]
-    chosen = words.listed("scales_zh" if ways.zh else "scales_en")
-    way = r.choice(chosen) if r.random() < 0.5 else chosen[ways.scale]
-    return way.format(factor=factor, inverse=inverse)
-
-
-# ---- layouts -----------------------------------------------------------------------------------------------------------
-
-
-def _type(pen: Pen, p: Point) -> None:
-    pen.put(p.type, "type")
-
-
-def _length(r: random.Random, pen: Pen, p: Point) -> None:
-    pen.put(r.choice(("", "len ", "count ", "长度", "x")))
-    pen.put(p.length, "length")
-
-
-def _scale_unit(r: random.Random, pen: Pen, p: Point) -> None:
-    """A scale with its unit: `0.1 V`, `0.1V`, `0.1 V/LSB`, `V x0.1`."""
-    bare = p.scale.replace(".", "").isdigit()
-    if p.unit and p.scale and not bare and r.random() < 0.2:
-        pen.put(p.unit, "unit")
-        pen.put(r.choice((" ", ", ")))
-        pen.put(p.scale, "scale")
-        return
-    pen.put(p.scale, "scale")
-    if p.unit:
-        pen.put(r.choice(("", " ")) if p.scale else "")
-        pen.put(p.unit, "unit")
-        if bare and r.random() < 0.4:
-            pen.put("/LSB")
-
-
-def _tail(r: random.Random, pen: Pen, p: Point, separator: str, order: list[str]) -> None:
-    """What follows name and address."""
-    parts: list[Callable[[], None]] = []
-    for field in order:
-        if field == "type" and p.type:
-            parts.append(lambda: _type(pen, p))
-        if field == "scale" and (p.scale or p.unit):
-            parts.append(lambda: _scale_unit(r, pen, p))
-        if field == "access" and p.access:
-            parts.append(lambda: pen.put(p.access, "access"))
-        if field == "area" and p.area:
-            parts.append(lambda: pen.put(p.area, "area"))
-        if field == "length" and p.length:
-            parts.append(lambda: _length(r, pen, p))
-        if field == "note" and p.note:
-            parts.append(lambda: pen.put(p.note))
-    for i, part in enumerate(parts):
-        if i:
-            pen.put(separator)
-        part()
-
-
-def _order(r: random.Random) -> list[str]:
-    order = ["type", "scale", "access", "area", "length", "note"]
-    if r.random() < 0.6:
-        r.shuffle(order)
-    return order
-
-
-def _cells(r: random.Random, ways: Ways) -> Callable[[Pen, Point], None]:
-    separator = r.choice((" | ", "|", "\t", "; ", ";", ",", ", ", "  ", "    ", " ", "，", " / ", "｜", "、", " - "))
-    first, order = r.random() < 0.6, _order(r)
-    front, back = r.choice((("", ""), ("", ""), ("| ", " |"), ("- ", ""), ("[", "]"), ("* ", "")))
-    number = r.random() < 0.06
-    colon = r.random() < 0.3
-
-    def line(pen: Pen, p: Point) -> None:
-        pen.put(front)
-        if number:
-            pen.put(f"{r.randint(1, 40)}{r.choice(('.', ')', separator))} ")
-        pen.put(p.address if first else p.name, "address" if first else "name")
-        pen.put(r.choice((": ", ":", "：")) if colon else separator)
-        pen.put(p.name if first else p.address, "name" if first else "address")
-        rest = Pen()
-        _tail(r, rest, p, separator, order)
-        if rest.text:
-            pen.put(separator)
-            _append(pen, rest)
-        pen.put(back)
-
-    return line
-
-
-def _append(pen: Pen, more: Pen) -> None:
-    shift = len(pen.text)
-    pen.marks += [Marking(start=m.start + shift, end=m.end + shift, label=m.label) for m in more.marks]
-    pen.text += more.text
-
-
-def _code(r: random.Random, ways: Ways) -> Callable[[Pen, Point], None]:
-    front = r.choice(("", "", "const ", "#define ", "    ", "\t", '"', "static final int ", "pub const "))
-    equals = r.choice((" = ", "=", " := ", ": ", "\t", "  ", " => ", " "))
-    close = r.choice(("", ",", ";", ","))
-    remark = r.choice(("  // ", " // ", " # ", " /* ", "  -- ", " ; ", " (* "))
-    separator, order = r.choice((", ", " ", " ", "; ", ",")), _order(r)
-    pad = r.random() < 0.3
-
-    def line(pen: Pen, p: Point) -> None:
-        pen.put(front)
-        pen.put(p.name, "name")
-        if front == '"':
-            pen.put('"')
-        if pad:
-            pen.put(" " * r.randint(1, 12))
-        pen.put(equals)
-        pen.put(p.address, "address")
-        pen.put(close)
-        rest = Pen()
-        _tail(r, rest, p, separator, order)
-        if rest.text:
-            pen.put(remark)
-            _append(pen, rest)
-            pen.put({" /* ": " */", " (* ": " *)"}.get(remark, ""))
-
-    return line
-
-
-def _said(r: random.Random, ways: Ways) -> Callable[[Pen, Point], None]:
-    """A sentence a row."""
-    at = r.choice(
-        ("在", "在地址 ", "：地址", " 位于 ", "的地址是", " 地址 ")
-        if ways.zh
-        else (" sits at ", " is at ", " @ ", " -> ", " at ", ": register ", " address ", ": addr ", " is register ")
-    )
-    separator, order = r.choice(("，", ", ", " ", "、") if ways.zh else (", ", " ", "; ")), _order(r)
-    front, back = r.choice((("", ""), ("", "。" if ways.zh else "."), ("Table 3: ", ""), ("the " if not ways.zh else "", "")))
-    opening, closing = (
-        r.choice(((" (", ")"), ("（", "）"), (", ", ""), (" as ", ""), (" ", ""), (" [", "]")))
-        if not ways.zh
-        else r.choice((("，", ""), ("（", "）"), (" ", "")))
-    )
-
-    def line(pen: Pen, p: Point) -> None:
-        pen.put(front)
-        pen.put(p.name, "name")
-        pen.put(at)
-        pen.put(p.address, "address")
-        rest = Pen()
-        _tail(r, rest, p, separator, order)
-        if rest.text:
-            pen.put(opening)
-            _append(pen, rest)
-            pen.put(closing)
-        pen.put(back)
-
-    return line
-
-
-def _keys(r: random.Random, ways: Ways) -> Callable[[Pen, Point], None]:
-    """Names before values: YAML, JSON, `addr=…`."""
-    sets = (
-        ("name", "address", "type", "scale", "unit", "access"),
-        ("id", "register", "data_type", "factor", "unit_of_measurement", "mode"),
-        ("名称", "地址", "类型", "系数", "单位", "属性"),
-        ("name", "addr", "dtype", "gain", "uom", "rw"),
-        ("description", "offset", "format", "multiplier", "units", "access"),
-    )
-    keys: dict[str, str] = dict(zip(("name", "address", "type", "scale", "unit", "access"), r.choice(sets), strict=True))
-    quote = r.choice(("", "", '"'))
-    colon, separator = r.choice((": ", "=", ":", " ", "：")), r.choice((", ", "; ", " ", ","))
-    front, back = r.choice((("{", "}"), ("- {", "}"), ("", ""), ("- ", ""), ("  {", "},")))
-    order = ["name", "address", "type", "scale", "unit", "access"]
-    if r.random() < 0.5:
-        r.shuffle(order)
-    ask = r.random() < 0.5
-
-    def line(pen: Pen, p: Point) -> None:
-        pen.put(front)
-        first = True
-        for field in order:
-            value = {"name": p.name, "address": p.address, "type": p.type, "unit": p.unit, "access": p.access}.get(field)
-            if field == "scale":
-                value = p.scale if p.scale.replace(".", "").isdigit() else ""
-            if not value:
-                continue
-            pen.put("" if first else separator)
-            first = False
-            pen.put(f"{quote}{keys[field]}{quote}{colon}")
-            pen.put(quote if field != "scale" and ask else "")
-            pen.put(value, field)
-            pen.put(quote if field != "scale" and ask else "")
-        pen.put(back)
-
-    return line
-
-
-def _columns(r: random.Random, ways: Ways, several: list[Point]) -> Pen:
-    """A table with its line of column titles."""
-    titles = {
-        "name": ("Name", "Description", "名称", "Parameter", "Signal", "变量", "描述"),
-        "address": ("Address", "Addr", "Register", "地址", "寄存器", "Reg", "No."),
-        "type": ("Type", "Data type", "类型", "数据类型", "Format"),
-        "scale": ("Scale", "Factor", "Ratio", "系数", "倍率", "Resolution", "Gain"),
-        "unit": ("Unit", "单位", "Units"),
-        "access": ("Access", "R/W", "属性", "权限", "读写"),
-        "length": ("Len", "Length", "数量", "Size", "长度"),
-    }
-    order = ["address", "name", "type", *r.sample(("scale", "unit", "access", "length"), r.randint(1, 4))]
-    if r.random() < 0.5:
-        r.shuffle(order)
-    separator = r.choice((" | ", ",", "\t", "  ", ";", "   ", "|", "｜"))
-    bars = separator.strip() == "|" and r.random() < 0.6
-    pen = Pen()
-    pen.put(("| " if bars else "") + separator.join(r.choice(titles[f]) for f in order) + (" |" if bars else "") + "\n")
-    if bars:
-        pen.put("|" + "---|" * len(order) + "\n")
-    for p in several:
-        factor = p.scale if p.scale.replace(".", "").isdigit() else r.choice(("1", "0.1", "0.01", "1", "10"))
-        values = {
-            "name": p.name,
-            "address": p.address,
-            "type": p.type,
-            "scale": factor,
-            "unit": p.unit,
-            "access": p.access,
-            "length": p.length,
-        }
-        pen.put("| " if bars else "")
-        for i, field in enumerate(order):
-            pen.put(separator if i else "")
-            pen.put(values[field], field)
-        pen.put((" |" if bars else "") + "\n")
-    return pen
-
-
 # ---- a whole map -------------------------------------------------------------------------------------------------------
 
 
@@ -442,77 +32,92 @@ def _heading(r: random.Random, pen: Pen, ways: Ways, with_write: bool) -> None:
     """What holds for all rows, as one or two lines."""
     zh = ways.zh if r.random() < 0.9 else not ways.zh
     mark = r.choice(("", "", "", "# ", "// ", "/* ", "; "))
-    pen.put(
-        mark
-        + _name(r, False, False, 2)[0].split()[0]
-        + " "
-        + r.choice(("X2", "S-series", "PM5", "300", "", "EV"))
-        + " "
-        + _of(r, words.listed("titles_zh") if zh else words.listed("titles_en"))
-    )
+    made = "".join(r.choice("ABCDEFGHIKLMNPRSTUVWX") for _ in range(r.randint(1, 4)))
+    model = r.choice(("S-series", f"{made}{r.randrange(1, 900)}", f"{made}-{r.choice('ABEHT')}{r.randrange(9)}", "", made))
+    title = of(r, words.listed("titles_zh" if zh else "titles_en"))
+    pen.put(f"{mark}{named(r, False, False, 2)[0].split()[0]} {model} {title}")
     separator = r.choice(("，", "，", "。", "；", " ") if zh else (", ", "; ", " | ", " - ", ". ", "\n"))
     parts: list[tuple[str, str]] = []
     if r.random() < 0.85:
-        parts.append((_of(r, words.by_kind("read_codes")[ways.area]), "read_code"))
+        parts.append((of(r, words.by_kind("read_codes")[ways.area]), "read_code"))
     if r.random() < 0.45:
-        parts.append((_of(r, words.by_kind("areas")[ways.area]), "area"))
+        parts.append((of(r, words.by_kind("areas")[ways.area]), "area"))
     if r.random() < 0.92:
         by = {
             "zero": (words.listed("zero"), "base_zero"),
             "one": (words.listed("one"), "base_one"),
             "reference": (words.listed("reference"), "base_reference"),
         }
-        parts.append((_of(r, by[ways.base][0]), by[ways.base][1]))
+        parts.append((of(r, by[ways.base][0]), by[ways.base][1]))
     if r.random() < 0.7:
         big = r.random() < 0.5
-        parts.append((_of(r, words.listed("big") if big else words.listed("little")), "order_big" if big else "order_little"))
+        parts.append((of(r, words.listed("big") if big else words.listed("little")), "order_big" if big else "order_little"))
     if with_write and r.random() < 0.5:
-        parts.append((_of(r, words.by_kind("write_codes")[r.choice(("6", "16")) if ways.area != "coil" else "5"]), "write_code"))
+        parts.append((of(r, words.by_kind("write_codes")[r.choice(("6", "16")) if ways.area != "coil" else "5"]), "write_code"))
     if r.random() < 0.06:
-        parts.append((_of(r, words.by_kind("types")[r.choice(("uint16", "float32", "int16"))]), "type"))
+        parts.append((of(r, words.by_kind("types")[r.choice(("uint16", "float32", "int16"))]), "type"))
     if r.random() < 0.25:
-        parts.append((_of(r, words.listed("notes")), ""))
+        parts.append((of(r, words.listed("notes")), ""))
     if r.random() < 0.4:
         r.shuffle(parts)
     for text, label in parts:
         pen.put(separator)
+        closing = ""
+        if r.random() < 0.12:
+            pen.put(r.choice(("(", " (", "（")))
+            closing = r.choice((")", ")", "）"))
+        if label.startswith("order") and r.random() < 0.1:
+            pen.put(r.choice(("DINT/REAL: ", "REAL = IEEE754, ", "u32/s32: ", "32-bit integers ", "32 bit values are ", "floats ")))
         if label == "read_code" and r.random() < 0.25:
-            pen.put(_of(r, words.by_kind("areas")[ways.area]), "area")
+            pen.put(of(r, words.by_kind("areas")[ways.area]), "area")
             pen.put(r.choice((" ", "(", ", ", "")))
         if label.startswith("order") and r.random() < 0.3:
             pen.put(r.choice(("32-bit: ", "32 bit values ", "32位", "multi-register values: ", "word order: ")))
         if label == "base_zero" and ways.number < 4 and r.random() < 0.5:
             pen.put(r.choice(("hex ", "addr. hex, ", "十六进制", "addresses in hex (xxxxH), ", "地址xxxxH，")))
         pen.put(text, label)
+        if label == "read_code" and ways.area in ("holding", "coil") and r.random() < 0.15:
+            pen.put(r.choice(("/", " / ", ", ", "、", " and ")))
+            code = r.choice(("5", "15")) if ways.area == "coil" else r.choice(("6", "16"))
+            pen.put(r.choice((f"FC{int(code):02d}", f"{int(code):02d}", f"FC{code}", f"0x{int(code):02X}")), "write_code")
+        pen.put(closing)
     pen.put((" */" if mark == "/* " else "") + r.choice(("", "", ".", "。", ":")) + "\n")
 
 
+def _section(r: random.Random, pen: Pen, ways: Ways) -> None:
+    """A line that holds for the rows below it."""
+    pen.put(r.choice(("// ", "# ", "", "", "-- ", "[")))
+    pen.put(of(r, words.by_kind("areas")[ways.area]), "area")
+    if r.random() < 0.4:
+        pen.put(r.choice((", ", " - ", "，", " (")))
+        pen.put(of(r, words.listed("readable" if r.random() < 0.5 else "writable")), "access")
+    if r.random() < 0.25:
+        pen.put(r.choice((" (", ", ", " ")))
+        pen.put(of(r, words.by_kind("row_codes")[r.choice(("6", "16"))]), "write_code")
+    pen.put(r.choice(("", ":", "!", ")")) + "\n")
+
+
 def _map(r: random.Random, zh: bool) -> Example:
-    pen, ways = Pen(), _ways(r, zh)
+    pen, ways = Pen(), ways_of(r, zh)
     _heading(r, pen, ways, r.random() < 0.5)
     at = r.choice((r.randrange(0, 60), r.randrange(0, 1000), r.randrange(0, 10_000), r.randrange(0, 60_000)))
     points: list[Point] = []
     for _ in range(r.randint(1, 6)):
-        points.append(_point(r, ways, at))
+        points.append(point(r, ways, at))
         at = (at + r.choice((1, 2, 2, 4, 8, r.randrange(1, 200)))) % 65_000
     kind = r.random()
     if kind < 0.17:
-        _append(pen, _columns(r, ways, points))
+        append(pen, columns(r, ways, points))
     else:
-        layout = _cells if kind < 0.5 else _code if kind < 0.72 else _said if kind < 0.9 else _keys
-        line = layout(r, ways)
-        together = layout is not _keys and r.random() < 0.05
+        sections = r.choice((0.0, 0.0, 0.0, 0.3))
+        line, together = layout(r, ways, kind)
         for i, p in enumerate(points):
-            if i and r.random() < 0.06:
-                pen.put(r.choice(("// ", "# ", "")))
-                pen.put(_of(r, words.by_kind("areas")[ways.area]), "area")
-                pen.put(r.choice((", ", ": ", "，")) if r.random() < 0.5 else "")
-                pen.put(_of(r, words.listed("readable")) if r.random() < 0.3 else "", "access")
-                pen.put("\n")
+            if r.random() < sections:
+                _section(r, pen, ways)
             line(pen, p)
             pen.put("; " if together and i + 1 < len(points) and i % 2 == 0 else "\n")
     if r.random() < 0.3:
-        pen.put(_of(r, words.by_kind("write_codes")[r.choice(("5", "6", "16"))]), "write_code")
+        pen.put(of(r, words.by_kind("write_codes")[r.choice(("5", "6", "16"))]), "write_code")
         pen.put("\n")
     if r.random() < 0.08:
         pen.put(
@@ -531,17 +136,17 @@ def _map(r: random.Random, zh: bool) -> Example:
 
 def _request(r: random.Random, zh: bool) -> Example:
     name_zh = zh if r.random() < 0.7 else not zh
-    name, unit = _name(r, name_zh, False, r.randrange(8))
+    name, unit = named(r, name_zh, False, r.randrange(8))
     if not name_zh and r.random() < 0.5:
         name = name.lower() if r.random() < 0.5 else name
     kind = r.choices(("read", "write", "switch"), (4, 4.5, 1.5))[0]
     value, label_unit = "", ""
     if kind == "read":
-        pattern = _of(r, words.listed("reads_zh") if zh else words.listed("reads_en"))
+        pattern = of(r, words.listed("reads_zh") if zh else words.listed("reads_en"))
         if unit and r.random() < 0.08:
             name += f"({unit})"
     elif kind == "write":
-        pattern = _of(r, words.listed("writes_zh") if zh else words.listed("writes_en"))
+        pattern = of(r, words.listed("writes_zh" if zh else "writes_en"))
         value = r.choice(
             (
                 str(r.randrange(0, 300)),
@@ -552,13 +157,16 @@ def _request(r: random.Random, zh: bool) -> Example:
             )
         )
         label_unit = unit if r.random() < 0.8 else ""
+        if r.random() < 0.12:
+            value, label_unit = r.choice(words.listed("states_words")), ""
     else:
-        name = _name(r, name_zh, True, r.randrange(3))[0]
-        pattern, value = (
-            (_of(r, words.listed("switch_zh")), _of(r, words.listed("on_off_zh")))
-            if zh
-            else (_of(r, words.listed("switch_en")), _of(r, words.listed("on_off_en")))
-        )
+        name = named(r, name_zh, True, r.randrange(3))[0]
+        listed = words.listed("switch_zh" if zh else "switch_en")
+        pattern, value = of(r, listed), of(r, words.listed("on_off_zh" if zh else "on_off_en"))
+        if r.random() < 0.2:
+            name += r.choice((" coil", " output", "线圈", " 1", " 3", "2")) if not zh else r.choice(("线圈", "2", "1号"))
+        if r.random() < 0.2:
+            pattern = pattern.rstrip(".。") + r.choice((f" ({name})", f" (switch the {name} {value})", "")) + "."
     pen = Pen()
     pen.put("? ")
     gap = r.choice(("", " "))

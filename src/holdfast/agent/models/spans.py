@@ -9,6 +9,7 @@ It runs on one thread, so the same text gives the same bits. What it says is a s
 
 import importlib
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from holdfast.terms import Word
 
 VOCABULARY = 4096
 DIRECT = 256  # code points below have an id of their own; those above share the rest
+_WORD = re.compile(r"0x[0-9A-Fa-f]+|[A-Za-z]+(?:_[A-Za-z0-9]+)+|[A-Za-z]+|[0-9]+(?:\.[0-9]+)?")
 TEXT_MAX = 20_000  # characters of one text; a longer one is refused
 MODEL_BYTES_MAX = 16 << 20
 
@@ -80,10 +82,11 @@ class Tagger:
             shares = _softmax(classes[0])
             best = int(shares.argmax())
             kind, kind_sure = self.classes[best], float(shares[best])
-        return Marked(spans=self._spans(_softmax(tags[0])), kind=kind, kind_sure=kind_sure)
+        return Marked(spans=self._spans(_softmax(tags[0]), text), kind=kind, kind_sure=kind_sure)
 
-    def _spans(self, shares: NDArray[np.float32]) -> tuple[Span, ...]:
-        """`shares` (T, labels): each character's probabilities."""
+    def _spans(self, shares: NDArray[np.float32], text: str) -> tuple[Span, ...]:
+        """`shares` (T, labels): each character's probabilities. A word or number has one label: its characters' mean."""
+        shares = _by_word(shares, text)
         best = shares.argmax(axis=1)
         edges = np.flatnonzero(np.diff(best)) + 1
         found: list[Span] = []
@@ -102,6 +105,14 @@ def shipped(path: Path) -> Tagger:
         return Tagger(path.read_bytes())
     except OSError as error:
         raise ModelUnusable(f"{path}: {error.strerror}; install the package again or train the model") from error
+
+
+def _by_word(shares: NDArray[np.float32], text: str) -> NDArray[np.float32]:
+    found = shares.copy()
+    for word in _WORD.finditer(text):
+        if word.end() - word.start() > 1:
+            found[word.start() : word.end()] = shares[word.start() : word.end()].mean(axis=0)
+    return found
 
 
 def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -58,8 +58,8 @@ def read(request: str) -> Ask:
         return Ask(writes=True, name=_name(text[:start]), value=value, unit=unit)
     phases = _PHASES.search(text)
     if phases is not None:
-        number = "1" if phases[1] or phases[2] else "3"
-        return Ask(writes=True, name="phases", value=Slot(text=number, start=phases.start(), end=phases.end()))
+        index = next(i for i in (1, 2, 3, 4) if phases[i])
+        return Ask(writes=True, name="phases", value=Slot(text=phases[index], start=phases.start(index), end=phases.end(index)))
     switch = switched(text)
     word = _WORD.search(text)
     if word is not None:
@@ -67,6 +67,10 @@ def read(request: str) -> Ask:
         return Ask(writes=True, name=_name(text[: word.start()]), value=slot, word=word[1].strip(), switch=switch)
     bare = _SAID.sub(" ", text)
     return Ask(writes=True, name=_name(bare), switch=switch)
+
+
+def is_number(text: str) -> bool:
+    return re.fullmatch(_NUMBER, text.strip()) is not None
 
 
 def writes(text: str) -> bool:

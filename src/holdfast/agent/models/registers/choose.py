@@ -10,7 +10,7 @@ from holdfast.agent.models.registers.patterns import any_of
 from holdfast.agent.models.registers.words import Abstention, Area, Ask, Refusal, Row
 from holdfast.terms import Word
 
-LACKING_MAX = 0.45  # share of what is asked for that a row may lack to be read
+LACKING_MAX = 0.5  # share of what is asked for that a row may lack to be read
 LACKING_ALONE_MAX = 0.7  # where the request says `coil` and the map has one
 CLOSE = 0.6  # points between two rows that are too near to choose
 _ALL_PHASES = any_of("all_phases")
@@ -160,7 +160,8 @@ def _phases(wanted: Meaning, request: str, rows: Sequence[Row], meanings: Sequen
         ideas=frozenset(
             i
             for i in wanted.ideas
-            if i.group not in ("phase", "number", "pair") and i.text not in ("all", "three", "phase_any", "each", "per", "三", "各", "个")
+            if i.group not in ("phase", "number", "pair")
+            and i.text not in ("all", "three", "phase_any", "one", "each", "per", "三", "各", "个")
         ),
         plain=wanted.plain,
     )

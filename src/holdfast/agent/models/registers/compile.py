@@ -53,6 +53,7 @@ _SIZES: tuple[dict[str, Decimal], ...] = tuple(
         (("N·m", "1"), ("Nm", "1"), ("N.m", "1")),
     )
 )  # fmt: skip
+_NUMBER_WORDS = {"single": Decimal(1), "one": Decimal(1), "单": Decimal(1), "three": Decimal(3), "三": Decimal(3)}
 _WITHIN = re.compile(
     r"(?<![0-9A-Za-z.x])(-?\d+(?:\.\d+)?)\s*(?:\.{2,3}|~|～|…|至|\bto\b|-(?=\d))\s*(-?\d+(?:\.\d+)?)(?![0-9]*[A-Fa-f]*[Hh]\b)\s*([^\s\d,;，。)|]{0,8})"
 )
@@ -147,7 +148,14 @@ def _wanted_value(point: Point, ask: Ask, source: Source) -> Decimal | Answer:
     states = states_of(source.behind)
     if ask.value is not None and not ask.word:
         try:
-            number = Decimal(int(ask.value.text, 16)) if "0x" in ask.value.text.lower() else Decimal(ask.value.text)
+            said = _NUMBER_WORDS.get(ask.value.text.lower())
+            number = (
+                said
+                if said is not None
+                else Decimal(int(ask.value.text, 16))
+                if "0x" in ask.value.text.lower()
+                else Decimal(ask.value.text)
+            )
         except (InvalidOperation, ValueError):
             return Refusal(reason="incomplete", missing=("value",))
         if len(states) >= 2 and point.scale == 1 and number not in {Decimal(n) for n, _ in states}:

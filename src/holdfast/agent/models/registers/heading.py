@@ -14,14 +14,14 @@ _AREA_OF_CODE: dict[int, Area] = {code: area for area, code in READ_CODE.items()
 _CODE_WORD = (
     r"(?:\bfc\s*[=:#]?\s*|\bfn\s*[=:]?\s*|\bf\.?c\.?\s|\bfunc(?:tion)?s?(?:[ _-]?codes?)?\s*[=:\"]*\s*|功能码\s*[:：=为]?\s*|\bcodes?\s+)"
 )
-_NUMBER = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10|15|16)h|0?[1-6]|15|16)(?![0-9A-Za-z.])(?!\s*-?\s*(?:位|digit|bit))(?:\(1[56]\))?"
+_NUMBER = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10|15|16)h|0?[1-6]|15|16)(?![0-9A-Za-z]|\.\d)(?!\s*-?\s*(?:位|digit|bit))(?:\(1[56]\))?"
 _MORE = r"(?:\s*(?:/|和|or|and|&|[,、](?=\s*(?:fc|0)))\s*(?:fc\s*)?" + _NUMBER + r")?"
 _BEFORE_CODE = (
     r"(?:registers?|coils?|inputs?|寄存器|线圈|离散输入|reg\.?|read(?:ing)?|write|writing|多个|单个|写|读|用|use)"
     r"\s*[(（:：]?\s*(?:with|by|use|uses|用|功能码)?\s*(?:fc\s*)?"
 )
 _AFTER_CODE = r"(?=\s*(?:[)）,，;；。|/、.\n]|$|read|write|读|写|and|-))"
-_WRITE_NUMBER = r"(?<![0-9A-Za-z.])(0x(?:0?[56]|0f|10)|(?:0?[56]|0f|10)h|0[56]|1[56])(?![0-9A-Za-z.])"
+_WRITE_NUMBER = r"(?<![0-9A-Za-z.])(0x(?:0?[56]|0f|10)|(?:0?[56]|0f|10)h|0[56]|1[56])(?![0-9A-Za-z]|\.\d)"
 _CODES = tuple(
     re.compile(text, re.IGNORECASE)
     for text in (
@@ -47,6 +47,7 @@ _CODE_LINE = re.compile(
     r"^\s*(?://|/\*|\(\*|#define\b|const\b|static\b|public\b|pub\b|let\b|var\b|enum\b|.*\{.*\}|.*new \w+\(|"
     r"\"?[A-Za-z_][A-Za-z0-9_.]*\"?\s*(?:=|:=|:)\s*(?:0x[0-9A-Fa-f]+|\d+)\s*(?:[,;]|//|#|/\*|$|--))"
 )
+_READ_WITH = re.compile(r"(?:\bread(?:ing)?|读取?)\s*[:=]?\s*(?:with|by|用)?\s*(?:fc|功能码)?\s*0?([1-4])(?!\d)", re.IGNORECASE)
 _EXPLAINED = re.compile(
     r"\s*(?:/|:|=|inverse|swap|order|format|values?\b.{0,10}(?:word|swap|order))", re.IGNORECASE
 )  # told about, not given to all
@@ -98,6 +99,8 @@ def told(text: str, start: int) -> Told:
         area = named[0]
     elif len(set(reads)) == 1 and (not named or reads[0] in named):
         area = reads[0]
+    elif len(set(reads)) > 1 and not named and (said := _READ_WITH.search(text)) is not None:
+        area = _AREA_OF_CODE.get(int(said[1]))  # `read: FC04 … (FC03 to read back)`
     writes = tuple(dict.fromkeys(code for code, _, _ in found if code in (5, 6, 15, 16)))
     return Told(
         area=area,
@@ -112,6 +115,11 @@ def told(text: str, start: int) -> Told:
         scale=_default_scale(text, start),
         access="r" if _READ_ONLY.search(text) else "w" if _WRITE_ONLY.search(text) else "",
     )
+
+
+def hexadecimal(text: str) -> bool:
+    """Whether a line says that addresses are hexadecimal."""
+    return _HEX.search(text) is not None
 
 
 def base_of(text: str) -> Base | None:

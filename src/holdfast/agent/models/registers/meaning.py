@@ -18,7 +18,12 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z]{3})
 _ATOM = re.compile(r"[a-z]+[0-9]*|[0-9]+(?:\.[0-9]+)?|[\u4e00-\u9fff]")
 _STOP = frozenset(listed("idle"))
 _UNIT_KIND: dict[str, str] = {
-    **dict.fromkeys(("V", "mV", "kV"), "voltage"),
+    **dict.fromkeys(("V", "mV", "kV", "Volt"), "voltage"),
+    **dict.fromkeys(("Ampere",), "current"),
+    **dict.fromkeys(("Watt",), "power"),
+    **dict.fromkeys(("KiloWattHour", "Kilowatthour"), "energy"),
+    **dict.fromkeys(("Hertz",), "frequency"),
+    **dict.fromkeys(("DegreeCelsius",), "temperature"),
     **dict.fromkeys(("A", "mA", "kA"), "current"),
     **dict.fromkeys(("W", "kW", "MW", "KW", "var", "kvar", "Var", "kVar", "VA", "kVA", "KVA"), "power"),
     **dict.fromkeys(("kWh", "Wh", "MWh", "wh", "kwh", "KWh", "KWH", "kvarh", "varh"), "energy"),
@@ -46,6 +51,11 @@ _FLAVOUR_OF_UNIT = {
 _SOFT = frozenset(
     ("status", "enable", "number", "count", "control", "name", "mode", "load", "level")
 )  # a row can be meant without these words
+
+
+_SUBJECTS = frozenset(
+    ("battery", "grid", "photovoltaic", "motor", "generator", "compressor", "pump", "fan", "water", "oil", "gas", "backup")
+)  # one is not the other
 
 
 class Idea(Word):
@@ -231,6 +241,9 @@ def _apart(wanted: frozenset[Idea], have: frozenset[Idea]) -> bool:
         ours, theirs = {i.text for i in wanted if i.group == group}, {i.text for i in have if i.group == group}
         if ours and theirs and not ours & theirs:
             return True
+    ours, theirs = {i.text for i in wanted if i.text in _SUBJECTS}, {i.text for i in have if i.text in _SUBJECTS}
+    if ours and theirs and not ours & theirs:
+        return True
     ours, theirs = {i.text for i in wanted if i.group == "number"}, {i.text for i in have if i.group == "number"}
     return bool(ours and theirs and not ours & theirs)
 

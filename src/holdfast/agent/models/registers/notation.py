@@ -119,6 +119,8 @@ def scale_of(text: str, *, bare_way: str = "times") -> tuple[Decimal, bool] | No
         found = pattern.fullmatch(whole)
         if found is not None:
             return _factor(found[1], way)
+    if bare_way == "power" and re.fullmatch(r"-?\d", whole):
+        return _factor(whole, "power")
     bare = _BARE.fullmatch(whole)
     if bare is None:
         bare = re.fullmatch(rf"\s*{_N}\s*{_AFTER_NUMBER}\s*", whole)
@@ -170,7 +172,7 @@ _AREAS: tuple[tuple[re.Pattern[str], Area], ...] = (
     (
         re.compile(
             rf"输入寄存器|{_L}(?:input[ _-]?reg(?:ister)?s?|"
-            r"inputs?(?=\s*(?:$|[,;:)\]|/，；：]|\[))|IR|3x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
+            r"(?<!discrete )(?<!digital )inputs?(?=\s*(?:$|[,;:)\]|/，；：]|\[))|IR|3x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
             re.IGNORECASE,
         ),
         "input",

@@ -1,47 +1,118 @@
-"""A map and a request to an answer: rules and tagger read each for itself, and a write needs both to say the same."""
+"""A map and a request to an answer: rules and tagger read each for itself, and a write needs both to say the same.
 
+What the rules find for a read is answered; the tagger stands in where they find no row or miss a slot. Whatever is answered passes the
+grounding gate first.
+"""
+
+import dataclasses
 import re
 from collections.abc import Sequence
 
 from holdfast.agent.models.registers import ask as asking
-from holdfast.agent.models.registers import lines, notation, rows
+from holdfast.agent.models.registers import lines, notation, rows, tagged
 from holdfast.agent.models.registers.choose import Chosen, choose
 from holdfast.agent.models.registers.compile import Source, read_request, write_request
+from holdfast.agent.models.registers.ground import ungrounded
 from holdfast.agent.models.registers.meaning import plain
 from holdfast.agent.models.registers.resolve import point
-from holdfast.agent.models.registers.words import Answer, Ask, Point, Refusal, Row
+from holdfast.agent.models.registers.words import Abstention, Answer, Ask, Point, Refusal, Request, Row
+from holdfast.agent.models.spans import Tagger
+from holdfast.terms import Word
 
-MAP_MAX = 20_000  # characters of a map that is read for a request; `import` takes longer ones in pieces
+MAP_MAX = 20_000  # characters of a map that is read for a request
 _RANGES = re.compile(r"(?im)^\W*(?:允许(?:范围)?|范围|取值范围|allowed|range|limits?|permitted|valid).*$")
+
+
+class Reading(Word):
+    """What one reader made of it, with the rows that it rests on."""
+
+    answer: Answer
+    rows: tuple[Row, ...] = ()
+    ask: Ask
+
+
+def read(text: str, request: str, tagger: Tagger | None = None) -> Answer:
+    """The exact Modbus request, a refusal that names what is missing, or an abstention.
+
+    Raises ValueError for a map over MAP_MAX or a request over ask.REQUEST_MAX characters, and ModelUnusable where the package's
+    model is not there (`tagger` None takes that one).
+    """
+    flat, asked = _flat(text, request)
+    ruled = _by_rules(flat, asked)
+    marked = _by_tagger(tagger or tagged.model(), flat, asked)
+    return agreed(_gated(ruled, flat, asked), _gated(marked, flat, asked))
+
+
+def agreed(ruled: Reading, marked: Reading) -> Answer:
+    """One answer of two readings."""
+    first, second = ruled.answer, marked.answer
+    if ruled.ask.writes or marked.ask.writes:
+        if isinstance(first, Request) and first.writes:
+            return first if isinstance(second, Request) and _sent(first) == _sent(second) else Abstention(why="disagree")
+        return first if not isinstance(first, Request) else Abstention(why="disagree")
+    return first
+
+
+def _sent(request: Request) -> Request:
+    """All of a request but its unit, which is told and not sent."""
+    return dataclasses.replace(request, unit="")
 
 
 def by_rules(text: str, request: str) -> Answer:
     """What the rules alone make of it."""
-    flat = lines.flat(text)
-    return answered(flat, asking.read(lines.flat(request)), request, rows.read(flat))
+    flat, asked = _flat(text, request)
+    return _gated(_by_rules(flat, asked), flat, asked).answer
 
 
-def answered(text: str, ask: Ask, request: str, found: Sequence[Row]) -> Answer:
+def by_tagger(text: str, request: str, tagger: Tagger | None = None) -> Answer:
+    """What the tagger alone makes of it."""
+    flat, asked = _flat(text, request)
+    return _gated(_by_tagger(tagger or tagged.model(), flat, asked), flat, asked).answer
+
+
+def _flat(text: str, request: str) -> tuple[str, str]:
+    if len(text) > MAP_MAX:
+        raise ValueError(f"a map of {len(text)} characters; give at most {MAP_MAX}: cut out the rows that matter, with their heading")
+    return lines.flat(text), lines.flat(request)
+
+
+def _by_rules(flat: str, asked: str) -> Reading:
+    return _reading(flat, asking.read(asked), asked, rows.read(flat))
+
+
+def _by_tagger(tagger: Tagger, flat: str, asked: str) -> Reading:
+    return _reading(flat, tagged.read_request(tagger, asked), asked, tagged.read_map(tagger, flat))
+
+
+def _gated(reading: Reading, flat: str, asked: str) -> Reading:
+    """The reading, its answer taken back where a piece of it stands nowhere."""
+    if isinstance(reading.answer, Request):
+        wrong = ungrounded(reading.answer, reading.rows, reading.ask, flat, asked)
+        if wrong:
+            return Reading(answer=Abstention(why=f"ungrounded_{wrong}"), rows=reading.rows, ask=reading.ask)
+    return reading
+
+
+def _reading(text: str, ask: Ask, request: str, found: Sequence[Row]) -> Reading:
     """From a reader's rows and its reading of the request to the answer."""
     chosen = choose(ask, request, found)
     if not isinstance(chosen, Chosen):
-        return chosen
+        return Reading(answer=chosen, ask=ask)
+    return Reading(answer=_answer(text, ask, request, found, chosen), rows=chosen.rows, ask=ask)
+
+
+def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Chosen) -> Answer:
     anyone = any(row.access is not None or row.facts.access for row in found)
     points: list[Point] = []
     for row in chosen.rows:
         here = point(row, writes=ask.writes, others_say_writable=False, anyone_says_access=anyone)
         if isinstance(here, Refusal):
-            if ask.writes and row.access is not None and notation.access_of(row.access.text) == "r":
-                return Refusal(reason="not_writable", missing=("writable_register",))
-            return here
+            read_only = ask.writes and row.access is not None and notation.access_of(row.access.text) == "r"
+            return Refusal(reason="not_writable", missing=("writable_register",)) if read_only else here
         points.append(here)
     if not ask.writes:
         return read_request(points)
     row = chosen.rows[0]
-    behind = (
-        row.block.text[row.address.end - row.block.start :]
-        if row.name.start < row.address.start
-        else row.block.text[row.name.end - row.block.start :]
-    )
+    last = max(row.address.end, row.name.end) if row.name.end <= row.address.start else row.name.end
     about = "\n".join(m[0] for m in _RANGES.finditer(text) if len(found) == 1 or plain(row.name.text) in plain(m[0]))
-    return write_request(points[0], row, ask, Source(behind=behind, ranges=about, request=request))
+    return write_request(points[0], row, ask, Source(behind=row.block.text[last - row.block.start :], ranges=about, request=request))

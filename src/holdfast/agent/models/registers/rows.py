@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from holdfast.agent.models.registers import heading, lines, notation
 from holdfast.agent.models.registers.lines import Line, part
-from holdfast.agent.models.registers.words import Facts, Order, Row, Slot
+from holdfast.agent.models.registers.words import Facts, Order, Row, ScaleWay, Slot
 
 _Span = tuple[int, int]
 _ADDRESS = re.compile(
@@ -27,6 +27,9 @@ _STATE = re.compile(
     r"(?<![A-Za-z0-9.])\d{1,3}\s*(?:=|:|-|：)\s*(?=[A-Za-z\u4e00-\u9fff])|(?<=[A-Za-z\u4e00-\u9fff])\s*=\s*\d{1,3}(?=\s*[,;)/]|\s*$)"
 )
 _STATE_ZH = re.compile(r"(?<![A-Za-z0-9.])\d{1,2}(?=[\u4e00-\u9fff]{2})")
+_TASK = re.compile(
+    r"FC\d{1,2}(?:Read|Write)\w*Task\([^()]*$|^\s*(?:poll|device)\s*,|^\s*(?:const|var|enum|type)?\s*[({\[]\s*$"
+)  # of rows to come
 _COMMENT = re.compile(r"//|#(?!\d)|/\*|\(\*|--\s|\s;\s")
 _INDEX = re.compile(r"^\s*[-*(\[]?\s*\d{1,2}\s*[.)、]\s*(?=\D)")
 _TIMES = re.compile(r"(?<![A-Za-z0-9.])(\d)\s?[x×*]\s?(?=[A-Za-z])")
@@ -51,6 +54,7 @@ _WORDS_OF_SLOTS = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _NUMBER_CELL = re.compile(r"(?:[|;,\t]|  )\s*(\d+\.\d+|1)(?=\s*(?:$|[|;,\t]|  ))")  # a factor in a cell of its own
+_SCALE_HEADS: dict[str, ScaleWay] = {"scale": "times", "divisor": "over", "either": "either", "power": "power"}  # by a column's title
 WIDE_MAX = 400  # characters of a line that is read as a row
 
 
@@ -71,12 +75,19 @@ def read(text: str) -> tuple[Row, ...]:
             found += rows
         else:
             facts = heading.merged(facts, heading.told(line.slot.text, line.slot.start), section=bool(found) or index > 0)
-    return _untyped(_with_later(found, facts))
+    return completed(found, facts)
+
+
+def completed(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
+    """Rows with what lines behind them say, and single registers where no row has a type. `last` are the facts at the end."""
+    return _untyped(_with_later(found, last))
 
 
 def _untyped(found: tuple[Row, ...]) -> tuple[Row, ...]:
     """Where no row of several has a type, and no heading, registers are single: that is what the protocol itself has."""
     if len(found) < 2 or any(row.kind is not None or row.facts.kind is not None for row in found):
+        return found
+    if any(any(True for _ in notation.types_in(row.remark, faint=faint)) for row in found for faint in (False, True)):
         return found
     return tuple(dataclasses.replace(row, untyped=True) for row in found)
 
@@ -105,7 +116,7 @@ def _with_later(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
 def _rows(line: Line, facts: Facts, columns: tuple[str, tuple[str, ...]] | None, *, first: bool) -> Iterator[Row]:
     """The rows of a line: by its keys, by the table's columns, else by the look of its pieces; none for a heading."""
     text = line.slot.text
-    if len(text) > WIDE_MAX or _RANGE_LINE.match(text):
+    if len(text) > WIDE_MAX or _RANGE_LINE.match(text) or _TASK.search(text):
         return
     keys = lines.keyed(line.slot)
     if keys is not None and "name" in keys and _is_address(keys["address"].text):
@@ -185,9 +196,9 @@ def _furnished(text: str, address: _Span) -> bool:
 
 def _of_slots(line: Slot, by: dict[str, Slot], facts: Facts) -> Row:
     """A row whose columns or keys say what is what."""
-    scale = by.get("scale") or by.get("divisor") or by.get("either")
+    scale = next((by[head] for head in _SCALE_HEADS if head in by), None)
     kind, unit = by.get("kind"), by.get("unit")
-    if scale is not None and notation.scale_of(scale.text) is None:
+    if scale is not None and notation.scale_of(scale.text) is None and "power" not in by:
         scale = None
     order = heading.order_of(by["order"].text) if "order" in by else None
     if order is not None or "area" in by:
@@ -207,10 +218,10 @@ def _of_slots(line: Slot, by: dict[str, Slot], facts: Facts) -> Row:
         access=by.get("access"),
         area=by.get("area"),
         length=by.get("length"),
-        several=_several(line.text) if kind is None or _TIMES.match(kind.text) else 1,
+        several=several(line.text) if kind is None or _TIMES.match(kind.text) else 1,
         block=line,
         facts=facts,
-        scale_way="times" if "scale" in by else "over" if "divisor" in by else "either" if "either" in by else "times",
+        scale_way=next((way for head, way in _SCALE_HEADS.items() if head in by), "times"),
         remark=by["remark"].text if "remark" in by else "",
     )
 
@@ -233,13 +244,18 @@ def _of_look(piece: Slot, facts: Facts) -> Row | None:
     address = (chosen[0], chosen[1])
     taken: list[_Span] = [address]
     clear = [(a, b) for a, b, _ in notation.types_in(text, faint=False) if _free((a, b), taken)]
-    name = _name(text, address, [*clear, *((a, b) for a, b, said in notation.scales_in(text) if said)])
+    loud = [(a, b) for a, b, _ in notation.types_in(text, faint=True) if text[a:b].isupper() and _free((a, b), taken)]
+    name = _name(text, address, [*clear, *loud, *((a, b) for a, b, said in notation.scales_in(text) if said)])
     if name is None:
         return None
     behind = [span for span in clear if _free(span, (name,))]
     kind = max(behind, key=lambda s: s[1] - s[0]) if behind else None
     if kind is None:
-        faint = [(a, b) for a, b, _ in notation.types_in(text, faint=True) if _free((a, b), (*taken, name)) and _own(text, (a, b))]
+        faint = [
+            (a, b)
+            for a, b, _ in notation.types_in(text, faint=True)
+            if _free((a, b), (*taken, name)) and (_own(text, (a, b)) or text[a:b].isupper())
+        ]
         kind = max(faint, key=lambda s: s[1] - s[0]) if faint else None
     taken += [name, *([kind] if kind else [])]
     taken += [found.span() for found in _RANGE.finditer(text)] + [found.span() for found in _STATE.finditer(text)]
@@ -278,8 +294,8 @@ def _of_look(piece: Slot, facts: Facts) -> Row | None:
         access=part(piece, *access) if access else None,
         area=part(piece, *areas[0]) if areas else None,
         length=part(piece, *_digits(length)) if length else None,
-        several=_several(text[address[0] :]),
-        remark=_remark(text, [address, name, *([kind] if kind else []), *([scale] if scale else [])]),
+        several=several(text[address[0] :]),
+        remark=remark(text, [address, name, *([kind] if kind else []), *([scale] if scale else [])]),
         block=piece,
         facts=inside,
     )
@@ -298,7 +314,7 @@ def _first_word(text: str, address: _Span) -> Order | None:
     return "big" if (found[1].lower() == "high") is same else "little"
 
 
-def _remark(text: str, taken: Sequence[_Span]) -> str:
+def remark(text: str, taken: Sequence[_Span]) -> str:
     """What is left of a row once its slots are taken out."""
     left, at = "", min(a for a, _ in taken)
     for a, b in sorted(taken):
@@ -331,7 +347,7 @@ def _letter(text: str, taken: Sequence[_Span]) -> _Span | None:
     return None
 
 
-def _several(text: str) -> int:
+def several(text: str) -> int:
     """How many values of one kind follow each other: `3x FLOAT32`, or further addresses behind the first in a comment."""
     times = _TIMES.search(text)
     if times is not None:

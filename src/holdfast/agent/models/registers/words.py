@@ -8,6 +8,7 @@ from holdfast.terms import Word
 Area = Literal["coil", "discrete", "input", "holding"]
 Order = Literal["big", "little"]
 Base = Literal["zero", "one", "reference"]
+ScaleWay = Literal["times", "over", "either", "power"]
 Reason = Literal["incomplete", "contradictory", "not_in_map", "not_writable", "out_of_range"]
 Kind = Literal[
     "bool", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "string", "bits"
@@ -56,7 +57,7 @@ class Row(Word):
     several: int = 1  # values of one kind that follow each other here, as three phases
     block: Slot
     facts: Facts
-    scale_way: Literal["times", "over", "either"] = "times"  # how a bare scale is meant, by the title of its column
+    scale_way: ScaleWay = "times"  # how a bare scale is meant, by the title of its column
     remark: str = ""  # what else the row says, for telling rows apart
     untyped: bool = False  # no row of the map has a type: registers are then single
 
