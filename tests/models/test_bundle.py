@@ -281,3 +281,10 @@ def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path, what: bytes) -> N
     archive = tmp_path / "a.tar"
     archive.write_bytes(what)
     assert refused(lambda: extract(archive, out(tmp_path))).code in ("model.archive", "model.truncated")
+
+
+def test_an_index_that_is_a_link_is_refused(tmp_path: Path, key: Path) -> None:
+    made = packed(tmp_path, key=key)
+    (made.path / "index.json").rename(tmp_path / "index.json")
+    (made.path / "index.json").symlink_to(tmp_path / "index.json")
+    assert refused(lambda: open_bundle(made.path, keys(key))).code == "model.missing"

@@ -126,3 +126,11 @@ async def test_an_agent_that_is_shown_no_home_uses_what_is_shipped(scene: Scene)
     assert (await scene.look()).digest == scene.released
     scene.promoted(scene.first.digest)
     assert (await scene.look()).trouble == "model.gone"
+
+
+async def test_a_folder_that_holds_another_model_than_its_name_says_is_trouble(scene: Scene) -> None:
+    first, second = scene.first.layout.folder, scene.second.layout.folder
+    first.rename(first.with_name("aside"))
+    second.rename(first)
+    scene.promoted(first.name)
+    assert (await scene.look()).trouble == "model.changed"
