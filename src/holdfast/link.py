@@ -200,6 +200,43 @@ class IncidentTold(Word):
     proposals: tuple[ProposalTold, ...] = ()
 
 
+class QuestionTold(Word):
+    """What a person asks this agent; `proposal` "" is a question about the plant."""
+
+    id: str
+    proposal: str
+    person: str
+    text: str
+    at_ns: int
+
+
+class CitationTold(Word):
+    """Where a statement of an answer comes from: a tag or its window, an incident, a document's paragraph, a record."""
+
+    kind: str
+    ref: str
+    quote: str = ""
+    at_ns: int = 0
+    to_ns: int = 0
+    seq: int = 0
+
+
+class Answered(Word):
+    """An agent's answer to a question that it was asked. `declined`: it has none."""
+
+    question: str
+    text: str
+    citations: tuple[CitationTold, ...] = ()
+    declined: bool = False
+
+
+class AnswerStep(Word):
+    """What an agent does for an answer, while it does it."""
+
+    question: str
+    text: str
+
+
 class LinkError(Exception):
     """The gate can't be reached or refused the message; the text says which and why."""
 
@@ -272,6 +309,14 @@ class Link(Protocol):
         ...
 
     async def tell_models(self, told: ModelsTold) -> None: ...
+
+
+class Inquiry(Protocol):
+    """An agent's side of people's questions; over a socket alone, for people ask a running gate."""
+
+    async def questions(self) -> Sequence[QuestionTold]: ...
+    async def answer(self, answered: Answered) -> None: ...
+    async def answering(self, step: AnswerStep) -> None: ...
 
 
 class Learning(Protocol):
@@ -420,6 +465,7 @@ _STANDING = TypeAdapter(LearnedStanding)
 _CAUSES = TypeAdapter(tuple[ConfirmedCause, ...])
 _INCIDENTS = TypeAdapter(tuple[IncidentTold, ...])
 _MODELS = TypeAdapter(tuple[ModelStanding, ...])
+_QUESTIONS: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
 _STANDINGS = TypeAdapter(tuple[LearnedStanding, ...])
 
 
@@ -510,6 +556,18 @@ class HttpLink:
 
     async def tell_models(self, told: ModelsTold) -> None:
         await self._ask("POST", "/v1/models", body=told)
+
+    async def questions(self) -> Sequence[QuestionTold]:
+        """Those that wait for this agent's answer, oldest first."""
+        asked = _read(_QUESTIONS, await self._ask("GET", "/v1/questions"))
+        return tuple(QuestionTold(**{name: one[name] for name in ("id", "proposal", "person", "text", "at_ns")}) for one in asked)
+
+    async def answer(self, answered: Answered) -> None:
+        """Raises LinkRefused for a question that was answered already."""
+        await self._ask("POST", "/v1/answers", body=answered)
+
+    async def answering(self, step: AnswerStep) -> None:
+        await self._ask("POST", "/v1/answers/steps", body=step)
 
     async def _ask(
         self,

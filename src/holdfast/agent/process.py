@@ -18,6 +18,7 @@ from random import Random, SystemRandom
 
 import numpy as np
 
+from holdfast.agent.ask.duty import Duty, duty_of
 from holdfast.agent.diagnosis.beside import Other
 from holdfast.agent.diagnosis.bind import bind, equipment_of
 from holdfast.agent.diagnosis.changes import Changes
@@ -349,7 +350,15 @@ def _kept(folder: Path | None, site: Site) -> dict[str, bytes]:
 
 
 async def serve(
-    link: HttpLink, clock: Clock, *, name: str, folder: Path | None, random: Random, stop: asyncio.Event, models: Path | None = None
+    link: HttpLink,
+    clock: Clock,
+    *,
+    name: str,
+    folder: Path | None,
+    random: Random,
+    stop: asyncio.Event,
+    models: Path | None = None,
+    papers: Path | None = None,
 ) -> int:
     """On duty until `stop`, or until another configuration is in force; how the process is to end.
 
@@ -357,6 +366,7 @@ async def serve(
     A gate that is away is waited for with jittered backoff of at most RETRY_S_MAX.
     """
     agent: Agent | None = None
+    duty: Duty | None = None
     failures, known, in_use = 0, "", InUse(link, models, found)
     while not stop.is_set():
         try:
@@ -365,10 +375,12 @@ async def serve(
                 known = link.configuration
                 made = Agent(link, site, clock, name=name, learned=_kept(folder, site))
                 await made.start()
-                agent = made
+                agent, duty = made, duty_of(link, site, papers, clock=clock, name=name, folder=folder)
                 print(json.dumps({"agent": name, "learning": [who for who, _ in agent.status().learning]}), flush=True)  # noqa: T201
             learning = bool(agent.status().learning)
             await agent.step(wait_s=1.0)
+            if duty is not None:
+                await duty.step()
             await in_use.step(clock.now_ns())
             if learning and not agent.status().learning:
                 print(json.dumps({"agent": name, "learning": []}), flush=True)  # noqa: T201
@@ -393,7 +405,9 @@ async def _run(given: argparse.Namespace, token: str) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     link = HttpLink(given.link, token)
     try:
-        return await serve(link, clock, name=given.name, folder=given.keep, random=SystemRandom(), stop=stop, models=given.models)
+        return await serve(
+            link, clock, name=given.name, folder=given.keep, random=SystemRandom(), stop=stop, models=given.models, papers=given.papers
+        )
     finally:
         await link.close()
 
@@ -408,6 +422,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     token.add_argument("--token-fd", type=int)
     parser.add_argument("--keep", type=Path, help="folder of the agent's own for what its detectors learned")
     parser.add_argument("--models", type=Path, help="the home whose `models` it may use; those of this release without it")
+    parser.add_argument("--papers", type=Path, help="folder with manuals, maintenance records and standards, to read")
     parser.add_argument("--epoch-ns", type=int)
     parser.add_argument("--factor", type=float, default=1.0, help="of the demo's clock")
     given = parser.parse_args(argv)

@@ -95,7 +95,7 @@ def cell_of(home: Home, site_path: Path, loaded: Loaded, name: str) -> Cell:
     papers = tuple(path for name in PAPERS if (path := home.path.absolute() / name).is_file())
     others = [folder for folder in sorted((home.path / "agents").iterdir()) if folder.name != name]
     return Cell(
-        sees=(*runtime(), home.link.parent.absolute(), *(path for path in (home.models.absolute(), *engines) if path.is_dir())),
+        sees=(*runtime(), home.link.parent.absolute(), *papers, *(path for path in (home.models.absolute(), *engines) if path.is_dir())),
         folders=(home.gate.absolute(), *(folder.absolute() for folder in others)),
         files=tuple(sorted(path for path in secrets if path.exists() and not path.is_relative_to(home.gate.absolute()))),
         own=home.agent(name).absolute(),
@@ -185,7 +185,7 @@ async def start_agent(home: Home, site_path: Path, loaded: Loaded, name: str, *,
     """In a cell where the machine allows; exec'd with an empty environment and no descriptor of ours."""
     argv = python(
         "holdfast.agent.process", "--link", f"unix:{home.link.absolute()}", "--token-file", home.agent(name).absolute() / "token",
-        "--name", name, "--models", home.path.absolute(), *clock,
+        "--name", name, "--models", home.path.absolute(), "--papers", home.path.absolute(), *clock,
     )  # fmt: skip
     home.models.mkdir(exist_ok=True)  # before the cell is built: what is put there later is seen in it
     cell = not available()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.gate.actuation.parts import Parts
+from holdfast.gate.approval.steps import Steps
 from holdfast.gate.guard.compile import Compiled
 from holdfast.gate.ledger.index import RecordIndex
 from holdfast.gate.ledger.to_agents import told
@@ -37,6 +38,7 @@ class Answers:
         self.learning = parts.learning
         self.causes = parts.causes
         self.listeners = parts.hearers.listeners
+        self.steps = Steps()  # of answers that agents are at
         self.on_disk = ""  # what is said of a site file that differs from what is in force
 
     @property

@@ -180,7 +180,7 @@ def people_app(gate: Gatekeeper, agents: Agents | None = None) -> Litestar:
         *person_handlers(gate, door, desk),
         *record_handlers(gate, door, desk),
         *incident_handlers(desk),
-        *question_handlers(gate, door),
+        *question_handlers(gate, door, desk),
         *value_handlers(gate, gate.log.state.folder / "history.db"),
         *compliance_handlers(gate, desk, gate.log.state.folder / "history.db"),
         *loop_handlers(gate),
