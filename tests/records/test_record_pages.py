@@ -288,10 +288,11 @@ def test_what_came_out_how_is_counted_as_reading_all_of_it_would(year: RecordInd
                 part, word = said[record["kind"]]
                 answer = record["body"][part][word]
                 expected[record["kind"]][answer] = expected[record["kind"]].get(answer, 0) + 1
-        assert tally(year, first, last) == expected
+        began = [seq for (seq,) in year.rows("SELECT seq FROM incident") if first <= everything[seq - 1]["at_ns"] <= last]
+        assert tally(year, first, last) == {**expected, "incident": {"began": len(began)}}
     assert tally(year, 0, times[-1])["decision"].keys() == {"ask", "refuse", "permit"}
 
 
 def test_a_time_after_all_of_it_counts_nothing(year: RecordIndex, everything: list[dict[str, Any]]) -> None:
     later = max(record["at_ns"] for record in everything) + SECOND_NS
-    assert tally(year, later, later + SECOND_NS) == {"decision": {}, "outcome": {}, "effect": {}}
+    assert tally(year, later, later + SECOND_NS) == {"decision": {}, "outcome": {}, "effect": {}, "incident": {"began": 0}}

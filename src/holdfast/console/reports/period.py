@@ -1,5 +1,6 @@
 """The evidence of a stretch of time: the records in it, the incidents that it touched, and what stands open now."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from holdfast.terms import SECOND_NS, Word
 
 RECORDS_MAX = 5_000
 PAGE = 1_000
-INCIDENTS_MAX = 200
+INCIDENTS_MAX = 60  # listed; how many began is counted
 PERIOD_S_MAX = 31 * 86_400.0
 # What a shift is told of. Decisions and what follows from them are told by their incident, and counted here.
 KINDS = (
@@ -27,7 +28,7 @@ class Period(Word, eq=False):
     tables: tuple[Mapping[str, Any], ...]
     records: tuple[Mapping[str, Any], ...]
     incidents: tuple[Mapping[str, Any], ...]
-    tally: Mapping[str, Mapping[str, int]]  # of decisions, outcomes and effects, by answer
+    tally: Mapping[str, Mapping[str, int]]  # of decisions, outcomes and effects by answer, and of incidents that began
     alarms: Mapping[str, Any]
     cut: bool = False
 
@@ -47,29 +48,34 @@ async def period(ask: Ask, lasts_s: float, to_ns: int | None = None) -> Period:
     status = await ask("/v1/status", {})
     end_ns = min(to_ns or int(status["at_ns"]), int(status["at_ns"]))
     from_ns = end_ns - round(lasts_s * SECOND_NS)
-    records: list[Mapping[str, Any]] = []
-    query: dict[str, str | int] = {"from_ns": from_ns, "to_ns": end_ns, "limit": PAGE}
-    cut = False
-    # A query names a few kinds at once.
-    for kinds in (KINDS[i : i + 8] for i in range(0, len(KINDS), 8)):
-        after, full = 0, True
-        while full:
-            found = await ask("/v1/records", {**query, "kind": ",".join(kinds), "after": after})
-            records += found
-            after, full = (int(found[-1]["seq"]) if found else 0), len(found) == PAGE
-            if len(records) > RECORDS_MAX:
-                cut, full = True, False
+    span = {"from_ns": from_ns, "to_ns": end_ns}
+    told, tables, incidents, tally, alarms = await asyncio.gather(
+        _records(ask, span), ask("/v1/tables", {}), _incidents(ask, from_ns, end_ns), ask("/v1/tally", span), ask("/v1/alarms", {})
+    )
     return Period(
         from_ns=from_ns,
         to_ns=end_ns,
         status=status,
-        tables=tuple(await ask("/v1/tables", {})),
-        records=tuple(sorted(records, key=lambda r: int(r["seq"]))[:RECORDS_MAX]),
-        incidents=await _incidents(ask, from_ns, end_ns),
-        tally=await ask("/v1/tally", {"from_ns": from_ns, "to_ns": end_ns}),
-        alarms=await ask("/v1/alarms", {}),
-        cut=cut,
+        tables=tuple(tables),
+        records=tuple(told[:RECORDS_MAX]),
+        incidents=incidents,
+        tally=tally,
+        alarms=alarms,
+        cut=len(told) > RECORDS_MAX,
     )
+
+
+async def _records(ask: Ask, span: Mapping[str, int]) -> list[Mapping[str, Any]]:
+    """In order, a few more than RECORDS_MAX at most."""
+    records: list[Mapping[str, Any]] = []
+    # A query names a few kinds at once.
+    for kinds in (KINDS[i : i + 8] for i in range(0, len(KINDS), 8)):
+        after, full = 0, True
+        while full and len(records) <= RECORDS_MAX:
+            found = await ask("/v1/records", {**span, "limit": PAGE, "kind": ",".join(kinds), "after": after})
+            records += found
+            after, full = (int(found[-1]["seq"]) if found else 0), len(found) == PAGE
+    return sorted(records, key=lambda record: int(record["seq"]))
 
 
 async def _incidents(ask: Ask, from_ns: int, to_ns: int) -> tuple[Mapping[str, Any], ...]:

@@ -120,7 +120,7 @@ class _Shift:
         signed = len(self._of("approval"))
         told: list[Block] = [
             Heading(text=self.say("summary")),
-            Paragraph(text=self.say("shift.sum", incidents=len(self.period.incidents), alarms=self._rang(), people=signed)),
+            Paragraph(text=self.say("shift.sum", incidents=self._began(), alarms=self._rang(), people=signed)),
             Paragraph(text=self.say("summary.decided", proposals=sum(verdicts.values()), **counts)),
             Paragraph(text=self.say("summary.written", **done, **came)),
         ]
@@ -128,6 +128,11 @@ class _Shift:
 
     def _rang(self) -> int:
         return sum(bool(r["body"]["active"]) for r in self._of("alarm"))
+
+    def _began(self) -> int:
+        """Those that began in it, and those that went on in it."""
+        before = sum(int(one["at_ns"]) < self.period.from_ns for one in self.period.incidents)
+        return self.period.tally["incident"]["began"] + before
 
     def _incidents(self) -> list[Block]:
         rows = [
@@ -138,7 +143,7 @@ class _Shift:
             for one in self.period.incidents
         ]  # fmt: skip
         columns = tuple(self.say(c) for c in ("when", "mainly", "state", "incident", "record"))
-        return self._section("incidents", columns, rows, (0.2, 0.25, 0.24, 0.22, 0.09))
+        return self._section("incidents", columns, rows, (0.2, 0.25, 0.24, 0.22, 0.09), of=self._began())
 
     def _alarms(self) -> list[Block]:
         """How often each rang, the most frequent first: what rings all day is looked at first."""
@@ -181,11 +186,11 @@ class _Shift:
         return [
             *told,
             Table(columns=columns, rows=tuple(rows[:ROWS_MAX]), widths=widths, numeric=numeric),
-            *self._more(len(rows) if of is None else of),
+            *self._more(len(rows) if of is None else of, len(rows[:ROWS_MAX])),
         ]
 
-    def _more(self, rows: int) -> list[Block]:
-        return [Paragraph(text=self.say("more", count=rows - ROWS_MAX))] if rows > ROWS_MAX else []
+    def _more(self, rows: int, shown: int = ROWS_MAX) -> list[Block]:
+        return [Paragraph(text=self.say("more", count=rows - shown))] if rows > shown else []
 
     def _of(self, kind: str) -> list[Mapping[str, Any]]:
         return [r for r in self.period.records if r["kind"] == kind]

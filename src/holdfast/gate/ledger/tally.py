@@ -1,12 +1,15 @@
-"""How many records of a stretch of time there are of each kind that answers something, by answer: counted in the index, read never."""
+"""How many records of a stretch of time came out how, and how many incidents began: counted in the index, read never."""
 
 from holdfast.gate.ledger.index import ANSWERS, RecordIndex
 from holdfast.gate.ledger.query import Query, span_of
 
 
 def tally(index: RecordIndex, from_ns: int, to_ns: int) -> dict[str, dict[str, int]]:
-    """By kind (decision, outcome, effect), then by verdict or result; both times UTC and included. Raises StateError."""
-    found: dict[str, dict[str, int]] = {kind: {} for kind in ANSWERS}
+    """By kind (decision, outcome, effect), then by verdict or result; both times UTC and included. Raises StateError.
+
+    `incident` has one entry, `began`: those whose first finding lies in it.
+    """
+    found: dict[str, dict[str, int]] = {**{kind: {} for kind in ANSWERS}, "incident": {"began": 0}}
     span = span_of(index, Query(from_ns=from_ns, to_ns=to_ns))
     if span is None:
         return found
@@ -18,6 +21,12 @@ def tally(index: RecordIndex, from_ns: int, to_ns: int) -> dict[str, dict[str, i
         )
         if count:
             found[kind][answer] = int(count)
+    ((began,),) = index.rows(
+        "SELECT count(*) FROM incident AS w WHERE seq BETWEEN ? AND ?"
+        " AND (SELECT at_ns FROM entry AS e WHERE e.seq = w.seq) BETWEEN ? AND ?",
+        (*span, from_ns, to_ns),
+    )
+    found["incident"]["began"] = int(began)
     return found
 
 
