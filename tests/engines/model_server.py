@@ -12,7 +12,7 @@ from aiohttp import web
 from holdfast.agent.models.engines.dialects import FUNCTION
 
 EXCHANGES = Path(__file__).parent / "exchanges"
-HEALTH = {"vllm": "/health", "sglang": "/health", "llamacpp": "/health", "ollama": "/api/version", "triton": "/health/ready"}
+HEALTH = {"vllm": "/health", "sglang": "/health", "llamacpp": "/v1/models", "ollama": "/api/version", "triton": "/health/ready"}
 CHAT = dict.fromkeys(HEALTH, "/v1/chat/completions") | {"ollama": "/api/chat"}
 
 
@@ -64,7 +64,7 @@ def smallest(schema: Any) -> Any:
     if schema["type"] == "array":
         return [smallest(schema["items"])] * schema.get("minItems", 0)
     plain: dict[str, Any] = {
-        "string": "x" * schema.get("minLength", 1),
+        "string": schema["pattern"].strip("^$") if "pattern" in schema else "x" * schema.get("minLength", 1),
         "integer": schema.get("minimum", 0),
         "number": schema.get("minimum", 0),
         "boolean": True,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from model_server import CHAT, ModelServer, answered, says, schema_in, serving
+from model_server import CHAT, ModelServer, answered, says, schema_in, serving, smallest
 
 from holdfast.agent.models.engines.openai import OpenAi
 from holdfast.agent.models.probe import Probed, probe
@@ -49,11 +49,23 @@ async def test_one_right_answer_by_a_cache_is_not_believed() -> None:
         first: list[str] = []
 
         async def cached(request: web.Request) -> web.StreamResponse:
-            first.append(json.dumps({"word": schema_in("vllm", server.bodies[-1])["properties"]["word"]["enum"][0]}))
+            first.append(json.dumps(smallest(schema_in("vllm", server.bodies[-1]))))
             return web.json_response(answered("vllm", first[0], held=True))
 
         server.then = cached
         assert (await probed(server)).schema == "unenforced"
+
+
+@pytest.mark.parametrize("change", [{"number": -3}, {"number": 10**30}, {"text": "other"}, {"text": "x", "number": 0}])
+async def test_an_endpoint_that_keeps_the_shape_and_drops_the_bounds_is_told_to_hold_partly(change: dict[str, Any]) -> None:
+    async with serving(ModelServer("vllm")) as server:
+
+        async def shaped(request: web.Request) -> web.StreamResponse:
+            value = smallest(schema_in("vllm", server.bodies[-1])) | change
+            return web.json_response(answered("vllm", json.dumps(value), held=True))
+
+        server.then = shaped
+        assert (await probed(server)).schema == "partly"
 
 
 async def test_an_endpoint_that_varies_is_told_not_to_repeat() -> None:

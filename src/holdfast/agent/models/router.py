@@ -28,6 +28,7 @@ RESCUE = 1.25  # times what the quickest other rung is likely to take, kept for 
 STRAGGLER = 2.0  # times the p95 of what was measured, after which the next rung is a better bet
 STRAGGLER_S_MIN = 0.5
 PROBE_S = 20.0
+SEEN = ("enforced", "partly", "unenforced")  # who was not seen yet is taken at its word
 LEEWAY_S = 0.25  # beyond its deadline for an engine to end by itself
 ANSWERS_MAX = 64  # compiled schemas that are kept
 CONFIGURED = frozenset({"401", "403", "404"})  # refusals that say something of the endpoint, not of the request
@@ -111,7 +112,7 @@ class Router:
         able: list[tuple[Lane, Expected]] = []
         lanes = list(self.lanes.values())
         if wanted.schema:  # who was seen to enforce a schema is asked before who was seen not to
-            lanes.sort(key=lambda lane: lane.probed is not None and lane.probed.schema == "unenforced")
+            lanes.sort(key=lambda lane: SEEN.index(lane.probed.schema) if lane.probed is not None and lane.probed.schema in SEEN else 0)
         for lane in lanes:
             tried_it = lane.endpoint.name in tried
             why = Passed(endpoint=lane.endpoint.name, code="route.tried") if tried_it else _unfit(lane, wanted, now_ns)

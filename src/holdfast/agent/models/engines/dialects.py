@@ -186,7 +186,7 @@ Name = Literal["vllm", "sglang", "llamacpp", "ollama", "triton"]
 DIALECTS: Mapping[str, Dialect] = {
     "vllm": Dialect(chat="chat/completions", health="health", body=_vllm, reply=_of_openai),
     "sglang": Dialect(chat="chat/completions", health="health", body=_sglang, reply=_of_openai),
-    "llamacpp": Dialect(chat="chat/completions", health="health", body=_llamacpp, reply=_of_openai),
+    "llamacpp": Dialect(chat="chat/completions", health="v1/models", body=_llamacpp, reply=_of_openai),
     "ollama": Dialect(chat="api/chat", health="api/version", chat_rooted=True, body=_ollama, reply=_of_ollama),
     "triton": Dialect(chat="chat/completions", health="health/ready", body=_triton, reply=_of_triton),
 }
