@@ -1,5 +1,7 @@
 """The site file's `models`: which addresses are on the site, and what may be sent off it."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from holdfast.site.endpoints import place_of
 from holdfast.site.load import load
 from holdfast.site.model import Endpoint, Problem, Site, SiteError
+from holdfast.site.plugged import problems
 from holdfast.terms import canonical, digest
 
 SITE = """holdfast: 1
@@ -152,3 +155,59 @@ def test_a_site_without_models_keeps_the_digest_that_it_had(tmp_path: Path) -> N
 def test_raising_a_clearance_is_another_configuration(tmp_path: Path) -> None:
     one, other = (digest(read(tmp_path, at("http://10.1.4.30:8000/v1", label))) for label in ("site", "restricted"))
     assert one != other
+
+
+def told(folder: Path, models: str) -> list[Problem]:
+    return list(problems(read(folder, models), "site.yaml"))
+
+
+def test_the_check_knows_the_options_of_each_engine(tmp_path: Path) -> None:
+    rest = "clearance: site, skills: [ask], languages: [en]"
+    assert told(tmp_path, at("http://10.1.4.30:8000/v1")) == []
+    assert told(tmp_path, f"small: {{engine: onnx, folder: models/small, {rest}}}") == []
+    (lacks,) = told(tmp_path, f"small: {{engine: onnx, {rest}}}")
+    assert lacks.line == 9
+    assert "lacks `folder`" in lacks.what
+    (unknown,) = told(tmp_path, f"small: {{engine: onnx, folder: a, foldre: b, {rest}}}")
+    assert 'no option "foldre"' in unknown.what
+    assert "folder" in unknown.cure
+
+
+def test_the_gate_imports_no_engine_to_check_its_site(tmp_path: Path) -> None:
+    assert (
+        list(
+            problems(read(tmp_path, f"small: {{engine: onnx, {'clearance: site, skills: [ask], languages: [en]'}}}"), "f", detectors=False)
+        )
+        == []
+    )
+
+
+async def test_no_client_of_models_and_no_engine_is_in_the_gates_modules(tmp_path: Path) -> None:
+    """A gate that has read a site with models, as its process does."""
+    read(tmp_path, at("http://10.1.4.30:8000/v1"))
+    code = (
+        "import sys, pathlib, holdfast.gate.process\n"
+        "from holdfast.site.load import load\n"
+        "from holdfast.site.plugged import problems\n"
+        "site = load(pathlib.Path(sys.argv[1])).site\n"
+        "assert not list(problems(site, 'f', detectors=False)) and site.models\n"
+        "print(sorted({m.partition('.')[0] for m in sys.modules}), [m for m in sys.modules if m.startswith('holdfast.agent')])"
+    )
+    ran = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", code, str(tmp_path / "site.yaml"), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(ran.communicate(), 30.0)
+    assert ran.returncode == 0
+    loaded = out.decode()
+    for name in (
+        "pydantic_ai",
+        "openai",
+        "llguidance",
+        "jsonschema",
+        "onnxruntime",
+        "torch",
+        "transformers",
+        "tokenizers",
+        "holdfast.agent",
+    ):
+        assert f"'{name}" not in loaded, name

@@ -17,12 +17,16 @@ OWN = frozenset({"security", "server", "login"})
 
 
 def problems(site: Site, file: str, *, detectors: bool = True) -> Iterator[Problem]:
-    """Options that a plug-in does not have, lacks, or can't take. Imports the plug-ins: the gate leaves detectors out."""
+    """Options that a plug-in does not have, lacks, or can't take. Imports the plug-ins: the gate leaves detectors and engines out."""
     for connection in site.connections:
         where = f"connection {connection.name}"
         yield from _problems(plugins.CONNECTORS, connection.type, dict(connection.options), where, file, connection.line)
     for spec in site.perception if detectors else ():
         yield from _problems(plugins.DETECTORS, spec.detector, dict(spec.options), f"detector {spec.name}", file, spec.line)
+    for end in site.models if detectors else ():
+        own = {"url": end.url, "model": end.model, "dialect": end.dialect}
+        given = dict(end.options) | {name: value for name, value in own.items() if value}
+        yield from _problems(plugins.ENGINES, end.engine, given, f"model endpoint {end.name}", file, end.line)
 
 
 def open_connector(
