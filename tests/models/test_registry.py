@@ -13,9 +13,11 @@ from packed import card, key_file, packed, trust  # pyright: ignore[reportMissin
 from typer.testing import CliRunner
 
 from holdfast.agent.models import archive
+from holdfast.agent.models import bundle as bundle_room
 from holdfast.agent.models.bundle import Bundle, open_bundle
 from holdfast.agent.models.registry import Broken, Registry
 from holdfast.cli import models
+from holdfast.site import modellayout
 from holdfast.site.modelcard import BundleError
 
 
@@ -51,14 +53,26 @@ def kept(home: Path) -> list[str]:
 def test_a_file_becomes_a_model_with_the_facts_given(tmp_path: Path, home: Path, key: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"\x08m")
     (tmp_path / "eval.json").write_text(
-        json.dumps({"name": "registers", "seed": 3, "data": {"path": "x", "sha256": "ab" * 32}, "figures": {"exact": 0.9, "n": 5}}) + "\n"
+        json.dumps(
+            {"name": "registers", "seed": 3, "data": [{"path": "x", "sha256": "ab" * 32}], "figures": {"all": {"exact": 0.9}, "n": 5}}
+        )
+        + "\n"
     )
     arguments = ("add", tmp_path / "m.onnx", "--name", "mine", "--version", "1", "--key", key, "--skill", "registers", "--language", "zh")
-    more = ("--licence", "MIT", "--profile", "cpu-int8-tp1-pp1=experimental", "--evaluation", tmp_path / "eval.json", "--higher", "exact")
+    more = (
+        "--licence",
+        "MIT",
+        "--profile",
+        "cpu-int8-tp1-pp1=experimental",
+        "--evaluation",
+        tmp_path / "eval.json",
+        "--higher",
+        "all.exact",
+    )
     found = facts(*arguments, *more, "--clearance", "site", "--memory", "12", "--home", home)
     assert (found["vouching"], found["signer"]) == ("trusted", "mill")
     assert found["card"]["evaluations"] == [
-        {"suite": "registers", "data": "ab" * 32, "seed": 3, "figures": [{"name": "exact", "value": 0.9, "better": "higher"}]}
+        {"suite": "registers", "data": "ab" * 32, "seed": 3, "figures": [{"name": "all.exact", "value": 0.9, "better": "higher"}]}
     ]
     assert (found["card"]["clearance"], found["card"]["memory_mib"], found["card"]["profiles"][0]["state"]) == ("site", 12, "experimental")
     assert kept(home) == [found["digest"]]
@@ -75,7 +89,9 @@ def test_a_file_without_licence_is_refused_in_one_sentence_and_nothing_is_kept(t
 
 def test_a_figure_that_the_evaluation_has_not_is_named(tmp_path: Path, home: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"\x08m")
-    (tmp_path / "eval.json").write_text(json.dumps({"name": "a", "seed": 3, "data": "ab" * 32, "figures": {"exact": 0.9}}))
+    (tmp_path / "eval.json").write_text(
+        json.dumps({"name": "a", "seed": 3, "data": [{"path": "x", "sha256": "ab" * 32}], "figures": {"exact": 0.9}})
+    )
     code, out = told(
         "add",
         tmp_path / "m.onnx",
@@ -277,3 +293,20 @@ def test_no_root_is_needed_to_read_what_was_kept(tmp_path: Path, home: Path, key
         os.umask(old)
     assert found.layout.folder.stat().st_mode & 0o555 == 0o555
     assert found.weights.stat().st_mode & 0o444 == 0o444
+
+
+def test_what_training_left_goes_into_the_package_with_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a release is made: the model is verified like any other, and nobody keeps the key."""
+    shipped = tmp_path / "shipped"
+    monkeypatch.setattr(modellayout, "SHIPPED", shipped)
+    monkeypatch.setattr(bundle_room, "SHIPPED", shipped)
+    (tmp_path / "model.onnx").write_bytes(b"\x08m")
+    left = {"name": "reader", "made_from": "worlds", "seed": 7, "steps": 10, "for": "reading", "licence": "MIT", "tried_on": "others"}
+    (tmp_path / "card.json").write_text(json.dumps(left))
+    made = ("add", tmp_path / "model.onnx", "--release", "--name", "reader", "--version", "1", "--card", tmp_path / "card.json")
+    found = facts(*made, "--home", tmp_path / "home")
+    assert (found["vouching"], found["signer"]) == ("trusted", "holdfast-reader")
+    assert found["card"]["skills"] == ["reader"]
+    assert found["card"]["provenance"] == "worlds; seed 7, 10 steps; for reading"
+    assert sorted(path.name for path in shipped.iterdir()) == ["holdfast-reader.pem", "reader"]
+    assert [one["model"] for one in facts("list", "--home", tmp_path / "home")["models"]] == ["reader"]

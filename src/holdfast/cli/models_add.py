@@ -33,12 +33,14 @@ def add(
     higher: Annotated[list[str] | None, typer.Option(help="A figure of the evaluations that must not fall.")] = None,
     lower: Annotated[list[str] | None, typer.Option(help="A figure of the evaluations that must not rise.")] = None,
     beside: Annotated[list[Path] | None, typer.Option(help="A file that the weights are read with: a tokenizer, names.")] = None,
+    release: Annotated[bool, typer.Option(hidden=True, help="Into the package, with a key of its own: for who makes a release.")] = False,
     home: HomeOption = HOME,
     json: JsonOption = False,
 ) -> None:
     """Make a bundle of a file, sign it, and keep it. A file without a licence is refused: nobody may run it."""
     import dataclasses
 
+    from holdfast.agent.models.bundle import ship, shipped_model
     from holdfast.agent.models.fit import shape_in
     from holdfast.agent.models.registry import Registry
     from holdfast.cli.models import facts, named, refusing, vouched
@@ -66,7 +68,11 @@ def add(
             evaluations=(*told.evaluations, *evaluations),
             shape=told.shape or shape_in(weights),
         )
-        found = Registry(home).add(name=name, version=version, weights=weights, card=told, key=key, beside=tuple(beside or ()))
+        if release:
+            ship(name=name, version=version, weights=weights, card=told, beside=tuple(beside or ()))
+            found = shipped_model(name)
+        else:
+            found = Registry(home).add(name=name, version=version, weights=weights, card=told, key=key, beside=tuple(beside or ()))
     render(Answer(data=facts(found), title=named(found), lines=(vouched(found),)), json=json)
 
 

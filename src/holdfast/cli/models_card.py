@@ -1,5 +1,6 @@
 """A model's card from what a command was given: a file that training left, or the facts one by one; with the evaluations named."""
 
+import hashlib
 import json as jsonlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,44 @@ class CardError(ValueError):
 
 
 def card_in(path: Path) -> "Card":
-    """Raises CardError."""
+    """A card as bundles have it, or the one that training leaves beside its model. Raises CardError."""
     from pydantic import TypeAdapter, ValidationError
 
     from holdfast.site.modelcard import Card
 
+    told = _read(path, CARD_BYTES_MAX)
     try:
-        return TypeAdapter(Card).validate_json(_read(path, CARD_BYTES_MAX))
+        plain: Any = jsonlib.loads(told)
+    except ValueError:
+        plain = None
+    if isinstance(plain, dict) and "made_from" in plain:
+        return _trained(plain)  # type: ignore[reportUnknownArgumentType]
+    try:
+        return TypeAdapter(Card).validate_json(told)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise CardError(f"{path}: {place}: {first['msg']}; mend it there, or give the facts as options") from None
+
+
+def _trained(told: dict[str, Any]) -> "Card":
+    """What `holdfast models train` says of a micro-model: it runs here, so it may see everything; size and evaluations are added."""
+    from holdfast.site.modelcard import Card
+
+    made = f"{told['made_from']}; seed {told.get('seed')}, {told.get('steps')} steps"
+    return Card(
+        skills=(str(told.get("name", "")),),
+        languages=("en", "zh"),
+        clearance="restricted",
+        licence=str(told.get("licence", "")),
+        provenance=f"{made}; for {told.get('for', '')}",
+        format="onnx",
+        precision=str(told.get("precision", "int8")),
+        parameters=int(told.get("parameters", 0)),
+        memory_mib=0,
+        tried_on=str(told.get("tried_on", "")),
+        not_tried_on=str(told.get("not_tried_on", "")),
+    )
 
 
 def profile_of(told: str) -> "Profile":
@@ -46,11 +74,13 @@ def evaluation_in(path: Path, higher: list[str], lower: list[str]) -> "Evaluatio
     lines = _read(path, EVALUATION_BYTES_MAX).decode(errors="replace").strip().splitlines()
     try:
         told: Any = jsonlib.loads(lines[-1])
-        suite, seed, figures, data = str(told["name"]), int(told["seed"]), dict(told["figures"]), told["data"]
+        suite, seed, figures = str(told["name"]), int(told["seed"]), dict(told["figures"])
+        data = sorted(str(one["sha256"]) for one in told["data"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise CardError(f"{path}: its last line is not what `holdfast eval NAME --json` prints ({type(error).__name__})") from error
-    sha256 = str(data.get("sha256", "") if isinstance(data, dict) else data)  # type: ignore[reportUnknownArgumentType]
-    if not SHA256.fullmatch(sha256):
+    # Of several files the digest of their digests: figures are compared where all of it was the same.
+    sha256 = data[0] if len(data) == 1 else hashlib.sha256("\n".join(data).encode()).hexdigest()
+    if not data or not all(SHA256.fullmatch(one) for one in data):
         raise CardError(f"{path}: the evaluation names no data set by SHA-256, so nothing can be compared with it")
     kept = tuple(_figure(path, figures, name, "higher" if name in higher else "lower") for name in (*higher, *lower))
     if not kept:
@@ -61,7 +91,9 @@ def evaluation_in(path: Path, higher: list[str], lower: list[str]) -> "Evaluatio
 def _figure(path: Path, figures: dict[str, Any], name: str, better: str) -> "Figure":
     from holdfast.site.modelcard import Figure
 
-    value = figures.get(name)
+    value: Any = figures
+    for part in name.split("."):  # a figure within another is named with a point between
+        value = value.get(part) if isinstance(value, dict) else None  # type: ignore[reportUnknownMemberType]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise CardError(f"{path}: no figure {name!r} that is a number; there are: {', '.join(figures)}")
     return Figure(name=name, value=float(value), better=better)  # type: ignore[arg-type]

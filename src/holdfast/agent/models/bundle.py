@@ -116,9 +116,9 @@ def pack(
     return _pack(name, version, (weights, *beside), card, None if key is None else private_key(key), out, replace=replace)
 
 
-def ship(*, name: str, version: str, weights: Path, card: Card, beside: Sequence[Path] = (), folder: Path = SHIPPED) -> Packed:
+def ship(*, name: str, version: str, weights: Path, card: Card, beside: Sequence[Path] = (), folder: Path | None = None) -> Packed:
     """Put a model into the package, in place of the former one, with its public key beside it. Raises BundleError, OSError."""
-    key = Ed25519PrivateKey.generate()
+    folder, key = folder or SHIPPED, Ed25519PrivateKey.generate()
     packed = _pack(name, version, (weights, *beside), card, key, folder / name, replace=True, bytes_max=SHIPPED_BYTES_MAX)
     (folder / f"holdfast-{name}.pem").write_bytes(pem(key.public_key()))
     return packed
@@ -141,6 +141,13 @@ def shipped_model(name: str) -> Bundle:
             "model.not_shipped", f"this release ships no model {name[:80]!r}; `holdfast models list` shows what there is", name=name
         )
     return open_bundle(SHIPPED / name)
+
+
+def shipped_weights(name: str) -> Path:
+    """The file to load of a model of this release: its bundle's, verified; while one is being made, `model.onnx` as training left it.
+    Raises BundleError."""
+    plain = SHIPPED / name / "model.onnx"
+    return plain if plain.is_file() else shipped_model(name).weights
 
 
 def _pack(

@@ -6,17 +6,16 @@ The model says which characters are what; the meaning of a mark is looked up whe
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
-from pathlib import Path
 
+from holdfast.agent.models.bundle import shipped_weights
 from holdfast.agent.models.registers import ask as asking
 from holdfast.agent.models.registers import heading, lines, notation
 from holdfast.agent.models.registers.lines import Line
 from holdfast.agent.models.registers.rows import completed, remark, several
 from holdfast.agent.models.registers.words import Area, Ask, Base, Facts, Row, Slot
-from holdfast.agent.models.spans import Span, Tagger, shipped
+from holdfast.agent.models.spans import ModelUnusable, Span, Tagger, shipped
+from holdfast.site.modelcard import BundleError
 
-MODEL = "model.onnx"
 _BASES: dict[str, Base] = {"base_zero": "zero", "base_one": "one", "base_reference": "reference"}
 _CODE = re.compile(r"(?i)(0x)?0?(10|15|16|[1-6])(h)?(?![0-9])")
 _AREA: dict[int, Area] = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
@@ -26,7 +25,10 @@ _SLOTS = ("type", "scale", "unit", "access", "area", "length")
 
 def model() -> Tagger:
     """The tagger that comes with the package. Raises ModelUnusable."""
-    return shipped(Path(str(files("holdfast.agent.models").joinpath("shipped", "registers", MODEL))))
+    try:
+        return shipped(shipped_weights("registers"))
+    except BundleError as error:
+        raise ModelUnusable(str(error)) from error
 
 
 def read_map(tagger: Tagger, text: str) -> tuple[Row, ...]:
