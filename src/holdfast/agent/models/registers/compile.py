@@ -179,6 +179,24 @@ def _wanted_value(point: Point, ask: Ask, source: Source) -> Decimal | Answer:
     return Refusal(reason="incomplete", missing=("value",))
 
 
+def pdu(request: Request) -> bytes:
+    """The bytes behind the unit identifier: function, address and count or what is written (V1.1b3 §6)."""
+    code, address = request.function_code, request.address
+    match code:
+        case 5:
+            return struct.pack(">BHH", code, address, 0xFF00 if request.bits == (1,) else 0)
+        case 6:
+            return struct.pack(">BHH", code, address, request.registers[0])
+        case 15:
+            packed = bytes((sum(bit << i for i, bit in enumerate(request.bits)),))
+            return struct.pack(">BHHB", code, address, len(request.bits), 1) + packed
+        case 16:
+            words = request.registers
+            return struct.pack(f">BHHB{len(words)}H", code, address, len(words), 2 * len(words), *words)
+        case _:
+            return struct.pack(">BHH", code, address, request.count)
+
+
 def states_of(text: str) -> tuple[tuple[int, str], ...]:
     """(number, name) of the states that a row lists, as `0=off 1=on`; none where it lists fewer than two."""
     for pattern in _STATES:

@@ -221,9 +221,16 @@ def _of_slots(line: Slot, by: dict[str, Slot], facts: Facts) -> Row:
         several=several(line.text) if kind is None or _TIMES.match(kind.text) else 1,
         block=line,
         facts=facts,
-        scale_way=next((way for head, way in _SCALE_HEADS.items() if head in by), "times"),
+        scale_way=_scale_way(by),
         remark=by["remark"].text if "remark" in by else "",
     )
+
+
+def _scale_way(by: dict[str, Slot]) -> ScaleWay:
+    for head, way in _SCALE_HEADS.items():
+        if head in by:
+            return way
+    return "times"
 
 
 def _unit(cell: Slot, but: _Span) -> Slot | None:
