@@ -30,13 +30,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     key = key_file(folder)
     trust(made.home.path, key)
     digests = [
-        _put(made, packed(folder, key=of, of=card(exact=exact), version=version).path)
+        _put(made, packed(folder, key=of, of=card(exact=exact, skills=("reader",)), version=version).path)
         for version, exact, of in (("1", 0.95, key), ("2", 0.97, key), ("3", 0.99, None))
     ]
     try:
         made.start_asking()
         told = ModelsTold(
-            running=(ModelRunning(role="registers", digest="cd" * 32, name="registers", version="0"),),
+            running=(ModelRunning(role="reader", digest="cd" * 32, name="registers", version="0"),),
             fits=tuple(ModelFit(digest=of, fits="fits", needs_mib=65, has_mib=4000) for of in digests),
         )
         made.agent(lambda link: link.tell_models(told))
@@ -57,7 +57,7 @@ def test_a_model_is_promoted_and_rolled_back_by_the_keyboard_alone(scene: Scene,
     keys = Keys(page, f"{lang}-models")
     keys.sign_in("zhang.min")
     keys.go("/models")
-    panel = page.locator("#role-registers")
+    panel = page.locator("#role-reader")
     before = panel.locator("code").first.inner_text() if panel.locator("> p code").count() else ""
     keys.press(panel.locator("details.act summary").first)
     keys.to(panel.locator("select[name=digest]"))
@@ -85,10 +85,10 @@ def test_the_page_can_be_read_by_everybody(scene: Scene, look: Open, lang: str, 
 
 def test_a_promotion_comes_to_an_open_page_by_itself(scene: Scene, look: Open) -> None:
     page = look("/models", person="li.wei")
-    first = page.locator("#role-registers option").first.get_attribute("value")
-    expect(page.locator("#role-registers > p").first).not_to_contain_text("zhang.min")
-    wanted = {"role": "registers", "digest": first, "person": "zhang.min", "password": PASSWORD, "reason": ""}
+    first = page.locator("#role-reader option").first.get_attribute("value")
+    expect(page.locator("#role-reader > p").first).not_to_contain_text("zhang.min")
+    wanted = {"role": "reader", "digest": first, "person": "zhang.min", "password": PASSWORD, "reason": ""}
     scene.desk(lambda desk: desk.act("/v1/models/promote", wanted))
-    expect(page.locator("#role-registers > p").first).to_contain_text("zhang.min")
-    back = {"role": "registers", "person": "zhang.min", "password": PASSWORD, "reason": ""}
+    expect(page.locator("#role-reader > p").first).to_contain_text("zhang.min")
+    back = {"role": "reader", "person": "zhang.min", "password": PASSWORD, "reason": ""}
     scene.desk(lambda desk: desk.act("/v1/models/rollback", back))
