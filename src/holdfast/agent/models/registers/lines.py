@@ -52,8 +52,9 @@ def part(whole: Slot, start: int, end: int) -> Slot:
 def cells(line: Slot, *, commas: bool = False, blanks: bool = False) -> tuple[Slot, ...]:
     """A line cut at bars, semicolons, tabs and wide gaps; with `commas` at commas too. Bars around the line cut nothing."""
     text = line.text
-    first = len(text) - len(text.lstrip(" |"))
-    last = len(text.rstrip(" |"))
+    first, last = len(text) - len(text.lstrip(" ")), len(text.rstrip(" "))
+    first += text.startswith("|", first)  # one bar on each side encloses, a second one is an empty cell
+    last -= last > first and text[last - 1] == "|"
     pattern = _COMMA if commas else re.compile(r"\s+") if blanks else _STRONG
     found: list[Slot] = []
     at = first

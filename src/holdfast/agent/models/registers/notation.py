@@ -68,7 +68,7 @@ _AFTER_NUMBER = rf"(?:{_UNITS})(?![A-Za-z0-9_³²])"
 
 _SCALE_WORD = (
     r"(?:倍率|系数|比例(?:系数)?|缩放(?:系数)?|分辨率|精度|"
-    rf"{_L}(?:scale(?:d|[ _]factor)?(?: by)?|ratio|multiplier|mult|resolution|res\.?|lsb|coeff(?:icient)?|step))"
+    rf"{_L}(?:scale(?:d|[ _]factor)?(?: by)?|ratio|multiplier|mult|resolution|res\.?|coeff(?:icient)?))"
 )
 
 # (pattern, how the number in it is meant): value = raw × it (times), value = raw / it (over), or times below 1 and over above (either).
@@ -92,23 +92,34 @@ _SCALES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"10\s?(?:\^|\*\*)\s?\(?(-?\d+)\)?", "power"),
         (r"SCALE_FACTOR_MINUS_(\d)", "minus_power"),
         (r"SCALE_FACTOR_(\d)", "power"),
-        (rf"(?<![A-Za-z0-9.)²³%°])/\s?{_N}(?![0-9A-Za-z.])", "over"),
+        (rf"(?<![A-Za-z0-9.)²³%°])/\s?{_N}(?![0-9.])(?=\s?{_AFTER_NUMBER}|[^A-Za-z]|$)", "over"),
     )
 )  # fmt: skip
 _BEFORE_UNIT = re.compile(rf"(?<![A-Za-z0-9._~≤<>=-]){_N}(?=\s?{_AFTER_NUMBER})")
+_LEADING = ("2", "5", "25", "125", "4", "8")
 _BARE = re.compile(rf"\s*{_N}\s*")
+
+
+def _likely(number: str) -> bool:
+    """Whether a number that nothing else says is a factor may be one: a power of ten, or a small fraction or divisor."""
+    digits = number.replace(".", "").strip("0")
+    return digits == "1" or (digits in _LEADING and Decimal(number) <= 10) or number in ("16", "32", "256", "1024", "3600", "4096")
 
 
 def scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
     """(start, end, said) of what could be a scale; `said` where a word or sign says so, not a unit behind a number alone."""
     taken: list[tuple[int, int]] = []
-    for pattern, _ in _SCALES:
+    for pattern, way in _SCALES:
         for found in pattern.finditer(text):
-            if all(found.end() <= a or found.start() >= b for a, b in taken) and found[1].strip("0."):
+            if (
+                all(found.end() <= a or found.start() >= b for a, b in taken)
+                and found[1].strip("0.")
+                and (way != "over" or _likely(found[1]))
+            ):
                 taken.append(found.span())
                 yield found.start(), found.end(), True
     for found in _BEFORE_UNIT.finditer(text):
-        if all(found.end() <= a or found.start() >= b for a, b in taken):
+        if _likely(found[1]) and all(found.end() <= a or found.start() >= b for a, b in taken):
             yield found.start(), found.end(), False
 
 

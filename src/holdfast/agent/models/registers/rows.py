@@ -14,12 +14,13 @@ _ADDRESS = re.compile(
 )
 _BARE_HEX = re.compile(r"(?<![A-Za-z0-9_.])[0-9A-F]{4}(?![A-Za-z0-9_.])")
 _LED = re.compile(
-    r"(?:=|:=|:=>|->|@|\bat(?: address| register)?|\bis|\baddr(?:ess|\.)?|\breg(?:ister|\.)?|\boffset|地址|在|位于|寄存器|\bno\.?|编号)"
+    r"(?:=|:=|=>|->|@|\bat(?: address| register)?|\bis|\baddr(?:ess|\.)?|\breg(?:ister|\.)?|\boffset|地址|在|位于|寄存器|\bno\.?|编号)"
     r"\s*[:=是为]?\s*\[?\s*$",
     re.IGNORECASE,
 )
 _TABLE_NUMBER = re.compile(
-    r"(?:\btable|\bch(?:annel)?|\bunit|#|表|第|\brev\.?|\bv|\bline|\bphase|\bpv|\bpart|\bslave(?: id)?|\bport|\bid)\s*$", re.IGNORECASE
+    r"(?:\btable|\bch(?:annel)?|\bunit|(?<=\w)#|(?<=\w )#|表|第|\brev\.?|\bv|\bline|\bphase|\bpv|\bpart|\bslave(?: id)?|\bport|\bid)\s*$",
+    re.IGNORECASE,
 )
 _RANGE = re.compile(r"\d+(?:\.\d+)?\s*(?:\.{2,3}|~|～|…|至|\bto\b)\s*-?\d+(?:\.\d+)?")
 _RANGE_LINE = re.compile(r"^\W*(?:允许(?:范围)?|范围|取值范围|allowed|range|limits?|permitted|valid)", re.IGNORECASE)
@@ -178,7 +179,7 @@ def _pieces(line: Slot) -> tuple[Slot, ...]:
             and (found := _choose(piece.text, Facts())) is not None
             and found[2] >= 5
             and _furnished(piece.text, found[:2])
-            and _name(piece.text, found[:2], ()) is not None
+            and _name(piece.text, found[:2], [(a, b) for a, b, _ in notation.types_in(piece.text, faint=False)]) is not None
         ]
         if len(whole) == len(cut):
             return tuple(cut)
@@ -265,6 +266,8 @@ def _of_look(piece: Slot, facts: Facts) -> Row | None:
         ]
         kind = max(faint, key=lambda s: s[1] - s[0]) if faint else None
     taken += [name, *([kind] if kind else [])]
+    index = _INDEX.match(text)
+    taken += [index.span()] if index is not None else []
     taken += [found.span() for found in _RANGE.finditer(text)] + [found.span() for found in _STATE.finditer(text)]
     scales = [(a, b, said) for a, b, said in notation.scales_in(text) if _free((a, b), taken)]
     scale = next(((a, b) for a, b, said in scales if said), None) or next(((a, b) for a, b, _ in scales), None)
@@ -411,6 +414,8 @@ def _points(text: str, span: _Span, comment: int, facts: Facts) -> int:
         points += 2
     if before.endswith(("  ", "\t")):
         points += 1
+    if lead and span[1] <= comment <= span[1] + len(after) - len(after.lstrip(" ,;")):
+        points += 3  # the last before a comment
     if facts.base == "reference" and re.match(r"[0134]\d{4,5}\b", word):
         points += 4
     if len(word) >= 4:
@@ -465,6 +470,9 @@ def _bare_name(text: str, a: int, b: int, slots: Sequence[_Span]) -> _Span | Non
     index = _INDEX.match(text[a:b])
     if index is not None and index.end() < b - a:
         a += index.end()
+    area = next(((s, e) for s, e, _ in notation.areas_in(text[a:b]) if not text[a : a + s].strip()), None)
+    if area is not None and _LETTERS.search(text[a + area[1] : b]):
+        a += area[1]
     lead = _LEAD.match(text[a:b].lstrip())
     if lead is not None:
         a += len(text[a:b]) - len(text[a:b].lstrip()) + lead.end()
@@ -503,6 +511,9 @@ def _bare_name(text: str, a: int, b: int, slots: Sequence[_Span]) -> _Span | Non
 def _without_tail(text: str, a: int, b: int) -> int:
     """Where a name ends once access, units or faint types behind it are taken off."""
     word = text[a:b]
+    led = re.search(r"(?i)[\s:：](?:(?:is |sits |lies |located )?at|/|addr(?:ess)?\.?|reg(?:ister)?\.?|no\.?|#|地址|寄存器)$", word)
+    if led is not None and led.start() > 0:
+        return a + led.start()
     tail = re.search(r"\s(?:R/W|RW|RO|WO|R|W|r|w|rw|ro|r/w|只读|读写|REAL|INT|UINT|WORD|DINT|uint|is|as|at|in)$", word)
     if tail is not None:
         return a + tail.start()
@@ -515,8 +526,8 @@ def _without_tail(text: str, a: int, b: int) -> int:
 
 
 def _trimmed(text: str, a: int, b: int) -> _Span:
-    while a < b and text[a] in " \t|,;:=-*·{}\"'`.。、(/":
+    while a < b and text[a] in " \t|,;:=>-*·{}\"'`.。、(/[@":
         a += 1
-    while b > a and text[b - 1] in " \t|,;:={}\"'`、([-":
+    while b > a and text[b - 1] in " \t|,;:=>{}\"'`、([-@":
         b -= 1
     return a, b

@@ -4,7 +4,6 @@ Every tag is read only; whoever wants to write one gives it an envelope in the s
 rules is taken with a remark.
 """
 
-
 from holdfast.agent.models.registers import lines, notation, rows, tagged
 from holdfast.agent.models.registers.read import MAP_MAX
 from holdfast.agent.models.registers.resolve import point
