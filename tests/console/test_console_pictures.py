@@ -23,8 +23,8 @@ IN_SIGHT = """() => {
   return open.left >= 0 && open.right <= innerWidth + 1 && open.bottom <= innerHeight;
 }"""
 PAGES = (
-    "/", "/approvals", "/alarms", "/incidents", "/reports", "/reports/shift", "/reports/compliance", "/detectors", "/models", "/compliance",
-    "/ledger", "/policy", "/commissioning", "/connections", "/people", "/stop",
+    "/", "/approvals", "/alarms", "/incidents", "/ask", "/reports", "/reports/shift", "/reports/compliance", "/detectors", "/models",
+    "/compliance", "/ledger", "/policy", "/commissioning", "/connections", "/people", "/stop",
 )  # fmt: skip
 
 

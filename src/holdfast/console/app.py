@@ -21,6 +21,7 @@ from holdfast.console.house import House
 from holdfast.console.pages import (
     alarms,
     approvals,
+    ask,
     causes,
     commissioning,
     compliance,
@@ -47,6 +48,7 @@ PAGES = (
     alarms,
     incidents,
     causes,
+    ask,
     detectors,
     models,
     compliance,

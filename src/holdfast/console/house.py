@@ -24,6 +24,7 @@ NAVIGATION = (
     ("approvals", "/approvals"),
     ("alarms", "/alarms"),
     ("incidents", "/incidents"),
+    ("ask", "/ask"),
     ("reports", "/reports"),
     ("detectors", "/detectors"),
     ("models", "/models"),
