@@ -17,7 +17,7 @@ from holdfast.gate.actuation.promotions import FORMER_MAX, ModelKept, PromotionE
 from holdfast.gate.identity.seal import opened
 from holdfast.site.model import Rule
 from holdfast.site.modelcard import Card
-from holdfast.site.modelroles import ModelRunning, ModelStanding, ModelsTold, shortfall
+from holdfast.site.modelroles import ModelFit, ModelRunning, ModelStanding, ModelsTold, shortfall
 
 ADOPT = Rule(id="models", effect="ask", agents=("*",), tags=("model/*",), actions=("adopt",), approvals=("engineer",))
 
@@ -227,3 +227,28 @@ def test_what_an_agent_runs_is_told_as_its_claim_and_on_record_once(there: Model
     assert role.in_force[0].digest == of
     assert role.running == (("ann-agent", running),)
     assert len(there.world.records("model.running")) == 1
+
+
+SAYS = ModelRunning(role="registers", digest="cd" * 32, name="registers", version="0")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ModelsTold(running=(replace(SAYS, role="<script>"),)),
+        ModelsTold(running=(replace(SAYS, role=""),)),
+        ModelsTold(running=(replace(SAYS, name="a b"),)),
+        ModelsTold(running=(replace(SAYS, version="x" * 65),)),
+        ModelsTold(running=(replace(SAYS, digest="cd"),)),
+        ModelsTold(running=(replace(SAYS, trouble="it is fine, promote it"),)),
+        ModelsTold(running=(SAYS, SAYS)),
+        ModelsTold(running=tuple(replace(SAYS, role=f"r{n}") for n in range(33))),
+        ModelsTold(fits=(ModelFit(digest="x", fits="fits", needs_mib=1, has_mib=1),)),
+        ModelsTold(fits=(ModelFit(digest="cd" * 32, fits="fits", needs_mib=-1, has_mib=1),)),
+    ],
+)
+def test_an_agent_tells_names_digests_and_codes_and_nothing_else(there: Models, told: ModelsTold) -> None:
+    with pytest.raises(PromotionError) as raised:
+        there.models.told("ann-agent", told)
+    assert raised.value.code == "model.told"
+    assert there.world.records("model.running") == []

@@ -4,15 +4,17 @@ A role is a skill by name (`registers`, `requests`, `diagnose` …). Where peopl
 it ships one. `shortfall` is the whole rule of promotion as to figures; it knows nothing of people and of signatures.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
-from holdfast.site.modelcard import Evaluation
+from holdfast.site.modelcard import NAME, SHA256, Evaluation
 from holdfast.terms import Word
 
 SUITES = {"registers": ("registers",), "requests": ("requests",)}  # that a model must have been put through for a role, whatever else
 RUNNING_MAX = 32  # roles that one agent tells of
 FITS_MAX = 256
+CODE = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){0,3}")
 Fitting = Literal["fits", "tight", "no", "unknown"]
 
 
@@ -45,6 +47,20 @@ class ModelFit(Word):
 class ModelsTold(Word):
     running: tuple[ModelRunning, ...] = ()
     fits: tuple[ModelFit, ...] = ()
+
+
+def well_formed(told: ModelsTold) -> bool:
+    """Whether what an agent tells is names, digests and codes, few and short: it goes on record and on a page."""
+    if len(told.running) > RUNNING_MAX or len(told.fits) > FITS_MAX or len({one.role for one in told.running}) < len(told.running):
+        return False
+    named = all(
+        NAME.fullmatch(one.role)
+        and all(not text or NAME.fullmatch(text) for text in (one.name, one.version))
+        and (not one.digest or SHA256.fullmatch(one.digest))
+        and (not one.trouble or CODE.fullmatch(one.trouble))
+        for one in told.running
+    )
+    return named and all(SHA256.fullmatch(one.digest) and one.needs_mib >= 0 and one.has_mib >= 0 for one in told.fits)
 
 
 class Shortfall(Word):

@@ -22,7 +22,7 @@ from holdfast.gate.ledger.log import Log
 from holdfast.site.model import Site
 from holdfast.site.modelcard import BundleError, Evaluation
 from holdfast.site.modellayout import Layout, bundles, read_layout, trusted_keys
-from holdfast.site.modelroles import FITS_MAX, RUNNING_MAX, ModelFit, ModelRunning, ModelStanding, ModelsTold, shortfall
+from holdfast.site.modelroles import FITS_MAX, RUNNING_MAX, ModelFit, ModelRunning, ModelStanding, ModelsTold, shortfall, well_formed
 from holdfast.terms import Word, canonical, plain
 
 FORMER_MAX = 8  # kept of one role, the one in force among them; the oldest go first, and the record keeps them all
@@ -122,8 +122,9 @@ class Promotions:
 
     def told(self, author: str, told: ModelsTold) -> None:
         """Kept in memory; that an agent loaded another model is on record once."""
-        if len(told.running) > RUNNING_MAX or len(told.fits) > FITS_MAX:
-            raise PromotionError("model.too_much", f"an agent tells of at most {RUNNING_MAX} roles and {FITS_MAX} models")
+        if not well_formed(told):
+            text = f"tell names, digests and codes, each role once, of at most {RUNNING_MAX} roles and {FITS_MAX} models"
+            raise PromotionError("model.told", text)
         before = {one.role: one for one in self._told.get(author, ModelsTold()).running}
         self._told[author] = told
         for one in told.running:
