@@ -1,5 +1,6 @@
 """`holdfast ask`: a question to the running site, its steps as they are taken, then the answer with where it comes from."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -67,7 +68,7 @@ def _rendered(site: "Site", answer: "Answered", steps: "list[Step]") -> Answer:
 async def _asked(question: str, home: Path, agent: str, lang: str, talk: str, told: "Callable[[Step], None]") -> "tuple[Site, Answered]":
     from holdfast.agent.ask.answer import Answer as Answered
     from holdfast.agent.ask.answer import Language
-    from holdfast.agent.ask.asker import Asker
+    from holdfast.agent.ask.modelled import asker_of
     from holdfast.agent.ask.talk import NAME
     from holdfast.agent.tools.listed import tools
     from holdfast.link import HttpLink, LinkError
@@ -82,11 +83,13 @@ async def _asked(question: str, home: Path, agent: str, lang: str, talk: str, to
     try:
         site = await link.site()
         clock = await gate_clock(home)
-        asker = Asker(tools(link, site, home, clock=clock, author=agent), site, clock=clock, file=folder / NAME)
-        async for one in asker.ask(question, talk=talk, language=cast("Language | None", lang or None)):
-            if isinstance(one, Answered):
-                return site, one
-            told(one)
+        own = tools(link, site, home, clock=clock, author=agent)
+        asker = asker_of(own, site, clock=clock, file=folder / NAME, sockets=where.link.parent.absolute())
+        async with contextlib.aclosing(asker):
+            async for one in asker.ask(question, talk=talk, language=cast("Language | None", lang or None)):
+                if isinstance(one, Answered):
+                    return site, one
+                told(one)
     finally:
         await link.close()
     raise LinkError("the question got no answer")

@@ -164,7 +164,7 @@ class _Run:
         )
         self._last = await self._of.router.ask(ask)
         if not self._last.endpoint:
-            raise Stopped("llm.none", route=self._last.code)
+            raise Stopped("llm.none", route=self._last.code.removeprefix("route."))
         self._endpoints.append(self._last.endpoint)
         self._written.append(self._last.label)
         generated = self._last.generated

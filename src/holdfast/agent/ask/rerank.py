@@ -60,7 +60,7 @@ async def rerank(
     )
     answered = await router.ask(asked)
     if not answered.endpoint:
-        return Reranked(order=order, code="llm.none", facts=(("route", answered.code),))
+        return Reranked(order=order, code="llm.none", facts=(("route", answered.code.removeprefix("route.")),))
     opinions = tuple(
         Opinion(mode=one["cause"], why=one["why"], cites=tuple(evidence[name] for name in dict.fromkeys(one["cites"])))
         for one in cast("list[dict[str, Any]]", strict_json(answered.text)["order"])

@@ -1,0 +1,150 @@
+"""A question answered by the rules first, then by the site's model, whose answer stands only where it kept every rule.
+
+asker = asker_of(tools(link, site, home, clock=clock), site, clock=clock, file=…, sockets=home / "link")
+
+An asker without a model where the site lists none for questions, where the extra `agent` is not installed, or where no way to an endpoint
+is open: `asker.why` tells which. Engines that run in the agent itself need an absolute `folder`, since an agent has no site file.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holdfast.agent.ask.answer import Answer, Language, Step
+from holdfast.agent.ask.asker import QUESTION_CHARS_MAX, Asker, language_of
+from holdfast.agent.tools.tool import Tool
+from holdfast.clock import Clock
+from holdfast.language import say
+from holdfast.ports import Engine
+from holdfast.site.endpoints import socket_name
+from holdfast.site.model import Endpoint, Site
+from holdfast.terms import Label
+
+if TYPE_CHECKING:
+    from holdfast.agent.ask.on_model import OnModel, Told
+
+SKILL = "ask"
+TIME_S = 20.0  # for the model, after the rules have answered
+QUESTION_LABEL: Label = "site"  # what people of the site type about it
+STEPS_MAX = 20
+
+
+class Modelled(Asker):
+    """`last`: how the model fared with the newest question; None where none was asked."""
+
+    def __init__(
+        self,
+        tools: Sequence[Tool[Any]],
+        site: Site,
+        *,
+        clock: Clock,
+        file: Path | None = None,
+        on_model: "OnModel | None" = None,
+        why: str = "",
+    ) -> None:
+        super().__init__(tools, site, clock=clock, file=file)
+        self._on_model = on_model
+        self.why = why
+        self.last: Told | None = None
+
+    async def ask(self, text: str, *, talk: str = "", language: Language | None = None) -> AsyncIterator[Step | Answer]:
+        ruled: Answer | None = None
+        async for told in super().ask(text, talk=talk, language=language):
+            if isinstance(told, Answer):
+                ruled = told
+            else:
+                yield told
+        assert ruled is not None  # noqa: S101  exactly one answer, at the end
+        self.last = None
+        if self._on_model is None:
+            yield ruled
+            return
+        async for told in self._by_model(self._on_model, text.strip()[:QUESTION_CHARS_MAX], language or language_of(text), ruled):
+            yield told
+
+    async def _by_model(self, on_model: "OnModel", text: str, language: Language, ruled: Answer) -> AsyncIterator[Step | Answer]:
+        steps: asyncio.Queue[Step] = asyncio.Queue(STEPS_MAX)
+
+        def said(tool: str, about: str) -> None:
+            with contextlib.suppress(asyncio.QueueFull):
+                steps.put_nowait(Step(tool=tool, about=about, text=say("llm.step", {"tool": tool}, language)))
+
+        work = asyncio.ensure_future(on_model.answer(text, language=language, label=QUESTION_LABEL, otherwise=ruled, said=said))
+        try:
+            while not work.done():
+                waiting = asyncio.ensure_future(steps.get())
+                await asyncio.wait((work, waiting), return_when=asyncio.FIRST_COMPLETED)
+                if waiting.done():
+                    yield waiting.result()
+                else:
+                    waiting.cancel()
+            while not steps.empty():
+                yield steps.get_nowait()
+            self.last = work.result()
+        finally:
+            if not work.done():
+                work.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await work
+        if self.last.code != "llm.answered":  # who listed a model wants to know why the rules answered
+            text = say("llm.not_taken", {"why": say(self.last.code, dict(self.last.facts), language)}, language)
+            yield Step(tool="model", about=self.last.code, text=text)
+        yield self.last.answer
+
+    async def aclose(self) -> None:
+        if self._on_model is not None:
+            await self._on_model.router.close()
+
+
+def asker_of(
+    tools: Sequence[Tool[Any]],
+    site: Site,
+    *,
+    clock: Clock,
+    file: Path | None = None,
+    sockets: Path | None = None,
+    engines: Mapping[str, Engine] | None = None,
+) -> Modelled:
+    """`sockets`: the folder where the ways to endpoints lie (run/outlet.py). `engines`: instead of the plug-ins', by endpoint."""
+    made, why = _on_model(tools, site, clock, sockets, engines)
+    return Modelled(tools, site, clock=clock, file=file, on_model=made, why=why)
+
+
+def _on_model(
+    tools: Sequence[Tool[Any]], site: Site, clock: Clock, sockets: Path | None, engines: Mapping[str, Engine] | None
+) -> "tuple[OnModel | None, str]":
+    listed = [one for one in site.models if SKILL in one.skills]
+    if not listed:
+        return None, "llm.not_listed"
+    opened, why = (dict(engines), "") if engines is not None else _opened(listed, sockets)
+    if not opened:
+        return None, why or "llm.no_way"
+    try:
+        from holdfast.agent.ask.on_model import Limits, OnModel
+        from holdfast.agent.models.router import Router
+    except ImportError:
+        return None, "llm.no_extra"
+    router = Router([one for one in listed if one.name in opened], opened, clock)
+    # People's questions are answered by looking; to act, an agent has its own course, and people have theirs.
+    return OnModel(router, [tool for tool in tools if not tool.acts], clock, Limits(time_s=TIME_S)), ""
+
+
+def _opened(listed: Sequence[Endpoint], sockets: Path | None) -> tuple[dict[str, Engine], str]:
+    """Engines of the endpoints that can be reached from here. One that can't be opened is left out: the others answer."""
+    from holdfast.agent.models.opened import open_engine
+    from holdfast.plugins import PluginError
+    from holdfast.site.secrets import SecretError
+
+    found: dict[str, Engine] = {}
+    why = ""
+    for one in listed:
+        socket = "" if sockets is None else str(sockets / socket_name(one.name))
+        if one.url and not (socket and Path(socket).exists()):
+            continue
+        try:
+            found[one.name] = open_engine(one, Path("/"), socket=socket if one.url else "")
+        except (PluginError, SecretError, ValueError):
+            why = "llm.no_engine"
+    return found, why

@@ -1,0 +1,110 @@
+"""A question answered by the rules first and then by a model, over the demo mill's real tools."""
+
+import dataclasses
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from scripted_engine import Scripted, endpoint
+
+from holdfast.agent.ask.answer import Answer, Step
+from holdfast.agent.ask.modelled import Modelled, asker_of
+from holdfast.agent.tools.listed import tools
+from holdfast.evals.ask.day import Day, mill_day
+from holdfast.language import LANGUAGES, say
+from holdfast.site.model import Endpoint, Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+TAG = "stand-4/tension.pv"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def day(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Day]:
+    async with mill_day(tmp_path_factory.mktemp("day"), seconds=60) as opened:
+        yield opened
+
+
+def made(day: Day, *says: object, **of: Any) -> tuple[Modelled, Scripted]:
+    engine = Scripted(*says)
+    end = endpoint("llm", **({"context_tokens": 200_000, "timeout_s": 20.0} | of))
+    site: Site = dataclasses.replace(day.site, models=(end,))
+    own = tools(day.link, site, day.home, clock=day.clock)
+    return asker_of(own, site, clock=day.clock, engines={"llm": engine}), engine
+
+
+def call(tool: str, **arguments: Any) -> str:
+    return json.dumps({"tool": tool, "arguments": arguments})
+
+
+def final(text: str, *cites: str) -> str:
+    return json.dumps({"answer": {"text": text, "declined": False, "citations": list(cites)}})
+
+
+async def test_a_model_reads_real_tags_and_its_answer_stands_with_their_citation(day: Day) -> None:
+    asker, engine = made(day, call("read_tags", tags=[TAG]), final("4号机架的张力正常。", "1.1"))
+    told = [one async for one in asker.ask("4号机架的张力现在是多少？")]
+    answer = told[-1]
+    assert isinstance(answer, Answer)
+    assert (answer.text, answer.made_by) == ("4号机架的张力正常。", "model:llm@m")
+    assert [one.ref for one in answer.citations] == [TAG]
+    assert any(isinstance(one, Step) and "read_tags" in one.text for one in told)
+    assert asker.last is not None
+    assert asker.last.code == "llm.answered"
+    assert TAG in engine.got[1][-1].text
+
+
+async def test_a_model_that_talks_nonsense_leaves_the_rules_answer(day: Day) -> None:
+    asker, _ = made(day, "nonsense")
+    *steps, answer = [one async for one in asker.ask("What does the tension of stand 4 read now?")]
+    assert isinstance(answer, Answer)
+    assert answer.made_by == ""
+    assert [one.ref for one in answer.citations]
+    assert isinstance(steps[-1], Step)
+    assert steps[-1].text == "the rules' answer stands: no model answered: no model can answer in time; what needs no model stands"
+    assert asker.last is not None
+    assert asker.last.code == "llm.none"
+
+
+async def test_a_model_that_gives_a_number_of_its_own_leaves_the_rules_answer(day: Day) -> None:
+    lie = final("The tension is 87654.3 kN.", "1.1")
+    asker, _ = made(day, call("read_tags", tags=[TAG]), lie, lie)
+    answer = await asker.answer("What does the tension of stand 4 read now?")
+    assert answer.made_by == ""
+    assert asker.last is not None
+    assert asker.last.code == "llm.numbers"
+
+
+async def test_a_model_is_offered_no_tool_that_acts(day: Day) -> None:
+    asker, engine = made(day, call("propose", kind="notify", target="x", text="y", reason="z"))
+    await asker.answer("Lower the tension of stand 4 by 5 kN.")
+    assert asker.last is not None
+    assert asker.last.code == "llm.none"
+    assert "propose" not in (engine.schemas[0] or "")
+    assert "- propose" not in engine.got[0][0].text
+
+
+async def test_a_model_below_the_label_of_the_question_sees_none_of_it(day: Day) -> None:
+    asker, engine = made(day, final("x", "1.1"), clearance="partner")
+    assert (await asker.answer("What does the tension of stand 4 read now?")).made_by == ""
+    assert engine.got == []
+
+
+@pytest.mark.parametrize(
+    ("models", "why"),
+    [
+        ((), "llm.not_listed"),
+        ((endpoint("r", skills=("rerank",)),), "llm.not_listed"),
+        ((Endpoint(name="far", engine="openai", url="http://10.0.0.1/v1", model="m", dialect="vllm", skills=("ask",)),), "llm.no_way"),
+        ((endpoint("odd"),), "llm.no_engine"),
+    ],
+)
+async def test_without_a_way_to_a_model_the_rules_answer_and_it_is_told_why(
+    day: Day, tmp_path: Path, models: tuple[Endpoint, ...], why: str
+) -> None:
+    site = dataclasses.replace(day.site, models=models)
+    asker = asker_of(tools(day.link, site, day.home, clock=day.clock), site, clock=day.clock, sockets=tmp_path)
+    assert (asker.why, (await asker.answer("What does the tension of stand 4 read now?")).made_by) == (why, "")
+    assert all(why not in say(why, {}, language) for language in LANGUAGES)
