@@ -6,6 +6,7 @@ import json
 import os
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -288,3 +289,8 @@ def test_an_index_that_is_a_link_is_refused(tmp_path: Path, key: Path) -> None:
     (made.path / "index.json").rename(tmp_path / "index.json")
     (made.path / "index.json").symlink_to(tmp_path / "index.json")
     assert refused(lambda: open_bundle(made.path, keys(key))).code == "model.missing"
+
+
+@pytest.mark.parametrize("memory_mib", [-1, 1 << 53])
+def test_a_number_out_of_any_bounds_is_refused(tmp_path: Path, key: Path, memory_mib: int) -> None:
+    assert refused(lambda: packed(tmp_path, key=key, of=replace(card(), memory_mib=memory_mib))).code == "model.card"

@@ -29,6 +29,7 @@ KEY_BYTES_MAX = 16 << 10
 KEYS_MAX = 64
 SIGNATURES_MAX = 8
 TEXT_MAX = 2_000  # characters of one text of a card
+NUMBERS_BELOW = 1 << 53
 LIST_MAX = 16  # skills, languages, profiles, evaluations, and figures of one
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -195,6 +196,10 @@ def check(statement: Statement) -> None:
     )
     if not all(NAME.fullmatch(name) for name in names):
         raise BundleError("model.name", f"{who}: skills, languages, suites and figures have names of a-z, 0-9, '.', '_' and '-'")
+    shape = (card.shape.layers, card.shape.kv_heads, card.shape.head_size, card.shape.context) if card.shape else ()
+    whole = (card.parameters, card.memory_mib, *shape, *(one.seed for one in card.evaluations), *(file.bytes for file in statement.files))
+    if not all(0 <= number < NUMBERS_BELOW for number in whole) or not all(shape or (1,)):
+        raise BundleError("model.card", f"{who}: a number on the card is out of any bounds; have its maker mend it")
     if not card.skills:
         raise BundleError("model.skills", f"{who} names no skill, so it can be used for nothing; name one on its card")
     for profile in card.profiles:
