@@ -21,13 +21,14 @@ _BEFORE_CODE = (
     r"\s*[(（:：]?\s*(?:with|by|use|uses|用|功能码)?\s*(?:fc\s*)?"
 )
 _AFTER_CODE = r"(?=\s*(?:[)）,，;；。|/、.\n]|$|read|write|读|写|and|-))"
+_PLAIN = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10)h|0[1-6]|1[56]|10)h?"
 _WRITE_NUMBER = r"(?<![0-9A-Za-z.])(0x(?:0?[56]|0f|10)|(?:0?[56]|0f|10)h|0[56]|1[56])(?![0-9A-Za-z]|\.\d)"
 _CODES = tuple(
     re.compile(text, re.IGNORECASE)
     for text in (
         _CODE_WORD + r"\(?\[?" + _NUMBER + _MORE + _MORE,
         _BEFORE_CODE + _NUMBER + _MORE + _MORE + _AFTER_CODE,
-        r"(?<![0-9A-Za-z.x])(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10)h|0[1-6]|1[56]|10)(?:h)?\s*(?=读|写|read\b|write\b)",
+        r"(?<![0-9A-Za-z.x])" + _PLAIN + r"(?:\s*/\s*" + _PLAIN + r")?\s*(?=读|写|read\b|write\b)",
         r"\bFC(\d{1,2})(?:Read|Write)",
         r"(?:写|writ\w*|preset|force)[^\d\n]{0,24}?" + _WRITE_NUMBER,
     )
@@ -44,7 +45,7 @@ _HEX = pattern("heading", "hex")
 _WIDE_DEFAULT = pattern("heading", "wide_default")
 _READ_ONLY, _WRITE_ONLY, _WRITE_WORD = pattern("heading", "read_only"), pattern("heading", "write_only"), pattern("heading", "write_word")
 _CODE_LINE = re.compile(
-    r"^\s*(?://|/\*|\(\*|#define\b|const\b|static\b|public\b|pub\b|let\b|var\b|enum\b|.*\{.*\}|.*new \w+\(|"
+    r"^\s*(?://|/\*|\(\*|#define\b|const\b|static\b|public\b|pub\b|let\b|var\b|enum\b|.*\{.*\}|.*new \w+\(|\s*-?\s*[A-Za-z_]+:\s*(?:\{|$)|"
     r"\"?[A-Za-z_][A-Za-z0-9_.]*\"?\s*(?:=|:=|:)\s*(?:0x[0-9A-Fa-f]+|\d+)\s*(?:[,;]|//|#|/\*|$|--))"
 )
 _READ_WITH = re.compile(r"(?:\bread(?:ing)?|读取?)\s*[:=]?\s*(?:with|by|用)?\s*(?:fc|功能码)?\s*0?([1-4])(?!\d)", re.IGNORECASE)
@@ -198,6 +199,7 @@ def merged(before: Facts, more: Told, *, section: bool) -> Facts:
         scale=more.scale or before.scale,
         access=more.access or ("" if section and more.area else before.access),
         code_like=before.code_like,
+        told_writes=before.told_writes or bool(more.write_codes),
     )
 
 

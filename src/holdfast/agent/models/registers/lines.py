@@ -14,6 +14,7 @@ _COMMA = re.compile(r"\s*,\s*|\s*、\s*")
 _RULE = re.compile(r"^[\s|:+=-]*-[\s|:+=-]*$")
 _KEY = re.compile(r"[\"']?([A-Za-z_][A-Za-z_ ]{0,24}|[\u4e00-\u9fff]{1,6})[\"']?\s*[:=]\s*")
 
+RULES = {"1": "uint16", "2": "int16", "3": "uint32", "4": "int32", "5": "ascii"}  # types by number, in definition files for home automation
 _HEADS = {title: slot for slot, titles in grouped("titles").items() for title in titles}
 
 
@@ -91,7 +92,9 @@ def keyed(line: Slot) -> dict[str, Slot] | None:
     for i, (key, head) in enumerate(known):
         end = known[i + 1][0].start() if i + 1 < len(known) else len(line.text)
         value = line.text[key.end() : end]
-        stop = re.search(r"[\"']" if value[:1] in ("'", '"') else r"[,;}\n](?![^\[]*\])", value[1:] if value[:1] in ("'", '"') else value)
+        stop = re.search(
+            r"[\"']" if value[:1] in ("'", '"') else r"[,;}\n](?![^\[]*\])|\s#", value[1:] if value[:1] in ("'", '"') else value
+        )
         if value[:1] in ("'", '"'):
             a, b = key.end() + 1, key.end() + 1 + (stop.start() if stop else len(value) - 1)
         else:
@@ -99,8 +102,13 @@ def keyed(line: Slot) -> dict[str, Slot] | None:
         slot = part(line, a, b)
         trimmed = slot.text.rstrip("{}[], ")
         slot = Slot(text=trimmed, start=slot.start, end=slot.start + len(trimmed))
+        if head == "kind" and re.match(r"(?i)(?:input|holding|coil|discrete)", slot.text):
+            head = "area"
         if slot.text and head not in found:
             found[head] = slot
+    remark = re.search(r"#\s*([A-Za-z\u4e00-\u9fff][^\n#{}]*)", line.text)
+    if "name" not in found and remark is not None:
+        found["name"] = part(line, remark.start(1), remark.end(1))
     return found if "address" in found else None
 
 
@@ -117,6 +125,7 @@ def blocks(text: str, lines: Sequence[Line]) -> Iterator[Line]:
             and _HEADS.get(line.slot.text.strip(" -\"'").split(":")[0].strip(" \"'").lower(), "") != ""
             and len(_KEY.findall(line.slot.text)) == 1
         )
+        key = key or (line is not None and re.match(r"^\s*register:\s*\{.*address", line.slot.text) is not None)
         new = line is not None and (line.slot.text.lstrip().startswith("- ") or not key)
         if held and new:
             yield from _joined(text, held)

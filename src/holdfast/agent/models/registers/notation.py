@@ -111,8 +111,10 @@ def scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
     taken: list[tuple[int, int]] = []
     for pattern, way in _SCALES:
         for found in pattern.finditer(text):
+            listed = found[0][0] == "*" and not text[: found.start()].strip()  # a list's mark, no times
             if (
-                all(found.end() <= a or found.start() >= b for a, b in taken)
+                not listed
+                and all(found.end() <= a or found.start() >= b for a, b in taken)
                 and found[1].strip("0.")
                 and (way != "over" or _likely(found[1]))
             ):

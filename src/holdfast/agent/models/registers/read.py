@@ -27,7 +27,8 @@ class Reading(Word):
     """What one reader made of it, with the rows that it rests on."""
 
     answer: Answer
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Row, ...] = ()  # those that it rests on
+    seen: int = 0  # rows that were found in the map
     ask: Ask
 
 
@@ -50,6 +51,8 @@ def agreed(ruled: Reading, marked: Reading) -> Answer:
         if isinstance(first, Request) and first.writes:
             return first if isinstance(second, Request) and _sent(first) == _sent(second) else Abstention(why="disagree")
         return first if not isinstance(first, Request) else Abstention(why="disagree")
+    if ruled.seen == 0 and isinstance(second, Request):
+        return second  # a layout that the rules see nothing in
     return first
 
 
@@ -89,7 +92,7 @@ def _gated(reading: Reading, flat: str, asked: str) -> Reading:
     if isinstance(reading.answer, Request):
         wrong = ungrounded(reading.answer, reading.rows, reading.ask, flat, asked)
         if wrong:
-            return Reading(answer=Abstention(why=f"ungrounded_{wrong}"), rows=reading.rows, ask=reading.ask)
+            return dataclasses.replace(reading, answer=Abstention(why=f"ungrounded_{wrong}"))
     return reading
 
 
@@ -97,8 +100,8 @@ def _reading(text: str, ask: Ask, request: str, found: Sequence[Row]) -> Reading
     """From a reader's rows and its reading of the request to the answer."""
     chosen = choose(ask, request, found)
     if not isinstance(chosen, Chosen):
-        return Reading(answer=chosen, ask=ask)
-    return Reading(answer=_answer(text, ask, request, found, chosen), rows=chosen.rows, ask=ask)
+        return Reading(answer=chosen, seen=len(found), ask=ask)
+    return Reading(answer=_answer(text, ask, request, found, chosen), rows=chosen.rows, seen=len(found), ask=ask)
 
 
 def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Chosen) -> Answer:

@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 
 from holdfast.agent.models.registers import heading, notation
+from holdfast.agent.models.registers.lines import RULES
 from holdfast.agent.models.registers.patterns import any_of
 from holdfast.agent.models.registers.words import READ_CODE, REGISTERS, Area, Facts, Kind, Point, Reason, Refusal, Row
 
@@ -154,7 +155,7 @@ def _kind(row: Row, area: Area | None, *, writes: bool) -> tuple[Kind | None, st
         return "uint16", "signless"
     if slot is None:
         return ("bits", "") if _STATUS_NAME.search(row.name.text.replace("_", " ")) and row.facts.code_like else (None, "")
-    kind = notation.kind_of(slot.text)
+    kind = notation.kind_of(RULES.get(slot.text, slot.text))
     if kind == "bool":
         return None, ""  # a bit of a register needs its number
     if notation.SIGN_ONLY.fullmatch(slot.text) and row.length is not None:
@@ -202,6 +203,6 @@ def _writable(row: Row, area: Area, *, others_say_writable: bool, anyone_says_ac
         return True
     if others_say_writable or anyone_says_access:
         return False
-    if area == "coil" or row.facts.write_code is not None:
+    if area == "coil" or row.facts.told_writes:
         return True
     return None if _WISHED.search(row.name.text) else False

@@ -108,6 +108,7 @@ def _with_later(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
             scale=row.facts.scale,
             access=row.facts.access,
             code_like=row.facts.code_like,
+            told_writes=row.facts.told_writes or last.told_writes,
         )
         for row in found
     ]
@@ -157,7 +158,7 @@ def _is_address(text: str) -> bool:
 
 def _strong_address(text: str, facts: Facts) -> bool:
     found = _choose(text, facts)
-    return found is not None and found[2] >= 6
+    return found is not None and found[2] >= 5
 
 
 def _pieces(line: Slot) -> tuple[Slot, ...]:
@@ -414,7 +415,7 @@ def _points(text: str, span: _Span, comment: int, facts: Facts) -> int:
         points += 2
     if before.endswith(("  ", "\t")):
         points += 1
-    if lead and span[1] <= comment <= span[1] + len(after) - len(after.lstrip(" ,;")):
+    if lead and comment < len(text) and span[1] <= comment <= span[1] + len(after) - len(after.lstrip(" ,;")):
         points += 3  # the last before a comment
     if facts.base == "reference" and re.match(r"[0134]\d{4,5}\b", word):
         points += 4

@@ -6,6 +6,7 @@ The model says which characters are what; the meaning of a mark is looked up whe
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from holdfast.agent.models.bundle import shipped_weights
 from holdfast.agent.models.registers import ask as asking
@@ -23,6 +24,7 @@ GAP_MAX = 25  # characters between two pieces of one name
 _SLOTS = ("type", "scale", "unit", "access", "area", "length")
 
 
+@lru_cache(maxsize=1)
 def model() -> Tagger:
     """The tagger that comes with the package. Raises ModelUnusable."""
     try:

@@ -40,6 +40,7 @@ class Facts(Word):
     write_kind: Slot | None = None
     scale: Slot | None = None
     access: str = ""  # r, w, rw
+    told_writes: bool = False  # function codes to write with are named, be it several
     code_like: bool = False  # the map is source code, where an address is what is sent
 
 
