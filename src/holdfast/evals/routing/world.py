@@ -8,7 +8,7 @@ import math
 from random import Random
 from typing import Literal
 
-from holdfast.agent.models.router import Wanted
+from holdfast.agent.models.router import RESERVE_S, Wanted
 from holdfast.site.model import Endpoint
 from holdfast.terms import LABELS, Label, Word
 
@@ -99,7 +99,7 @@ class World:
         return Served(mood=mood, service_s=told_s.get(mood, service_s))
 
     def could(self, request: Request, endpoint: Endpoint) -> bool:
-        """With hindsight: asked at once, with nobody before it, it would have answered well and in time, and it may see the data."""
+        """With hindsight: asked at once, nobody before it, it would have answered well with RESERVE_S to spare, and may see the data."""
         wanted = request.wanted
         able = wanted.skill in endpoint.skills and wanted.language in endpoint.languages
         if not able or LABELS.index(wanted.label) > LABELS.index(endpoint.clearance):
@@ -107,7 +107,7 @@ class World:
         if wanted.prompt_tokens + wanted.max_tokens > endpoint.context_tokens:
             return False
         served = self.served(request, endpoint.name, request.at_s)
-        return served.mood in ("well", "slow") and served.service_s <= min(request.deadline_s, endpoint.timeout_s)
+        return served.mood in ("well", "slow") and served.service_s <= min(request.deadline_s - RESERVE_S, endpoint.timeout_s)
 
 
 def _mood(moods: tuple[tuple[float, float, Mood], ...], at_s: float) -> Mood:
