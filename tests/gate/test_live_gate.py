@@ -20,7 +20,7 @@ from holdfast.run.supervise import Home, StartError, enrol, start_gate
 from holdfast.sim.modbus_server import ModbusServer
 
 FORBIDDEN = (
-    "onnxruntime", "torch", "tokenizers", "openai", "pydantic_ai", "sklearn", "scipy", "llguidance", "anthropic",
+    "onnxruntime", "torch", "tokenizers", "openai", "pydantic_ai", "sklearn", "scipy", "llguidance", "anthropic", "mcp", "jsonschema",
     "holdfast.agent", "holdfast.console", "holdfast.sim", "holdfast.evals", "holdfast.training",
 )  # fmt: skip
 SITE = """
