@@ -115,3 +115,10 @@ def test_the_ledger_bench_keeps_and_verifies_what_it_counted(monkeypatch: pytest
     assert (figures["records"], figures["verified"]) == (200, True)
     assert 0 < figures["record_bytes"] < 1000
     assert not ledger.good({**figures, "verified": False})
+
+
+def test_the_gate_is_started_in_earnest_and_slower_than_a_bare_interpreter() -> None:
+    _, told = ran("start", "--n", "1")
+    figures = told["figures"]
+    assert figures["starts"] == 1
+    assert figures["start_ms"]["p50"] > figures["bare_interpreter_with_numpy_ms"]["p50"] > 0
