@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "console"))
 
 from console_scene import AGENT, PASSWORD, Scene  # pyright: ignore[reportMissingImports]
 
+import holdfast
 from holdfast.agent.models import archive
 from holdfast.agent.models.bundle import open_bundle
 from holdfast.run.supervise import Child, start_agent
 from holdfast.site.load import load
+from holdfast.site.modelcard import Evaluation, keys_in
+from holdfast.site.modellayout import read_layout
 
 HOLDFAST = (sys.executable, "-c", "from holdfast.cli.main import main; main()")
 PATIENCE_S = 40.0
@@ -73,6 +77,43 @@ def test_a_model_comes_from_a_stick_to_the_agent_and_goes_back(tmp_path: Path, s
     agents = asyncio.run(at_work(scene, site, second))
     assert agents == [first, second, first]
     assert command(scene, "promote", "reader", worse[:12], "--as", "zhang.min")[0] == 1
+
+
+def test_a_promoted_reader_of_register_maps_reads_for_the_command_and_a_damaged_one_does_not(tmp_path: Path, scene: Scene) -> None:
+    """A file that is no tagger, promoted: the command must try it, not the release's own."""
+    key = key_file(tmp_path)
+    trust(scene.home.path, key)
+    made = packed(tmp_path, key=key, of=replace(card(), evaluations=(*card().evaluations, *released())))
+    of = command(scene, "import", str(made.path))[1]["digest"]
+    assert reads(scene)[0] == 0
+    assert command(scene, "promote", "registers", of, "--as", "zhang.min")[0] == 0
+    code, told = reads(scene)
+    assert (code, "can't be opened" in told["error"]) == (2, True)
+    largest = max((scene.home.models / of / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(b"x")
+    code, told = reads(scene)
+    assert (code, "error" in told) in ((1, True), (2, True))
+
+
+def released() -> tuple[Evaluation, ...]:
+    """What the release's own model of that role was tried on: who follows it was tried on the same."""
+    folder = Path(holdfast.__file__).parent / "agent" / "models" / "shipped"
+    if not (folder / "registers" / "oci-layout").is_file():
+        return ()
+    return read_layout(folder / "registers", keys_in(folder)).vouched.statement.card.evaluations
+
+
+def reads(scene: Scene) -> tuple[int, Any]:
+    lines = "Kite K1 meter, function 04, 0-based, low word first\nTotal energy | 20 | UINT32 | kWh | 0.01\n"
+    told = subprocess.run(
+        [*HOLDFAST, "registers", "read", "-", "read the total energy", "--home", str(scene.home.path), "--json"],
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    return told.returncode, json.loads(told.stdout.splitlines()[-1])
 
 
 async def at_work(scene: Scene, site: Any, second: str) -> list[str]:

@@ -269,6 +269,18 @@ def facts(one: "Bundle") -> dict[str, Any]:
     return {**kept, "vouching": one.vouching, "signer": one.signer, "card": card}
 
 
+def in_force(role: str, home: Path) -> "Bundle | None":
+    """The model that people put in force for a role in a home whose gate runs; None where the release's own serves, or no gate answers.
+
+    For commands that run a model themselves. Raises BundleError where it is not here whole.
+    """
+    from holdfast.agent.models.registry import Registry
+
+    now = _gate_says(home)
+    found = [one["in_force"][0]["digest"] for one in now["roles"] if one["role"] == role and one["in_force"]] if now else []
+    return Registry(home).find(found[0]) if found else None
+
+
 def _gate_says(home: Path) -> Any:
     """What the running gate says of roles; None where none runs."""
     import asyncio
