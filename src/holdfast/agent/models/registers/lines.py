@@ -9,7 +9,7 @@ from holdfast.terms import Word
 
 LINES_MAX = 2_000
 _WIDE = {c: c - 0xFEE0 for c in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D, 0x2013: 0x2D}
-_STRONG = re.compile(r"\s*\|\s*|\s*;\s*|\t+|(?<=\S) {2,}(?=\S)")
+STRONG = re.compile(r"\s*\|\s*|\s*;\s*|\t+|(?<=\S) {2,}(?=\S)")
 _COMMA = re.compile(r"\s*,\s*|\s*、\s*")
 _RULE = re.compile(r"^[\s|:+=-]*-[\s|:+=-]*$")
 _KEY = re.compile(r"[\"']?([A-Za-z_][A-Za-z_ ]{0,24}|[\u4e00-\u9fff]{1,6})[\"']?\s*[:=]\s*")
@@ -56,7 +56,7 @@ def cells(line: Slot, *, commas: bool = False, blanks: bool = False) -> tuple[Sl
     first, last = len(text) - len(text.lstrip(" ")), len(text.rstrip(" "))
     first += text.startswith("|", first)  # one bar on each side encloses, a second one is an empty cell
     last -= last > first and text[last - 1] == "|"
-    pattern = _COMMA if commas else re.compile(r"\s+") if blanks else _STRONG
+    pattern = _COMMA if commas else re.compile(r"\s+") if blanks else STRONG
     found: list[Slot] = []
     at = first
     for cut in pattern.finditer(text, first, last):
