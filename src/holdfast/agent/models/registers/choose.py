@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from holdfast.agent.models.registers import notation
+from holdfast.agent.models.registers.compile import names_state, states_of
 from holdfast.agent.models.registers.meaning import Fit, Meaning, fit, meaning, plain, shared_beginning
 from holdfast.agent.models.registers.patterns import any_of
 from holdfast.agent.models.registers.words import Abstention, Area, Ask, Refusal, Row
@@ -50,7 +51,8 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
         if not able and len(here) == 1 and not fits[here[0]].opposed and fits[here[0]].lacking < LACKING_ALONE_MAX and fits[here[0]].kind:
             able = here
     if not able:
-        return _only(ask, request, rows) if hinted is not None else missing
+        named = _by_state(ask, request, rows)
+        return named or (_only(ask, request, rows) if hinted is not None or not ask.name else missing)
     able.sort(key=lambda i: (-fits[i].score, rows[i].block.start))
     best = able[0]
     near = [i for i in able if fits[best].score - fits[i].score < (CLOSE if i != best else 1)]
@@ -63,6 +65,18 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
             return Abstention(why="ambiguous")
         return Chosen(rows=(named,), fit=fits[next(i for i in near if rows[i] is named)])
     return Chosen(rows=(rows[best],), fit=fits[best])
+
+
+def _by_state(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | None:
+    """`Run forward`: the one row that has a state of that name."""
+    if not ask.writes or ask.value is not None:
+        return None
+    able = [
+        row
+        for row in rows
+        if sum(names_state(name, request) for _, name in states_of(row.block.text[row.address.end - row.block.start :])) == 1
+    ]
+    return Chosen(rows=(able[0],), fit=Fit(score=1.0, lacking=0.0, extra=0.0, opposed=False, kind=True)) if len(able) == 1 else None
 
 
 def _hinted(request: str) -> Area | None:

@@ -64,6 +64,7 @@ _STATES = tuple(
         r"(?<![A-Za-z0-9.])(?P<n>\d{1,5})\s*[=:]\s*\"?(?P<w>[A-Za-z][A-Za-z _/-]*|[\u4e00-\u9fff]+)",
         r"(?<![A-Za-z0-9.])(?P<n>\d{1,2})\s?(?P<w>[\u4e00-\u9fff]{2,6})",
         r"(?P<w>[A-Za-z][A-Za-z_-]+|[\u4e00-\u9fff]+)\s*=\s*(?P<n>\d{1,5})(?![0-9A-Za-z.])",
+        r"(?:^|[,:;(/]\s?)(?P<n>\d{1,3})\s(?P<w>[A-Za-z][A-Za-z _-]+)(?=\s*(?:[,;)/]|$))",
     )
 )
 
@@ -166,7 +167,7 @@ def _wanted_value(point: Point, ask: Ask, source: Source) -> Decimal | Answer:
         if len(fitting) == 1:
             return Decimal(fitting[0])
         return Refusal(reason="out_of_range", missing=("value_within_range",))
-    named = [number for number, name in states if _names_state(name, source.request)]
+    named = [number for number, name in states if names_state(name, source.request)]
     if len(named) == 1 and ask.switch is None:
         return Decimal(named[0])
     if ask.switch is not None:
@@ -208,7 +209,7 @@ def states_of(text: str) -> tuple[tuple[int, str], ...]:
     return tuple(found) if len({n for n, _ in found}) == len(found) else ()
 
 
-def _names_state(state: str, request: str) -> bool:
+def names_state(state: str, request: str) -> bool:
     """Whether a request names a state, by what it means."""
     ideas = {i.text.replace("start", "running") for i in meaning(state).ideas}
     said = {i.text.replace("start", "running") for i in meaning(request).ideas}

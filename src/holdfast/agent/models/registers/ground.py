@@ -92,7 +92,7 @@ def _scaled(scale: Decimal, row: Row) -> bool:
     found = notation.scale_of(slot.text, bare_way=row.scale_way)
     numbers = [Decimal(n) for n in re.findall(r"\d+(?:\.\d+)?", slot.text)]
     written = (
-        any(n in (scale, 1 / scale) for n in numbers) or "10" in slot.text or "SCALE" in slot.text or row.scale_way == "power"
+        any(n in (scale, 1 / scale) for n in numbers) or re.search(r"10|SCALE|FIX", slot.text) is not None or row.scale_way == "power"
     )  # the last two are powers of ten
     return found is not None and found[0] == scale and written
 

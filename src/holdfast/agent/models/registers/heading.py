@@ -30,6 +30,7 @@ _CODES = tuple(
         _BEFORE_CODE + _NUMBER + _MORE + _MORE + _AFTER_CODE,
         r"(?<![0-9A-Za-z.x])" + _PLAIN + r"(?:\s*/\s*" + _PLAIN + r")?\s*(?=读|写|read\b|write\b)",
         r"\bFC(\d{1,2})(?:Read|Write)",
+        r"(?<![0-9A-Za-z])[0-9A-F]{2}\s(05|06|0f|10)\s(?:[0-9A-F]{2}\s){4}",  # an example's bytes
         r"(?:写|writ\w*|preset|force)[^\d\n]{0,24}?" + _WRITE_NUMBER,
     )
 )

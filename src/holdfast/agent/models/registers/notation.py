@@ -75,6 +75,10 @@ _SCALE_WORD = (
 _SCALES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), way)
     for pattern, way in (
+        (rf"(?:{_SCALE_WORD}\s*[:=]?\s*)?[×x*]?\s?10\s?(?:\^|\*\*)\s?\(?(-?\d+)\)?", "power"),
+        (r"SCALE_FACTOR_MINUS_(\d)", "minus_power"),
+        (r"SCALE_FACTOR_(\d)", "power"),
+        (rf"{_L}FIX(\d)(?![0-9])", "minus_power"),  # decimals of a fixed-point format
         (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*(?:读数|原始值|寄存器值|raw(?: value)?|reading)\s*[÷/]\s*{_N}", "over"),
         (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*(?:读数|原始值|寄存器值|raw(?: value)?|reading)\s*[×x*·]\s*{_N}", "times"),
         (rf"(?:real |actual )?value\s*[÷/]\s*{_N}", "over"),
@@ -89,9 +93,6 @@ _SCALES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"{_L}1\s*(?:LSB|bit|count|digit)?\s*(?:=|≙|表示|代表)\s*{_N}", "times"),
         (rf"{_N}\s*(?:per|/)\s*(?:bit|LSB|digit|count)", "times"),
         (rf"(?<![0-9A-Za-z])[×x*]\s?{_N}(?![0-9A-Za-z-])", "times"),
-        (r"10\s?(?:\^|\*\*)\s?\(?(-?\d+)\)?", "power"),
-        (r"SCALE_FACTOR_MINUS_(\d)", "minus_power"),
-        (r"SCALE_FACTOR_(\d)", "power"),
         (rf"(?<![A-Za-z0-9.)²³%°])/\s?{_N}(?![0-9.])(?=\s?{_AFTER_NUMBER}|[^A-Za-z]|$)", "over"),
     )
 )  # fmt: skip
@@ -115,7 +116,7 @@ def scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
             if (
                 not listed
                 and all(found.end() <= a or found.start() >= b for a, b in taken)
-                and found[1].strip("0.")
+                and (found[1].strip("0.") or "power" in way)
                 and (way != "over" or _likely(found[1]))
             ):
                 taken.append(found.span())

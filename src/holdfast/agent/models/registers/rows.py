@@ -13,6 +13,7 @@ _RANGE_LINE = re.compile(r"^\W*(?:允许(?:范围)?|范围|取值范围|allowed|
 _TASK = re.compile(
     r"FC\d{1,2}(?:Read|Write)\w*Task\([^()]*$|^\s*(?:poll|device)\s*,|^\s*(?:const|var|enum|type)?\s*[({\[]\s*$"
 )  # of rows to come
+_FRAME = re.compile(r"(?:(?<![0-9A-Za-z])[0-9A-Fa-f]{2}\s){6,}|(?:0x[0-9A-Fa-f]{2},?\s){6,}")  # bytes of an example
 _TIMES = re.compile(r"(?<![A-Za-z0-9.])(\d)\s?[x×*]\s?(?=[A-Za-z])")
 _LENGTH = re.compile(
     r"(?i)(?<![A-Za-z])(?:(?:len(?:gth)?|count|size|长度|数量|qty)\s*[:=]?|(?:words?|regs?)\s*[:=])\s*(\d{1,2})(?![\d.])|(?<![A-Za-z0-9.])(\d{1,2})\s*(?:regs?|registers?|words?|个寄存器)(?![A-Za-z])"
@@ -45,7 +46,16 @@ def read(text: str) -> tuple[Row, ...]:
 
 def completed(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
     """Rows with what lines behind them say, and single registers where no row has a type. `last` are the facts at the end."""
-    return _untyped(_with_later(found, last))
+    return _untyped(_coded(_with_later(found, last)))
+
+
+def _coded(found: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Names as programs have them (`VoltageL1`, `regPower`) come from a program, and with them the addresses."""
+    names = [row.name.text for row in found]
+    humps = sum(re.fullmatch(r"[A-Za-z][a-z0-9]+(?:[A-Z0-9][a-z0-9]*)+", name) is not None for name in names)
+    if len(names) < 2 or 2 * humps < len(names) or any(" " in name or not name.isascii() for name in names):
+        return found
+    return tuple(dataclasses.replace(row, facts=dataclasses.replace(row.facts, code_like=True)) for row in found)
 
 
 def _untyped(found: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -82,7 +92,7 @@ def _with_later(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
 def _rows(line: Line, facts: Facts, columns: tuple[str, tuple[str, ...]] | None, *, first: bool) -> Iterator[Row]:
     """The rows of a line: by its keys, by the table's columns, else by the look of its pieces; none for a heading."""
     text = line.slot.text
-    if len(text) > WIDE_MAX or _RANGE_LINE.match(text) or _TASK.search(text):
+    if len(text) > WIDE_MAX or _RANGE_LINE.match(text) or _TASK.search(text) or _FRAME.search(text):
         return
     keys = lines.keyed(line.slot)
     if keys is not None and "name" in keys and _is_address(keys["address"].text):
