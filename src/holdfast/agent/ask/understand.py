@@ -16,6 +16,7 @@ from holdfast.agent.knowledge.modes import Mode, modes_of
 from holdfast.agent.knowledge.standards.find import find
 from holdfast.agent.models.requests.amounts import span_of
 from holdfast.agent.models.requests.dangers import dangerous
+from holdfast.agent.models.requests.read import Reader
 from holdfast.site.model import Site
 from holdfast.terms import Word
 
@@ -69,6 +70,7 @@ class Understanding:
         self._site = site
         self._names = Names(site)
         self._modes = modes_of(site)
+        self._requests = Reader(site)
 
     def of(self, text: str, before: Question | None = None) -> Question:
         plain = folded(text)
@@ -76,6 +78,9 @@ class Understanding:
         declined = self._declined(named, text)
         if declined is not None:
             return declined
+        wish = self._requests.read(text)
+        if wish.kind in ("set", "change"):
+            return Question(intent="decline", text=plain, why="request", about=wish.tag)
         if find(text) and not cue("limits").search(plain):
             return Question(intent="standard", text=text)
         if cue("cases").search(plain):

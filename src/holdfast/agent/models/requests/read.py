@@ -29,6 +29,7 @@ _TO, _ASKS = re.compile(alternatives("words", "to")), re.compile(alternatives("w
 _CHANGING = re.compile("|".join(alternatives("words", name) for name in ("changing", "up", "down")))
 # What only looks has no word of changing something in it: who says both is not understood.
 _ALTERS = re.compile(alternatives("words", "alters"))
+_GOES_ON = re.compile(r"继续|接着|然后|(?<!别)(?<!要)再|carry on|continue|\bthen\b|and go|back to|automatic(?! (?:moves|writes|actions))")
 # Words of a request to change something that say nothing beyond it.
 _IDLE = re.compile(alternatives("words", "idle"))
 
@@ -53,6 +54,10 @@ class Reader:
         kind = next((kind for kind, pattern in _KINDS if pattern.search(plain)), "")
         if kind in _LOOKS and _ALTERS.search(plain):
             return refused("unclear")
+        if kind in ("alarms", "incidents", "acknowledge") and self._numbers(named):
+            return refused("unclear")  # a list has no number; a limit has
+        if kind == "stop" and _GOES_ON.search(plain):
+            return refused("unclear")
         match kind:
             case "hold_batch":
                 return self._hold(text, plain)
@@ -70,6 +75,26 @@ class Reader:
                 return Request(kind=kind)
             case _:
                 return self._value(named)
+
+    def look(self, kind: Kind, text: str) -> Request | None:
+        """The text as this kind of look; None where that kind needs something that it does not name, or it says more than a look may."""
+        named = self._names.find(text)
+        plain = named.text
+        if dangerous(plain) or named.strangers or _ALTERS.search(plain):
+            return None
+        match kind:
+            case "show":
+                tag = self._measured(named)
+                found = Request(kind="show", tag=tag.name) if tag is not None and not self._numbers(named) else missing("tag")
+            case "trend":
+                found = self._trend(named)
+            case "why":
+                found = self._about("why", named)
+            case "incidents" | "alarms" | "manual" | "report":
+                found = Request(kind=kind)
+            case _:
+                return None
+        return found if found.kind else None
 
     # ---- what looks --------------------------------------------------------------------------------------------------
 
