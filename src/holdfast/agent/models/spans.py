@@ -84,6 +84,14 @@ class Tagger:
             kind, kind_sure = self.classes[best], float(shares[best])
         return Marked(spans=self._spans(_softmax(tags[0]), text), kind=kind, kind_sure=kind_sure)
 
+    def shares(self, text: str) -> NDArray[np.float32]:
+        """(T, labels): each character's probabilities, those of a word or number their mean. Raises ValueError over TEXT_MAX."""
+        if len(text) > TEXT_MAX:
+            raise ValueError(f"{len(text)} characters; give at most {TEXT_MAX}")
+        if not text:
+            return np.zeros((0, len(self.labels)), np.float32)
+        return _by_word(_softmax(self._session.run(["tags"], {"ids": ids(text)})[0][0]), text)
+
     def _spans(self, shares: NDArray[np.float32], text: str) -> tuple[Span, ...]:
         """`shares` (T, labels): each character's probabilities. A word or number has one label: its characters' mean."""
         shares = _by_word(shares, text)

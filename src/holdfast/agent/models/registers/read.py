@@ -12,6 +12,7 @@ from holdfast.agent.models.registers import ask as asking
 from holdfast.agent.models.registers import lines, notation, rows, tagged
 from holdfast.agent.models.registers.choose import Chosen, choose
 from holdfast.agent.models.registers.compile import Source, read_request, write_request
+from holdfast.agent.models.registers.confirm import unconfirmed
 from holdfast.agent.models.registers.ground import ungrounded
 from holdfast.agent.models.registers.meaning import plain
 from holdfast.agent.models.registers.resolve import point
@@ -28,7 +29,7 @@ class Reading(Word):
 
     answer: Answer
     rows: tuple[Row, ...] = ()  # those that it rests on
-    seen: int = 0  # rows that were found in the map
+    seen: tuple[Row, ...] = ()  # all that were found in the map
     ask: Ask
 
 
@@ -39,19 +40,23 @@ def read(text: str, request: str, tagger: Tagger | None = None) -> Answer:
     model is not there (`tagger` None takes that one).
     """
     flat, asked = _flat(text, request)
-    ruled = _by_rules(flat, asked)
-    marked = _by_tagger(tagger or tagged.model(), flat, asked)
-    return agreed(_gated(ruled, flat, asked), _gated(marked, flat, asked))
+    second = tagger or tagged.model()
+    ruled, marked = _gated(_by_rules(flat, asked), flat, asked), _gated(_by_tagger(second, flat, asked), flat, asked)
+    if not (isinstance(ruled.answer, Request) and ruled.answer.writes):
+        return agreed(ruled, marked)
+    against = unconfirmed(second, flat, asked, ruled.ask, ruled.rows[0], ruled.seen, marked.seen)
+    return agreed(ruled, marked, against=against)
 
 
-def agreed(ruled: Reading, marked: Reading) -> Answer:
-    """One answer of two readings."""
+def agreed(ruled: Reading, marked: Reading, *, against: str = "not asked") -> Answer:
+    """One answer of two readings. `against`: what the tagger says against the rules' write, piece by piece; "" for nothing."""
     first, second = ruled.answer, marked.answer
     if ruled.ask.writes or marked.ask.writes:
         if isinstance(first, Request) and first.writes:
-            return first if isinstance(second, Request) and _sent(first) == _sent(second) else Abstention(why="disagree")
+            same = isinstance(second, Request) and _sent(first) == _sent(second)
+            return first if same or not against else Abstention(why="disagree")
         return first if not isinstance(first, Request) else Abstention(why="disagree")
-    if ruled.seen == 0 and isinstance(second, Request):
+    if not ruled.seen and isinstance(second, Request):
         return second  # a layout that the rules see nothing in
     return first
 
@@ -100,8 +105,8 @@ def _reading(text: str, ask: Ask, request: str, found: Sequence[Row]) -> Reading
     """From a reader's rows and its reading of the request to the answer."""
     chosen = choose(ask, request, found)
     if not isinstance(chosen, Chosen):
-        return Reading(answer=chosen, seen=len(found), ask=ask)
-    return Reading(answer=_answer(text, ask, request, found, chosen), rows=chosen.rows, seen=len(found), ask=ask)
+        return Reading(answer=chosen, seen=tuple(found), ask=ask)
+    return Reading(answer=_answer(text, ask, request, found, chosen), rows=chosen.rows, seen=tuple(found), ask=ask)
 
 
 def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Chosen) -> Answer:
