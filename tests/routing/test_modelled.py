@@ -1,5 +1,6 @@
 """A question answered by the rules first and then by a model, over the demo mill's real tools."""
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncGenerator
@@ -11,10 +12,12 @@ import pytest_asyncio
 from scripted_engine import Scripted, endpoint
 
 from holdfast.agent.ask.answer import Answer, Step
+from holdfast.agent.ask.duty import Duty
 from holdfast.agent.ask.modelled import Modelled, asker_of
 from holdfast.agent.tools.listed import tools
 from holdfast.evals.ask.day import Day, mill_day
 from holdfast.language import LANGUAGES, say
+from holdfast.link import Answered, AnswerStep, QuestionTold
 from holdfast.site.model import Endpoint, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -48,7 +51,8 @@ async def test_a_model_reads_real_tags_and_its_answer_stands_with_their_citation
     told = [one async for one in asker.ask("4号机架的张力现在是多少？")]
     answer = told[-1]
     assert isinstance(answer, Answer)
-    assert (answer.text, answer.made_by) == ("4号机架的张力正常。", "model:llm@m")
+    assert answer.text == "4号机架的张力正常。\n[由语言模型 llm@m 根据所引内容写成；未用大模型试过]"
+    assert answer.made_by == "model:llm@m"
     assert [one.ref for one in answer.citations] == [TAG]
     assert any(isinstance(one, Step) and "read_tags" in one.text for one in told)
     assert asker.last is not None
@@ -101,10 +105,60 @@ async def test_a_model_below_the_label_of_the_question_sees_none_of_it(day: Day)
         ((endpoint("odd"),), "llm.no_engine"),
     ],
 )
-async def test_without_a_way_to_a_model_the_rules_answer_and_it_is_told_why(
-    day: Day, tmp_path: Path, models: tuple[Endpoint, ...], why: str
-) -> None:
+async def test_without_a_way_to_a_model_the_rules_answer_and_it_is_told_why(day: Day, models: tuple[Endpoint, ...], why: str) -> None:
     site = dataclasses.replace(day.site, models=models)
-    asker = asker_of(tools(day.link, site, day.home, clock=day.clock), site, clock=day.clock, sockets=tmp_path)
+    asker = asker_of(tools(day.link, site, day.home, clock=day.clock), site, clock=day.clock)
     assert (asker.why, (await asker.answer("What does the tension of stand 4 read now?")).made_by) == (why, "")
     assert all(why not in say(why, {}, language) for language in LANGUAGES)
+
+
+async def test_a_way_that_is_not_there_yet_is_told_and_the_rules_answer(day: Day, tmp_path: Path) -> None:
+    end = Endpoint(
+        name="far", engine="openai", url="http://10.0.0.1/v1", model="m", dialect="vllm", clearance="site", skills=("ask",),
+        languages=("en",), context_tokens=200_000,
+    )  # fmt: skip
+    site = dataclasses.replace(day.site, models=(end,))
+    asker = asker_of(tools(day.link, site, day.home, clock=day.clock), site, clock=day.clock, sockets=tmp_path)
+    assert (asker.why, (await asker.answer("What does the tension of stand 4 read now?")).made_by) == ("", "")
+    assert asker.last is not None
+    assert [one.code for one in asker.last.passed] == ["engine.unreachable"]
+    await asker.aclose()
+
+
+class Waiting:
+    """The gate's door for questions, with one that waits."""
+
+    def __init__(self, text: str) -> None:
+        self.waiting = [QuestionTold(id="q-1", proposal="", person="ann", text=text, at_ns=1)]
+        self.answers: list[Answered] = []
+        self.answered = asyncio.Event()
+
+    async def questions(self) -> tuple[QuestionTold, ...]:
+        return tuple(self.waiting)
+
+    async def answer(self, answer: Answered) -> None:
+        self.answers.append(answer)
+        self.waiting.clear()
+        self.answered.set()
+
+    async def answering(self, step: AnswerStep) -> None: ...
+
+
+async def test_on_duty_a_models_answer_is_made_beside_the_agents_own_work(day: Day) -> None:
+    asker, engine = made(day, call("read_tags", tags=[TAG]), final("The tension was read.", "1.1"))
+    engine.gate = asyncio.Event()
+    door = Waiting("What does the tension of stand 4 read now?")
+    prepared = asyncio.Event()
+
+    async def prepare() -> None:
+        prepared.set()
+
+    duty = Duty(door, asker, prepare)  # type: ignore[arg-type]
+    assert await duty.step() == 0
+    await engine.began.wait()
+    assert await duty.step() == 0  # the model thinks; the agent goes on
+    assert (door.answers, prepared.is_set()) == ([], True)
+    engine.gate.set()
+    await asyncio.wait_for(door.answered.wait(), 10)
+    assert [one.text.splitlines()[0] for one in door.answers] == ["The tension was read."]
+    assert "written by the language model llm@m" in door.answers[0].text

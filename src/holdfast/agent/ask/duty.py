@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from random import SystemRandom
 
 from holdfast.agent.ask.answer import Answer, Step
 from holdfast.agent.ask.asker import Asker, language_of
+from holdfast.agent.ask.modelled import asker_of
 from holdfast.agent.ask.talk import NAME
 from holdfast.agent.tools.listed import tools
 from holdfast.clock import Clock
@@ -22,12 +24,28 @@ CITATIONS_MAX = 40
 
 
 class Duty:
-    """`step` answers what waits and returns how many that were. Raises LinkError."""
+    """`step` answers what waits and returns how many that were. Raises LinkError.
 
-    def __init__(self, inquiry: Inquiry, asker: Asker) -> None:
-        self._inquiry, self._asker = inquiry, asker
+    `prepare`: given where a model answers. Answers then take seconds, so they are made beside the agent's own work, one look at a time:
+    `step` returns at once, with what the look before came to. `prepare` itself runs once, beside all of it.
+    """
+
+    def __init__(self, inquiry: Inquiry, asker: Asker, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._inquiry, self._asker, self._prepare = inquiry, asker, prepare
+        self._beside: asyncio.Task[int] | None = None
+        self._preparing: asyncio.Future[None] | None = None
 
     async def step(self) -> int:
+        if self._prepare is None:
+            return await self._look()
+        if self._preparing is None:
+            self._preparing = asyncio.ensure_future(self._prepare())
+        if self._beside is not None and not self._beside.done():
+            return 0
+        before, self._beside = self._beside, asyncio.create_task(self._look())
+        return 0 if before is None else before.result()
+
+    async def _look(self) -> int:
         waiting: Sequence[QuestionTold] = (await self._inquiry.questions())[:AT_ONCE_MAX]
         for question in waiting:
             answer = await self._answer(question)
@@ -60,7 +78,9 @@ class Duty:
 def duty_of(link: HttpLink, site: Site, papers: Path | None, *, clock: Clock, name: str, folder: Path | None) -> Duty:
     """`papers`: the folder with manuals, maintenance records and standards; `folder`: the agent's own, for what was asked last."""
     file = None if folder is None else folder / NAME
-    return Duty(link, Asker(tools(link, site, papers, clock=clock, author=name), site, clock=clock, file=file))
+    sockets = Path(link.address.removeprefix("unix:")).parent if link.address.startswith("unix:") else None
+    asker = asker_of(tools(link, site, papers, clock=clock, author=name), site, clock=clock, file=file, sockets=sockets)
+    return Duty(link, asker, None if asker.why else lambda: asker.prepare(SystemRandom()))
 
 
 def answered(question: QuestionTold, answer: Answer | None) -> Answered:

@@ -8,8 +8,10 @@ is open: `asker.why` tells which. Engines that run in the agent itself need an a
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from holdfast.agent.ask.answer import Answer, Language, Step
@@ -91,7 +93,16 @@ class Modelled(Asker):
         if self.last.code != "llm.answered":  # who listed a model wants to know why the rules answered
             text = say("llm.not_taken", {"why": say(self.last.code, dict(self.last.facts), language)}, language)
             yield Step(tool="model", about=self.last.code, text=text)
-        yield self.last.answer
+            yield self.last.answer
+            return
+        # Who reads it, on a page or on paper, sees in the text itself that a model wrote it.
+        mark = say("llm.made_by", {"model": self.last.answer.made_by.removeprefix("model:")}, language)
+        yield dataclasses.replace(self.last.answer, text=f"{self.last.answer.text}\n[{mark}]")
+
+    async def prepare(self, random: Random) -> None:
+        """Find out of each endpoint what of a schema it keeps to, and how long it takes."""
+        if self._on_model is not None:
+            await self._on_model.router.probe(random)
 
     async def aclose(self) -> None:
         if self._on_model is not None:
@@ -141,8 +152,8 @@ def _opened(listed: Sequence[Endpoint], sockets: Path | None) -> tuple[dict[str,
     why = ""
     for one in listed:
         socket = "" if sockets is None else str(sockets / socket_name(one.name))
-        if one.url and not (socket and Path(socket).exists()):
-            continue
+        if one.url and not socket:
+            continue  # no network leads out of a cell; a socket that is not there yet may come
         try:
             found[one.name] = open_engine(one, Path("/"), socket=socket if one.url else "")
         except (PluginError, SecretError, ValueError):

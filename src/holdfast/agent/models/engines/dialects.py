@@ -5,8 +5,8 @@
 - llamacpp: `response_format` of type json_object with `schema`. Its README also shows json_schema with `schema`, which the server reads
   one level deeper and drops in silence; json_object with `schema` is read alike by llama-server and by llama-cpp-python's server.
 - ollama: its own /api/chat with `format`, `options` and `num_predict` (docs/api.md); not OpenAI's fields.
-- triton: the OpenAI front end takes text and json_object only (triton-inference-server/server issue 8852); the arguments of a named
-  function are what it decodes under a schema (pull request 8134), so the schema goes there.
+- triton: the OpenAI front end takes text and json_object only (schemas/openai.py of its front end); the arguments of a named function are
+  what it decodes under a schema (its user guide, Tool Calling), so the schema goes there.
 
 That a server takes such a request does not say that it keeps to it: `probe.py` finds out.
 """
