@@ -320,10 +320,12 @@ def _row(one: "Bundle", roles: list[Any], measured: Any) -> tuple[str, ...]:
 
 def _role_lines(role: Any) -> list[str]:
     """Where what runs is not what is in force."""
+    from holdfast.language import say
+
     wanted = role["in_force"][0]["digest"] if role["in_force"] else role["release"]
     return [
         f"{agent} runs {told['digest'][:SHORT] or 'nothing'} for {role['role']}, {wanted[:SHORT] or 'nothing'} is in force"
-        + (f" ({told['trouble']})" if told["trouble"] else "")
+        + (f": {say(told['trouble'], {}, 'en')}" if told["trouble"] else "")
         for agent, told in role["running"]
         if told["digest"] != wanted or told["trouble"]
     ]

@@ -22,7 +22,17 @@ from holdfast.gate.ledger.log import Log
 from holdfast.site.model import Site
 from holdfast.site.modelcard import BundleError, Evaluation
 from holdfast.site.modellayout import Layout, bundles, read_layout, trusted_keys
-from holdfast.site.modelroles import FITS_MAX, RUNNING_MAX, ModelFit, ModelRunning, ModelStanding, ModelsTold, shortfall, well_formed
+from holdfast.site.modelroles import (
+    FITS_MAX,
+    RUNNING_MAX,
+    ModelFit,
+    ModelRunning,
+    ModelStanding,
+    ModelsTold,
+    Shortfall,
+    shortfall,
+    well_formed,
+)
 from holdfast.terms import Word, canonical, plain
 
 FORMER_MAX = 8  # kept of one role, the one in force among them; the oldest go first, and the record keeps them all
@@ -189,8 +199,8 @@ class Promotions:
             raise PromotionError("model.same", f"{who} is in force for {role} already", model=who, role=role)
         present = self._evaluations(role) if stack else None if release is None else release.vouched.statement.card.evaluations
         if why := shortfall(role, statement.card.evaluations, present):
-            text = f"{who}: {why.code}: suite {why.suite} {why.figure} is {why.has:g}, at least as good as {why.wanted:g} is wanted"
-            raise PromotionError(why.code, text, model=who, suite=why.suite, figure=why.figure, has=repr(why.has), wanted=repr(why.wanted))
+            facts = {"suite": why.suite, "figure": why.figure, "has": repr(why.has), "wanted": repr(why.wanted)}
+            raise PromotionError(why.code, _told(who, why), model=who, **facts)
         now_ns = self._clock.now_ns()
         told = {"role": role, "digest": layout.digest, "name": statement.name, "version": statement.version, "former": former}
         act = {"act": "promote", **told, "signer": layout.vouched.signer, "evaluations": plain(statement.card.evaluations)}
@@ -293,6 +303,21 @@ class Promotions:
             evaluations=card.evaluations,
             fits=tuple((agent, fit) for agent, told in self._told.items() for fit in told.fits if fit.digest == layout.digest),
         )
+
+
+def _told(who: str, why: Shortfall) -> str:
+    match why.code:
+        case "model.unevaluated":
+            return (
+                f"{who} was not put through the suite {why.suite}, so nobody knows how good it is; evaluate it, add the result to its card"
+            )
+        case "model.not_compared":
+            return (
+                f"{who} has no {why.figure} of the suite {why.suite} on the data that the model in force was tried on; evaluate it on that"
+            )
+        case _:
+            worse = f"{why.figure} of the suite {why.suite} is {why.has:g}, at least as good as {why.wanted:g} is wanted"
+            return f"{who} is worse than the model in force: {worse}"
 
 
 def _release(role: str, layouts: Sequence[Layout]) -> Layout | None:
