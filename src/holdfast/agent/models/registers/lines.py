@@ -66,13 +66,24 @@ def cells(line: Slot, *, commas: bool = False, blanks: bool = False) -> tuple[Sl
     return tuple(found)
 
 
-def titles(line: Slot) -> tuple[str, tuple[str, ...]] | None:
-    """(how it is cut, the slot that each column heads) of a line of column titles, else None."""
+class Titles(Word):
+    """A line of column titles: how it is cut (strong, commas, blanks), the slot that each heads, where each begins in its line."""
+
+    way: str
+    heads: tuple[str, ...]
+    starts: tuple[int, ...]
+
+    def cells(self, line: Slot) -> tuple[Slot, ...]:
+        return cells(line, commas=self.way == "commas", blanks=self.way == "blanks")
+
+
+def titles(line: Slot) -> Titles | None:
+    """The column titles that a line is, else None."""
     for way in ("strong", "commas", "blanks"):
         cut = cells(line, commas=way == "commas", blanks=way == "blanks")
         heads = tuple(_head(cell.text) for cell in cut)
         if len(heads) >= 3 and "name" in heads and "address" in heads and sum(h != "" for h in heads) >= len(heads) - 1:
-            return way, heads
+            return Titles(way=way, heads=heads, starts=tuple(cell.start - line.start for cell in cut))
     return None
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from holdfast.agent.models.registers import heading, lines, notation
-from holdfast.agent.models.registers.lines import Line, part
+from holdfast.agent.models.registers.lines import Line, Titles, part
 from holdfast.agent.models.registers.look import ADDRESS, INDEX, LETTERS, RANGE, STATE, Stretch, address_in, free, letter, name_in, own
 from holdfast.agent.models.registers.words import Facts, Order, Row, ScaleWay, Slot
 
@@ -21,6 +21,7 @@ _LENGTH = re.compile(
 _COUNT_BEFORE = re.compile(r"(?<=\s)([1-9])()\s+(?=\d)")
 _NUMBER_CELL = re.compile(r"(?:[|;,\t]|  )\s*(\d+\.\d+|1)(?=\s*(?:$|[|;,\t]|  ))")  # a factor in a cell of its own
 _SCALE_HEADS: dict[str, ScaleWay] = {"scale": "times", "divisor": "over", "either": "either", "power": "power"}  # by a column's title
+SHIFT_MAX = 3  # characters that a cell may stand beside its title
 WIDE_MAX = 400  # characters of a line that is read as a row
 
 
@@ -29,7 +30,7 @@ def read(text: str) -> tuple[Row, ...]:
     found: list[Row] = []
     all_lines = list(lines.blocks(text, lines.lines_of(text)))
     facts = Facts(code_like=heading.codelike([line.slot.text for line in all_lines]))
-    columns: tuple[str, tuple[str, ...]] | None = None
+    columns: Titles | None = None
     for index, line in enumerate(all_lines):
         heads = lines.titles(line.slot)
         if heads is not None:
@@ -89,7 +90,7 @@ def _with_later(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
     return tuple(dataclasses.replace(row, facts=facts) for row, facts in zip(found, later, strict=True))
 
 
-def _rows(line: Line, facts: Facts, columns: tuple[str, tuple[str, ...]] | None, *, first: bool) -> Iterator[Row]:
+def _rows(line: Line, facts: Facts, columns: Titles | None, *, first: bool) -> Iterator[Row]:
     """The rows of a line: by its keys, by the table's columns, else by the look of its pieces; none for a heading."""
     text = line.slot.text
     if len(text) > WIDE_MAX or _RANGE_LINE.match(text) or _TASK.search(text) or _FRAME.search(text):
@@ -99,14 +100,11 @@ def _rows(line: Line, facts: Facts, columns: tuple[str, tuple[str, ...]] | None,
         yield _of_slots(line.slot, keys, facts)
         return
     if columns is not None:
-        cut = lines.cells(line.slot, commas=columns[0] == "commas", blanks=columns[0] == "blanks")
-        by = {head: cell for head, cell in zip(columns[1], cut, strict=False) if head and cell.text}
-        if (
-            abs(len(cut) - len(columns[1])) <= (0 if columns[0] != "strong" else 1)
-            and "name" in by
-            and _is_address(by.get("address", by["name"]).text)
-        ) and len(cut) == len(columns[1]):
+        by = _by_columns(line.slot, columns)
+        if by is not None:
             yield _of_slots(line.slot, by, facts)
+            return
+        if _number_left(line.slot, columns):
             return
     if heading.base_of(text) is not None and not _strong_address(text, facts):
         return
@@ -119,6 +117,28 @@ def _rows(line: Line, facts: Facts, columns: tuple[str, tuple[str, ...]] | None,
         row = _of_look(piece, facts)
         if row is not None:
             yield row
+
+
+def _by_columns(line: Slot, columns: Titles) -> dict[str, Slot] | None:
+    """The cells of a row by what heads them: by their number where it is that of the titles, else by where they stand."""
+    cut = columns.cells(line)
+    if len(cut) == len(columns.heads):
+        by = {head: cell for head, cell in zip(columns.heads, cut, strict=True) if head and cell.text}
+    else:
+        nearest = [min(range(len(columns.starts)), key=lambda i, at=cell.start - line.start: abs(columns.starts[i] - at)) for cell in cut]
+        shifts = [abs(columns.starts[i] - (cell.start - line.start)) for i, cell in zip(nearest, cut, strict=True)]
+        if columns.way != "strong" or len(set(nearest)) != len(nearest) or max(shifts, default=0) > SHIFT_MAX:
+            return None
+        by = {columns.heads[i]: cell for i, cell in zip(nearest, cut, strict=True) if columns.heads[i] and cell.text}
+    return by if "name" in by and "address" in by and _is_address(by["address"].text) else None
+
+
+def _number_left(line: Slot, columns: Titles) -> bool:
+    """Whether a row with cells left out has a number that may be its scale, or may not."""
+    if not {*_SCALE_HEADS} & {*columns.heads}:
+        return False
+    whole = [cell.text for cell in columns.cells(line) if cell.text.isdigit()]
+    return len(whole) > 1
 
 
 def _is_address(text: str) -> bool:
@@ -156,9 +176,16 @@ def _pieces(line: Slot) -> tuple[Slot, ...]:
             and _furnished(piece.text, found[:2])
             and name_in(piece.text, found[:2], [(a, b) for a, b, _ in notation.types_in(piece.text, faint=False)]) is not None
         ]
-        if len(whole) == len(cut):
+        if len(whole) == len(cut) and _alike(cut):
             return tuple(cut)
     return (line,)
+
+
+def _alike(pieces: Sequence[Slot]) -> bool:
+    """Rows of one line are furnished alike: all have a type or none, all a scale or none. Else a list within one row was cut."""
+    typed = {any(True for _ in notation.types_in(piece.text, faint=False)) for piece in pieces}
+    scaled = {any(said for _, _, said in notation.scales_in(piece.text)) for piece in pieces}
+    return len(typed) == 1 and (typed == {True} or len(scaled) == 1)
 
 
 def _furnished(text: str, address: Stretch) -> bool:
