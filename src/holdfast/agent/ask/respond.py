@@ -16,6 +16,7 @@ from holdfast.agent.tools.values import Course, Limits, MovesTold, TagValues
 from holdfast.site.model import Envelope, Site
 
 COVERS_MIN = 0.5  # of a question's words, by a passage that is to answer it
+FEW, COVERS_FEW_MIN = 3, 0.6  # of so few words half is one, which says nothing
 ALIKE_MIN = 0.12
 FITS = 0.5  # that a passage has what such a question asks for, against the share of words that it covers
 ABOVE = 0.15
@@ -223,7 +224,8 @@ class Responder:
             raise Nothing("no.manual")
         found = await self._use("search_manuals", {"question": wanted[:300], "limit": HITS}, question.text[:100], shown, told)
         hits = [hit for hit in cast(ManualHits, found.body).hits if hit.text.plant_text != hit.heading.plant_text]
-        fitting = [(covered(wanted, hit), place, hit) for place, hit in enumerate(hits) if covered(wanted, hit) >= COVERS_MIN]
+        least = COVERS_MIN if len(terms(wanted)) > FEW else COVERS_FEW_MIN
+        fitting = [(covered(wanted, hit), place, hit) for place, hit in enumerate(hits) if covered(wanted, hit) >= least]
         if not fitting:
             raise Nothing("no.manual")
         _, _, best = max(fitting, key=lambda one: (one[0] + _fit(question.text, wanted, one[2]), -one[1]))

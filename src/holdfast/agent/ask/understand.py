@@ -91,6 +91,8 @@ class Understanding:
         found = self._incident(named) or self._values(named, before)
         if found is not None:
             return found
+        if _LIVE.search(plain) and not cue("norm").search(plain):
+            return Question(intent="decline", text=plain, why="no_tag")  # what is now stands in no book
         follows = before is not None and before.intent == "manual" and len(plain) <= 24 and not named.quantities
         return Question(intent="manual", text=f"{before.text} {plain}" if before is not None and follows else plain)
 

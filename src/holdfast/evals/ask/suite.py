@@ -22,16 +22,18 @@ from holdfast.site.tables import tables
 from holdfast.terms import SECOND_NS
 
 OWN = Path(str(resources.files("holdfast.evals.ask") / "questions.jsonl"))
+SETS = ("questions.jsonl", "questions_later.jsonl", "questions_third.jsonl")
 RIGHT_MIN, DECLINED_MIN = 0.90, 0.95
 SECONDS = 2400
 NEAR = 0.006  # a number is right within this share of it: answers show four digits, one second may lie between
 
 
 def judged(options: Options) -> Figures:
-    paths = [options.data] if options.data else [OWN, *([later] if (later := OWN.with_name("questions_later.jsonl")).is_file() else [])]
+    """The first set decides; the others, each by which the words were widened after one reading, are told beside it."""
+    paths = [options.data] if options.data else [OWN.with_name(name) for name in SETS]
     cases = [read_cases(path)[: options.n] for path in paths]
     scored = asyncio.run(_asked(cases, options))
-    figures = {**scored[0], **({"later": scored[1]} if len(scored) > 1 else {})}
+    figures = {**scored[0], **dict(zip(("later", "third"), scored[1:], strict=False))}
     ok = scored[0]["right"] >= RIGHT_MIN and scored[0]["declined"] >= DECLINED_MIN
     return Figures(name="ask", seed=1, data=hashed(paths), figures=figures, pass_=ok)
 
