@@ -13,7 +13,7 @@ import uvicorn
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from holdfast.agent.mcp.serve import PATH, http_app
+from holdfast.agent.mcp.serve import PATH, config_of, http_app
 from holdfast.agent.mcp.visitors import Visitors
 from holdfast.clock import VirtualClock
 from holdfast.gate.api.agents import agents_app
@@ -76,7 +76,7 @@ class DoorWorld:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             bound.listen()  # from here on callers wait instead of being refused
-            server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
+            server = uvicorn.Server(config_of(app, "127.0.0.1", 0))
             ended = group.create_task(server.serve(sockets=[bound]))
             address = f"http://127.0.0.1:{bound.getsockname()[1]}{PATH}"
             async with httpx2.AsyncClient() as http:

@@ -17,7 +17,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 from mill_door import SECRET, DoorWorld, client
 
-from holdfast.agent.mcp.serve import BODY_BYTES_MAX
+from holdfast.agent.mcp.patience import BODY_BYTES_MAX
 from holdfast.agent.mcp.visitors import BURST, VERIFIED_S
 
 LOOKING = {"read_tags", "history", "limits", "moves", "incidents", "incident", "alarms", "context", "search_manuals", "standards"}

@@ -12,7 +12,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 
 from holdfast.agent.mcp.visitors import PER_S, Visitor
-from holdfast.agent.tools.tool import ToolError, told
+from holdfast.agent.tools.tool import Tool, ToolError, told
 from holdfast.language import say
 from holdfast.link import LinkError
 
@@ -35,21 +35,14 @@ def door(who: Who, *, language: str = "en") -> Server[Any]:
         except LinkError as error:
             raise MCPError(types.INVALID_REQUEST, say("mcp.no_gate", {"why": str(error)[:300]}, language)) from None
 
+    listed: dict[tuple[str, ...], list[types.Tool]] = {}  # all visitors have the same tools, and their schemas take a while to make
+
     async def list_tools(context: Ctx, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        known = (await visitor(context)).tools.values()
-        return types.ListToolsResult(
-            tools=[
-                types.Tool(
-                    name=tool.name,
-                    description=tool.description(language),
-                    input_schema=dict(tool.schema()),
-                    annotations=types.ToolAnnotations(
-                        read_only_hint=not tool.acts, destructive_hint=tool.acts, idempotent_hint=not tool.acts, open_world_hint=False
-                    ),
-                )
-                for tool in known
-            ]
-        )
+        known = (await visitor(context)).tools
+        if tuple(known) not in listed:
+            listed.clear()
+            listed[tuple(known)] = [_listed(tool, language) for tool in known.values()]
+        return types.ListToolsResult(tools=listed[tuple(known)])
 
     async def call_tool(context: Ctx, params: types.CallToolRequestParams) -> types.CallToolResult:
         who_calls = await visitor(context)
@@ -97,6 +90,17 @@ def door(who: Who, *, language: str = "en") -> Server[Any]:
         on_list_resources=list_resources,
         on_list_resource_templates=list_templates,
         on_read_resource=read_resource,
+    )
+
+
+def _listed(tool: Tool[Any], language: str) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        description=tool.description(language),
+        input_schema=dict(tool.schema()),
+        annotations=types.ToolAnnotations(
+            read_only_hint=not tool.acts, destructive_hint=tool.acts, idempotent_hint=not tool.acts, open_world_hint=False
+        ),
     )
 
 

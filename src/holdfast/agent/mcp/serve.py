@@ -16,13 +16,11 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.routing import Route
 
 from holdfast.agent.mcp.door import Ctx, door
+from holdfast.agent.mcp.patience import AT_ONCE_MAX, BODY_BYTES_MAX, Connection, InTurn
 from holdfast.agent.mcp.visitors import Visitor, Visitors
 from holdfast.link import LinkError, LinkStranger
 
 PATH = "/mcp"
-BODY_BYTES_MAX = 1 << 18
-AT_ONCE_MAX = 64  # connections; what comes beyond is told to come again
-TOKEN_CHARS_MAX = 512
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -48,8 +46,6 @@ class _Verifier:
         self._visitors = visitors
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        if not 0 < len(token) <= TOKEN_CHARS_MAX:
-            return None
         try:
             visitor = await self._visitors.of(token)
         except LinkStranger:
@@ -83,10 +79,18 @@ def http_app(visitors: Visitors, *, hosts: tuple[str, ...], language: str) -> St
         await visitors.close()
 
     return Starlette(
-        routes=[Route(PATH, endpoint=RequireAuthMiddleware(StreamableHTTPASGIApp(manager), required_scopes=[]))],
+        routes=[Route(PATH, endpoint=RequireAuthMiddleware(InTurn(StreamableHTTPASGIApp(manager)), required_scopes=[]))],
         middleware=[Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(_Verifier(visitors)))],
         lifespan=life,
     )
+
+
+def config_of(app: Starlette, host: str, port: int) -> uvicorn.Config:
+    """How the door is served: quietly, for so many and no longer than patience.py says."""
+    return uvicorn.Config(
+        app, host=host, port=port, http=Connection, ws="none", limit_concurrency=AT_ONCE_MAX, log_level="warning", access_log=False,
+        server_header=False,
+    )  # fmt: skip
 
 
 async def over_http(
@@ -103,10 +107,9 @@ async def over_http(
     known = tuple(dict.fromkeys((host, *names, *(LOOPBACK if host in LOOPBACK else ()))))
     allowed = tuple(f"[{name}]" if ":" in name else name for name in known)
     app = http_app(visitors, hosts=(*allowed, *(f"{name}:*" for name in allowed)), language=language)
-    config = uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, limit_concurrency=AT_ONCE_MAX,
-        ssl_certfile=None if tls is None else str(tls[0]), ssl_keyfile=None if tls is None else str(tls[1]),
-    )  # fmt: skip
+    config = config_of(app, host, port)
+    if tls is not None:
+        config.ssl_certfile, config.ssl_keyfile = str(tls[0]), str(tls[1])
     server = uvicorn.Server(config)
     sockets = [config.bind_socket()]
     sockets[0].listen()  # from here on callers wait instead of being refused

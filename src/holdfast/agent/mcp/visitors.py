@@ -14,12 +14,13 @@ from typing import Any
 from holdfast.agent.tools.listed import tools
 from holdfast.agent.tools.tool import Tool
 from holdfast.clock import Clock
-from holdfast.link import HttpLink, LinkError
+from holdfast.link import HttpLink, LinkStranger
 from holdfast.terms import SECOND_NS, Label
 
 VISITORS_MAX = 32  # kept at once; who was away longest makes room
 VERIFIED_S = 10.0  # how long the gate's word on a token counts
 PER_S, BURST = 10.0, 40.0  # calls of one visitor
+TOKEN_CHARS_MAX = 512
 UNSAID: Label = "site"  # the clearance of an agent for which the site file says none
 STRANGE: Label = "public"  # of one that the site file does not name: it may have a token, and nothing is said of it
 
@@ -74,13 +75,15 @@ class Visitors:
 
     async def of(self, token: str) -> Visitor:
         """Raises LinkStranger for an unknown token, LinkError where the gate can't be asked."""
+        if not (0 < len(token) <= TOKEN_CHARS_MAX and token.isascii() and token.isprintable()):
+            raise LinkStranger("that is no token: `holdfast agents add` writes one line of letters, digits, - and _")
         key = hashlib.sha256(token.encode()).digest()
         found = self._known.get(key)
         if found is None:
             found = Visitor(token, self._link(token), self._clock, self._home)
             try:
                 await found.come()
-            except LinkError:
+            except BaseException:
                 await found.leave()  # a stranger takes nobody's place
                 raise
             if (other := self._known.get(key)) is not None:  # it came twice at once
