@@ -1,0 +1,76 @@
+"""What an agent can ask of the gate, and nothing else: the same calls over HTTP and, for lockstep runs, direct.
+
+Identity is the caller's token (HTTP) or the name the link was made with (direct), never a field of a message.
+"""
+
+from holdfast.link.direct import DirectLink
+from holdfast.link.http import AGENT, ANOTHER_CONFIGURATION, CONFIGURATION, REQUEST_TIMEOUT_S, HttpLink
+from holdfast.link.protocol import (
+    Causes,
+    Gate,
+    Inquiry,
+    Learning,
+    Link,
+    LinkError,
+    LinkRefused,
+    LinkStranger,
+    Models,
+)
+from holdfast.link.words import (
+    INCIDENTS_TOLD_MAX,
+    Answered,
+    AnswerStep,
+    CitationTold,
+    ConfirmedCause,
+    ContextFact,
+    ContextState,
+    DetectorTold,
+    IncidentTold,
+    LearnedOffer,
+    LearnedStanding,
+    PlantContext,
+    Progress,
+    ProposalTold,
+    QuestionTold,
+    RelearnDeclined,
+    SignedTold,
+    Slot,
+    State,
+)
+
+__all__ = [
+    "AGENT",
+    "ANOTHER_CONFIGURATION",
+    "CONFIGURATION",
+    "INCIDENTS_TOLD_MAX",
+    "REQUEST_TIMEOUT_S",
+    "AnswerStep",
+    "Answered",
+    "Causes",
+    "CitationTold",
+    "ConfirmedCause",
+    "ContextFact",
+    "ContextState",
+    "DetectorTold",
+    "DirectLink",
+    "Gate",
+    "HttpLink",
+    "IncidentTold",
+    "Inquiry",
+    "LearnedOffer",
+    "LearnedStanding",
+    "Learning",
+    "Link",
+    "LinkError",
+    "LinkRefused",
+    "LinkStranger",
+    "Models",
+    "PlantContext",
+    "Progress",
+    "ProposalTold",
+    "QuestionTold",
+    "RelearnDeclined",
+    "SignedTold",
+    "Slot",
+    "State",
+]
