@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from holdfast.agent.ask.answer import Answer, Step
 from holdfast.agent.ask.duty import Duty
 from holdfast.agent.ask.modelled import Modelled, asker_of
 from holdfast.agent.tools.listed import tools
+from holdfast.agent.tools.tool import Tool
 from holdfast.evals.ask.day import Day, mill_day
 from holdfast.language import LANGUAGES, say
 from holdfast.link import Answered, AnswerStep, QuestionTold
 from holdfast.site.model import Endpoint, Site
+from holdfast.terms import Label
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TAG = "stand-4/tension.pv"
@@ -34,8 +36,31 @@ def made(day: Day, *says: object, **of: Any) -> tuple[Modelled, Scripted]:
     engine = Scripted(*says)
     end = endpoint("llm", **({"context_tokens": 200_000, "timeout_s": 20.0} | of))
     site: Site = dataclasses.replace(day.site, models=(end,))
-    own = tools(day.link, site, day.home, clock=day.clock)
-    return asker_of(own, site, clock=day.clock, engines={"llm": engine}), engine
+    return asker_of(tools_of(day, site), site, clock=day.clock, engines={"llm": engine}), engine
+
+
+def tools_of(day: Day, site: Site) -> Callable[[Label], Sequence[Tool[Any]]]:
+    return lambda clearance: tools(day.link, site, day.home, clock=day.clock, clearance=clearance)
+
+
+async def test_what_a_model_may_not_see_is_not_even_named_to_it(day: Day) -> None:
+    """A restricted tag has no name for a model that is cleared for the site's data: neither in a reading nor in an error."""
+    tags = tuple(dataclasses.replace(one, label="restricted") if one.name == TAG else one for one in day.site.tags)
+    engine = Scripted(call("read_tags", tags=[TAG]), final("x", "1.1"), final("x", "1.1"))
+    site = dataclasses.replace(day.site, tags=tags, models=(endpoint("llm", "site", context_tokens=200_000, timeout_s=20.0),))
+    asker = asker_of(tools_of(day, site), site, clock=day.clock, engines={"llm": engine})
+    await asker.answer("How is the line?")
+    told = engine.got[1][-1].text
+    assert f"There is no tag {TAG}. Near it: " in told  # it is told back what it asked, and of no such tag
+    assert TAG not in told.partition("Near it: ")[2]
+    assert all(TAG not in turn.text for turn in engine.got[0])
+
+
+async def test_what_one_call_returned_is_cut_to_what_a_short_context_holds(day: Day) -> None:
+    asker, engine = made(day, call("read_tags", equipment="stand-4"), final("x", "1.1"), context_tokens=6_000)
+    await asker.answer("How is stand 4?")
+    assert engine.got[1][-1].text.endswith("… (cut)")
+    assert len(engine.got[1][-1].text) < 3_300
 
 
 def call(tool: str, **arguments: Any) -> str:
@@ -107,7 +132,7 @@ async def test_a_model_below_the_label_of_the_question_sees_none_of_it(day: Day)
 )
 async def test_without_a_way_to_a_model_the_rules_answer_and_it_is_told_why(day: Day, models: tuple[Endpoint, ...], why: str) -> None:
     site = dataclasses.replace(day.site, models=models)
-    asker = asker_of(tools(day.link, site, day.home, clock=day.clock), site, clock=day.clock)
+    asker = asker_of(tools_of(day, site), site, clock=day.clock)
     assert (asker.why, (await asker.answer("What does the tension of stand 4 read now?")).made_by) == (why, "")
     assert all(why not in say(why, {}, language) for language in LANGUAGES)
 
@@ -118,7 +143,7 @@ async def test_a_way_that_is_not_there_yet_is_told_and_the_rules_answer(day: Day
         languages=("en",), context_tokens=200_000,
     )  # fmt: skip
     site = dataclasses.replace(day.site, models=(end,))
-    asker = asker_of(tools(day.link, site, day.home, clock=day.clock), site, clock=day.clock, sockets=tmp_path)
+    asker = asker_of(tools_of(day, site), site, clock=day.clock, sockets=tmp_path)
     assert (asker.why, (await asker.answer("What does the tension of stand 4 read now?")).made_by) == ("", "")
     assert asker.last is not None
     assert [one.code for one in asker.last.passed] == ["engine.unreachable"]

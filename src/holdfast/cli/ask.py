@@ -10,11 +10,13 @@ from holdfast.cli.people import HOME, HomeOption, JsonOption
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from holdfast.agent.ask.answer import Answer as Answered
     from holdfast.agent.ask.answer import Step
+    from holdfast.agent.tools.tool import Tool
     from holdfast.site.model import Site
+    from holdfast.terms import Label
 
 TALKS = "ask"  # folder of the home where the command keeps what was asked last
 TOKEN_BYTES_MAX = 4096
@@ -83,8 +85,11 @@ async def _asked(question: str, home: Path, agent: str, lang: str, talk: str, to
     try:
         site = await link.site()
         clock = await gate_clock(home)
-        own = tools(link, site, home, clock=clock, author=agent)
-        asker = asker_of(own, site, clock=clock, file=folder / NAME, sockets=where.link.parent.absolute())
+
+        def make(clearance: "Label") -> "Sequence[Tool[Any]]":
+            return tools(link, site, home, clock=clock, author=agent, clearance=clearance)
+
+        asker = asker_of(make, site, clock=clock, file=folder / NAME, sockets=where.link.parent.absolute())
         async with contextlib.aclosing(asker):
             async for one in asker.ask(question, talk=talk, language=cast("Language | None", lang or None)):
                 if isinstance(one, Answered):

@@ -6,16 +6,19 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 from holdfast.agent.ask.answer import Answer, Step
 from holdfast.agent.ask.asker import Asker, language_of
 from holdfast.agent.ask.modelled import asker_of
 from holdfast.agent.ask.talk import NAME
 from holdfast.agent.tools.listed import tools
+from holdfast.agent.tools.tool import Tool
 from holdfast.clock import Clock
 from holdfast.language import say
 from holdfast.link import Answered, AnswerStep, CitationTold, HttpLink, Inquiry, LinkError, LinkRefused, QuestionTold
 from holdfast.site.model import Site
+from holdfast.terms import Label
 
 AT_ONCE_MAX = 2  # questions of one look
 ANSWER_S_MAX = 30.0
@@ -79,7 +82,11 @@ def duty_of(link: HttpLink, site: Site, papers: Path | None, *, clock: Clock, na
     """`papers`: the folder with manuals, maintenance records and standards; `folder`: the agent's own, for what was asked last."""
     file = None if folder is None else folder / NAME
     sockets = Path(link.address.removeprefix("unix:")).parent if link.address.startswith("unix:") else None
-    asker = asker_of(tools(link, site, papers, clock=clock, author=name), site, clock=clock, file=file, sockets=sockets)
+
+    def make(clearance: Label) -> Sequence[Tool[Any]]:
+        return tools(link, site, papers, clock=clock, author=name, clearance=clearance)
+
+    asker = asker_of(make, site, clock=clock, file=file, sockets=sockets)
     return Duty(link, asker, None if asker.why else lambda: asker.prepare(SystemRandom()))
 
 

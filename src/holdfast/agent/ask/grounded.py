@@ -22,9 +22,11 @@ class Given:
         self.numbers: list[float] = list(_numbers(question))
         self._calls = 0
 
-    def take(self, text: str, returned: Returned) -> str:
-        """The text of a call with its citations named so that the answer can point to them."""
+    def take(self, text: str, returned: Returned, chars_max: int) -> str:
+        """The text of a call, cut to so many characters, with its citations named so that the answer can point to them."""
         self._calls += 1
+        if len(text) > chars_max:
+            text = f"{text[:chars_max]} … (cut)"
         if len(self.numbers) < NUMBERS_MAX:
             self.numbers += _numbers(text)
         for n, one in enumerate(returned.citations, start=1):

@@ -1,6 +1,6 @@
 """A question answered by the rules first, then by the site's model, whose answer stands only where it kept every rule.
 
-asker = asker_of(tools(link, site, home, clock=clock), site, clock=clock, file=…, sockets=home / "link")
+asker = asker_of(lambda clearance: tools(link, site, home, clock=clock, clearance=clearance), site, clock=clock, sockets=home / "link")
 
 An asker without a model where the site lists none for questions, where the extra `agent` is not installed, or where no way to an endpoint
 is open: `asker.why` tells which. Engines that run in the agent itself need an absolute `folder`, since an agent has no site file.
@@ -9,7 +9,7 @@ is open: `asker.why` tells which. Engines that run in the agent itself need an a
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from holdfast.language import say
 from holdfast.ports import Engine
 from holdfast.site.endpoints import socket_name
 from holdfast.site.model import Endpoint, Site
-from holdfast.terms import Label
+from holdfast.terms import LABELS, Label
 
 if TYPE_CHECKING:
     from holdfast.agent.ask.on_model import OnModel, Told
@@ -31,6 +31,7 @@ SKILL = "ask"
 TIME_S = 20.0  # for the model, after the rules have answered
 QUESTION_LABEL: Label = "site"  # what people of the site type about it
 STEPS_MAX = 20
+RESULT_CHARS_MAX = 12_000
 
 
 class Modelled(Asker):
@@ -110,7 +111,7 @@ class Modelled(Asker):
 
 
 def asker_of(
-    tools: Sequence[Tool[Any]],
+    make: Callable[[Label], Sequence[Tool[Any]]],
     site: Site,
     *,
     clock: Clock,
@@ -118,13 +119,14 @@ def asker_of(
     sockets: Path | None = None,
     engines: Mapping[str, Engine] | None = None,
 ) -> Modelled:
-    """`sockets`: the folder where the ways to endpoints lie (run/outlet.py). `engines`: instead of the plug-ins', by endpoint."""
-    made, why = _on_model(tools, site, clock, sockets, engines)
-    return Modelled(tools, site, clock=clock, file=file, on_model=made, why=why)
+    """`make`: the tools for a clearance; the rules' see all, a model's no more than the endpoints that may be asked.
+    `sockets`: the folder where the ways to endpoints lie (run/outlet.py). `engines`: instead of the plug-ins', by endpoint."""
+    made, why = _on_model(make, site, clock, sockets, engines)
+    return Modelled(make(LABELS[-1]), site, clock=clock, file=file, on_model=made, why=why)
 
 
 def _on_model(
-    tools: Sequence[Tool[Any]], site: Site, clock: Clock, sockets: Path | None, engines: Mapping[str, Engine] | None
+    make: Callable[[Label], Sequence[Tool[Any]]], site: Site, clock: Clock, sockets: Path | None, engines: Mapping[str, Engine] | None
 ) -> "tuple[OnModel | None, str]":
     listed = [one for one in site.models if SKILL in one.skills]
     if not listed:
@@ -137,9 +139,14 @@ def _on_model(
         from holdfast.agent.models.router import Router
     except ImportError:
         return None, "llm.no_extra"
-    router = Router([one for one in listed if one.name in opened], opened, clock)
+    asked = [one for one in listed if one.name in opened]
+    router = Router(asked, opened, clock)
+    sees: Label = LABELS[max(LABELS.index(one.clearance) for one in asked)]
+    # Half a context for one result, at two characters a token: a model with a short one still gets room to look twice.
+    chars = min(max(one.context_tokens for one in asked) // 2, RESULT_CHARS_MAX)
+    limits = Limits(time_s=TIME_S, result_chars=chars)
     # People's questions are answered by looking; to act, an agent has its own course, and people have theirs.
-    return OnModel(router, [tool for tool in tools if not tool.acts], clock, Limits(time_s=TIME_S)), ""
+    return OnModel(router, [tool for tool in make(sees) if not tool.acts], clock, limits, sees=sees), ""
 
 
 def _opened(listed: Sequence[Endpoint], sockets: Path | None) -> tuple[dict[str, Engine], str]:

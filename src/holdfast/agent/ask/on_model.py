@@ -36,7 +36,7 @@ from holdfast.agent.models.structured import strict_json
 from holdfast.agent.tools.tool import Tool, ToolError, told
 from holdfast.clock import Clock
 from holdfast.language import say
-from holdfast.terms import SECOND_NS, Label, Word, canonical
+from holdfast.terms import LABELS, SECOND_NS, Label, Word, canonical
 
 SKILL = "ask"
 TEXT_CHARS_MAX = 1200
@@ -54,6 +54,7 @@ class Limits(Word):
     tokens: int = 60_000  # of all prompts and answers together, as servers count them, else as we do
     step_tokens: int = 700
     repeats: int = 2  # the same tool with the same arguments; once more is a loop
+    result_chars: int = 12_000  # of what one call returned; a model with a short context needs less
     time_s: float = 30.0
 
 
@@ -80,7 +81,11 @@ class Stopped(Exception):
 class OnModel:
     """Made once; each question is a run of its own."""
 
-    def __init__(self, router: Router, tools: Sequence[Tool[Any]], clock: Clock, limits: Limits | None = None) -> None:
+    def __init__(
+        self, router: Router, tools: Sequence[Tool[Any]], clock: Clock, limits: Limits | None = None, *, sees: Label = LABELS[-1]
+    ) -> None:
+        """`sees`: the clearance that the tools were made with: what they say of an error may name anything up to it."""
+        self.sees: Label = sees
         self.router, self.clock = router, clock
         self.tools = {tool.name: tool for tool in tools}
         self.limits = limits or Limits()
@@ -230,10 +235,10 @@ class _Run:
         try:
             returned = await tool.use(arguments)
         except ToolError as error:
-            self._labels[call_id] = join([self._label, *self._written])  # it may repeat what it was asked with
+            self._labels[call_id] = join([self._of.sees, self._label, *self._written])  # it may name what is near, or repeat the question
             return error.told(self._language)
         self._labels[call_id] = returned.label
-        return self._given.take(told(returned), returned)
+        return self._given.take(told(returned), returned, limits.result_chars)
 
     # ---- the answer
 
