@@ -62,6 +62,8 @@ def running(scene: Scene) -> Any:
     return next((said for role in told["roles"] if role["role"] == "reader" for _, said in role["running"]), None)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_a_model_comes_from_a_stick_to_the_agent_and_goes_back(tmp_path: Path, scene: Scene) -> None:
     key = key_file(tmp_path)
     sticks = [on_a_stick(tmp_path, scene, key, version, exact) for version, exact in (("1", 0.9), ("2", 0.95), ("3", 0.8))]
@@ -79,6 +81,8 @@ def test_a_model_comes_from_a_stick_to_the_agent_and_goes_back(tmp_path: Path, s
     assert command(scene, "promote", "reader", worse[:12], "--as", "zhang.min")[0] == 1
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_a_promoted_reader_of_register_maps_reads_for_the_command_and_a_damaged_one_does_not(tmp_path: Path, scene: Scene) -> None:
     """A file that is no tagger, promoted: the command must try it, not the release's own."""
     key = key_file(tmp_path)
