@@ -14,7 +14,7 @@ from holdfast.site.modelcard import BundleError
 
 VETO = 0.995  # how sure of "unsafe" it must be to refuse what the rules would take
 LETS = 0.8  # how sure of a kind to let a look through that the rules did not know
-LOOKS: frozenset[Kind] = frozenset(("show", "trend", "why", "incidents", "alarms", "manual", "report"))
+LOOKS: frozenset[Kind] = frozenset(("show", "trend", "why"))  # each is about something that the text must name
 
 
 def model() -> Tagger:
