@@ -83,6 +83,13 @@ def test_numbers_in_chinese_words() -> None:
     assert [chinese(text) for text in ("二十", "一百零二", "两", "三点五", "一百一十")] == [20.0, 102.0, 2.0, 3.5, 110.0]
 
 
+def test_a_number_that_may_be_two_or_is_none_is_not_taken() -> None:
+    assert READER.read("set emulsion to 1,000").refused == "unclear"
+    assert READER.read("set emulsion to 330,5") == Request(kind="set", tag="stand-4/emulsion.sp", value=330.5)
+    assert READER.read("set tension to " + "9" * 400).refused == "unclear"
+    assert READER.read("张力设到" + "九" * 300).kind == ""
+
+
 def test_lengths_of_time() -> None:
     for text, minutes in (("过去半小时", 30.0), ("近两小时", 120.0), ("last 45 min", 45.0), ("past hour", 60.0), ("2小时半", 150.0)):
         span = span_of(text)

@@ -38,6 +38,8 @@ _UNIT = re.compile(
     )
     + ")"
 )
+SAID_MAX = 15  # characters of one number
+_THOUSANDS = re.compile(r"\d+,\d{3}")
 _BY_SPELLING = {spelling: unit for unit, spellings in UNITS.items() for spelling in spellings}
 _TIME = re.compile(
     rf"(?P<quarter>一刻钟|quarter of an hour|quarter hour)"
@@ -69,6 +71,9 @@ def _amounts(plain: str) -> Iterator[Amount]:
         before = plain[start - 1 : start] if start else ""
         if found["digits"] and before and (before.isascii() and (before.isalnum() or before in "./")):
             continue  # part of a name
+        said = found["digits"] or found["zh"] or found["en"]
+        if len(said) > SAID_MAX or _THOUSANDS.fullmatch(said):
+            continue  # no number of a plant; and 1,000 may be one or a thousand
         value = _value(found)
         unit = _UNIT.match(plain, found.end())
         signed = bool(found["sign"]) and not (before.isascii() and before.isalnum())
@@ -116,6 +121,8 @@ def span_of(plain: str) -> Span | None:
         if found["half"]:
             return Span(start=found.start(), end=found.end(), minutes=30.0)
         named = found["n"]
+        if named is not None and len(named) > SAID_MAX:
+            continue
         if named is None and not re.search(r"(?:last|past|previous|过去|最近|近|上)(?:\s?the)?\s?个?$", plain[: found.start()]):
             continue
         if named is None or named in ("a", "an"):
