@@ -11,7 +11,7 @@ from packed import card, key_file, keys, packed  # pyright: ignore[reportMissing
 from holdfast.agent.models.bundle import Bundle, open_bundle, pack
 from holdfast.agent.models.fit import MIB, cache_bytes, fit
 from holdfast.agent.models.gguf import shape_of
-from holdfast.agent.models.hardware import ascend, cpu, nvidia
+from holdfast.agent.models.hardware import amd, ascend, cpu, nvidia
 from holdfast.agent.models.hardware.device import Device, Probed
 from holdfast.agent.models.hardware.found import found
 from holdfast.site.modelcard import BundleError, Shape
@@ -188,6 +188,20 @@ def test_nvidias_bandwidth_is_width_times_clock_twice() -> None:
     )
     (device,) = nvidia.probe(library).devices
     assert (device.memory_mib, device.free_mib, device.bandwidth_gb_s) == (80 << 10, 78 << 10, 3352.3)
+
+
+def test_amds_cards_are_read_from_what_the_kernel_says(tmp_path: Path) -> None:
+    """github.com/elementary/monitor, issue 369: 6,812,925,952 of 8,573,157,376 bytes in use. And one whose driver says nonsense."""
+    card, odd = tmp_path / "card0" / "device", tmp_path / "card1" / "device"
+    for folder, total, used in ((card, "8573157376\n", "6812925952\n"), (odd, "1\n", "2\n")):
+        folder.mkdir(parents=True)
+        (folder / "mem_info_vram_total").write_text(total)
+        (folder / "mem_info_vram_used").write_text(used)
+        (folder / "device").write_text("0x744c\n")
+    told = amd.probe(tmp_path)
+    assert [(one.name, one.memory_mib, one.free_mib) for one in told.devices] == [("AMD 0x744c", 8176, 1678)]
+    assert not told.tested
+    assert amd.probe(tmp_path / "none").absent
 
 
 # github.com/Project-HAMi/HAMi-WebUI, issue 47: npu-smi 25.2.0 on two 910B4-1.
