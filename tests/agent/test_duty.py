@@ -7,8 +7,8 @@ import pytest
 from mill_rows import NOISE, QUIET_ROWS, VALUES, site
 from scripted_link import START_NS, ScriptedLink
 
+from holdfast.agent.diagnosis.agent import Agent
 from holdfast.agent.knowledge.modes import modes_of
-from holdfast.agent.process import Agent
 from holdfast.clock import VirtualClock
 from holdfast.link import LinkError
 from holdfast.site.model import Site

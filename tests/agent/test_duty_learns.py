@@ -6,7 +6,7 @@ import pytest
 from mill_rows import NOISE, QUIET_ROWS, VALUES, site
 from scripted_link import START_NS, ScriptedLink
 
-from holdfast.agent.process import Agent
+from holdfast.agent.diagnosis.agent import Agent
 from holdfast.clock import VirtualClock
 from holdfast.link import ConfirmedCause
 from holdfast.terms import Diagnosis, Finding

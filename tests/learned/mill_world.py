@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from holdfast.agent.process import Agent
+from holdfast.agent.diagnosis.agent import Agent
 from holdfast.clock import VirtualClock
 from holdfast.gate.actuation.learned import InForce
 from holdfast.gate.actuation.relearning import Asked, DetectorNow

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from holdfast.agent.process import Agent
+from holdfast.agent.diagnosis.agent import Agent
 from holdfast.clock import VirtualClock
 from holdfast.gate.identity.seal import Cost
 from holdfast.gate.ledger.checkpoint import PUBLIC, read_public

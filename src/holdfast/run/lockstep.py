@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from holdfast.agent.process import Agent
+from holdfast.agent.diagnosis.agent import Agent
 from holdfast.clock import VirtualClock
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.ports import ConnectionLost, Connector

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.agent.diagnosis.agent import Agent
 from holdfast.agent.diagnosis.features import BLOCK_ROWS
+from holdfast.agent.diagnosis.past import interleave
 from holdfast.agent.perception.join import Join
 from holdfast.agent.perception.learning import learn
-from holdfast.agent.process import Agent, interleave
 from holdfast.clock import VirtualClock
 from holdfast.gate.actuation.intake import HISTORY_ROWS_MAX
 from holdfast.gate.connectors.replay import Replay

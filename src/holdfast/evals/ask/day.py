@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from holdfast.agent.process import Agent
+from holdfast.agent.diagnosis.agent import Agent
 from holdfast.clock import VirtualClock
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.process import open_gate

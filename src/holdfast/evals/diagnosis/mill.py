@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from holdfast.agent.diagnosis.agent import STILLNESS, Agent
 from holdfast.agent.diagnosis.rank import NONE
-from holdfast.agent.process import STILLNESS, Agent
 from holdfast.clock import VirtualClock
 from holdfast.gate.process import open_gate
 from holdfast.link import DirectLink
