@@ -22,7 +22,8 @@ def test_a_shipped_model_is_whole_small_and_honest(folder: Path) -> None:
     assert bundle.card.not_tried_on
     assert bundle.card.licence == "Apache-2.0"
     assert any(profile.state == "supported" for profile in bundle.card.profiles)
-    assert [one.suffix for one in folder.iterdir() if one.is_file()] in (["", ".json"], [".json", ""])  # nothing lies beside
+    files = {file.digest for file in bundle.layout.vouched.statement.files}
+    assert {path.name for path in folder.rglob("*") if path.is_file()} == {"oci-layout", "index.json", *files, *bundle.layout.documents}
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)

@@ -64,7 +64,7 @@ def add(
             precision=precision or told.precision,
             parameters=parameters or told.parameters,
             memory_mib=memory or told.memory_mib,
-            profiles=(*told.profiles, *profiles),
+            profiles=(*(one for one in told.profiles if one.name not in {more.name for more in profiles}), *profiles),
             evaluations=(*told.evaluations, *evaluations),
             shape=told.shape or shape_in(weights),
         )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 EVALUATION_BYTES_MAX = 4 << 20
 CARD_BYTES_MAX = 256 << 10
+MICRO_MIB = 64  # that a micro-model needs, the runtime among it
 
 
 class CardError(ValueError):
@@ -39,7 +40,7 @@ def card_in(path: Path) -> "Card":
 
 def _trained(told: dict[str, Any]) -> "Card":
     """What `holdfast models train` says of a micro-model: it runs here, so it may see everything; size and evaluations are added."""
-    from holdfast.site.modelcard import Card
+    from holdfast.site.modelcard import Card, Profile
 
     made = f"{told['made_from']}; seed {told.get('seed')}, {told.get('steps')} steps"
     return Card(
@@ -51,7 +52,8 @@ def _trained(told: dict[str, Any]) -> "Card":
         format="onnx",
         precision=str(told.get("precision", "int8")),
         parameters=int(told.get("parameters", 0)),
-        memory_mib=0,
+        memory_mib=int(told.get("memory_mib", MICRO_MIB)),
+        profiles=(Profile(name="cpu-int8-tp1-pp1", state="supported"),),
         tried_on=str(told.get("tried_on", "")),
         not_tried_on=str(told.get("not_tried_on", "")),
     )

@@ -144,10 +144,8 @@ def shipped_model(name: str) -> Bundle:
 
 
 def shipped_weights(name: str) -> Path:
-    """The file to load of a model of this release: its bundle's, verified; while one is being made, `model.onnx` as training left it.
-    Raises BundleError."""
-    plain = SHIPPED / name / "model.onnx"
-    return plain if plain.is_file() else shipped_model(name).weights
+    """The file to load of a model of this release, verified. Raises BundleError."""
+    return shipped_model(name).weights
 
 
 def _pack(
