@@ -1,6 +1,7 @@
 """An agent of another maker at the door: the same tools, its own identity, the gate's word on everything it asks for."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import sys
@@ -18,7 +19,9 @@ from mcp.shared.exceptions import MCPError
 from mill_door import SECRET, DoorWorld, client
 
 from holdfast.agent.mcp.patience import BODY_BYTES_MAX
+from holdfast.agent.mcp.unseen import named
 from holdfast.agent.mcp.visitors import BURST, VERIFIED_S
+from holdfast.terms import Cause, Diagnosis, Evidence, Finding
 
 LOOKING = {"read_tags", "history", "limits", "moves", "incidents", "incident", "alarms", "context", "search_manuals", "standards"}
 TENSION = "stand-4/tension.sp"
@@ -94,6 +97,35 @@ async def test_a_tag_above_its_clearance_is_not_there_for_an_agent(world: tuple[
             assert sees in everything
             asked = await agent.call_tool("read_tags", {"tags": [SECRET]})
             assert asked.is_error
+
+
+async def test_what_other_agents_wrote_of_a_tag_above_its_clearance_does_not_leave_by_the_door(world: tuple[DoorWorld, str]) -> None:
+    made, address = world
+    await made.run(5)
+    now_ns = made.clock.now_ns()
+    seen = Finding(
+        id="f1", incident="i1", detector="d@1", onset_ns=now_ns, found_ns=now_ns, confidence=0.9, score=2.0,
+        shares=(("stand-4/vibration", 1.0),),
+    )  # fmt: skip
+    evidence = Evidence(kind="history", ref=f"{SECRET}@1..2", quote="rose to 12.7 MN")
+    cause = Cause(mode="none of these", probability=1.0, supporting=(evidence,), opposing=())
+    made.gate.find("mill-agent", seen)
+    made.gate.diagnose("mill-agent", Diagnosis(id="d1", incident="i1", at_ns=now_ns, causes=(cause,)))
+    async with client(address, made.tokens["copilot"]) as agent:
+        assert "f1" in text_of(await agent.call_tool("incidents", {}))  # of a tag that it may see
+        told = text_of(await agent.call_tool("incident", {}))
+        assert SECRET not in told
+        assert "12.7" not in told
+        for uri in ("holdfast://incidents/f1", "holdfast://incidents/i1"):
+            with contextlib.suppress(MCPError):
+                assert SECRET not in str(await agent.read_resource(uri))
+
+
+def test_a_name_within_a_longer_one_is_no_name() -> None:
+    for text in ('"stand-4/force"', "stand-4/force@1..2", "(stand-4/force).", "stand-4/force.", "机架stand-4/force升高"):
+        assert named(("stand-4/force",), "incident", text)
+    for text in ("stand-4/force.sp", "stand-4/forces", "stand-4/force_ref", "my/stand-4/force", ""):
+        assert not named(("stand-4/force",), "incident", text)
 
 
 async def test_an_unknown_or_revoked_token_is_refused(world: tuple[DoorWorld, str]) -> None:
