@@ -24,7 +24,7 @@ from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
 from holdfast.gate.identity.people import IdentityError
 from holdfast.gate.identity.seal import opened
-from holdfast.link import LearnedOffer, RelearnDeclined
+from holdfast.link import CitationTold, LearnedOffer, RelearnDeclined
 from holdfast.site.load import Loaded
 from holdfast.site.modelcard import Card, Evaluation, Figure, File, Statement, Vouched
 from holdfast.site.modellayout import Layout
@@ -213,13 +213,15 @@ class Hands:
         self._gate.attend.unshelve(name, PERSON)
 
     async def _question(self) -> None:
-        """A person asks about a proposal, and its author answers."""
+        """A person asks about a proposal, and about the plant, and the agent answers."""
         name, _ = self._propose(self._sets(C))
         kept = Questions(self._gate.log.state, self._gate.log)
         with contextlib.suppress(QuestionError):  # too many wait, of lives that were killed before they answered
             asked = kept.ask(name, AGENT, PERSON, "why?")
             self._tell("asked")
             kept.answer(asked.id, AGENT, "because")
+            about = kept.ask("", AGENT, PERSON, "what does a_sp read?")  # about the plant, not a proposal
+            kept.answer(about.id, AGENT, "100", (CitationTold(kind="tag", ref=A),))
 
     async def _people(self) -> None:
         people = self._gate.people
