@@ -69,7 +69,7 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
 
 def _by_state(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | None:
     """`Run forward`: the one row that has a state of that name."""
-    if not ask.writes or ask.value is not None:
+    if not ask.writes or (ask.value is not None and not ask.word):
         return None
     able = [
         row

@@ -4,6 +4,8 @@ The tagger need not find the whole way by itself; it must see each piece as what
 scale and access, the request's value and that it is a write. What it reads of the heading may be silent, not different.
 """
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +14,10 @@ from holdfast.agent.models.registers.choose import Chosen, choose
 from holdfast.agent.models.registers.words import Ask, Row, Slot
 from holdfast.agent.models.spans import Tagger
 
+ADDRESS_MIN = 0.02  # share that a row's likeliest address must have
 SURE = 0.5  # share that a mark beside the rules' slots must have to speak against them
 _LEAD = "? "
+_NUMBER = re.compile(r"0x[0-9A-Fa-f]+|\d+")
 
 
 def unconfirmed(tagger: Tagger, text: str, asked: str, ask: Ask, row: Row, seen: tuple[Row, ...], own: tuple[Row, ...]) -> str:
@@ -23,9 +27,13 @@ def unconfirmed(tagger: Tagger, text: str, asked: str, ask: Ask, row: Row, seen:
     """
     shares = tagger.shares(text)
     labels = tagger.labels
-    for slot, label in ((row.name, "name"), (row.address, "address"), (row.kind, "type"), (row.scale, "scale"), (row.access, "access")):
+    for slot, label in ((row.name, "name"), (row.kind, "type"), (row.scale, "scale")):
         if slot is not None and _label(shares, slot, labels) != label:
             return label
+    if row.access is not None and _label(shares, row.access, labels) not in ("access", "write_code"):
+        return "access"
+    if not _likeliest(shares, text, row, labels.index("address")):
+        return "address"
     for slot, label in ((row.facts.kind if row.kind is None else None, "type"), (row.facts.scale if row.scale is None else None, "scale")):
         if slot is not None and _label(shares, slot, labels) != label:
             return label
@@ -37,6 +45,15 @@ def unconfirmed(tagger: Tagger, text: str, asked: str, ask: Ask, row: Row, seen:
 
 def _label(shares: NDArray[np.float32], slot: Slot, labels: tuple[str, ...]) -> str:
     return labels[int(shares[slot.start : slot.end].mean(axis=0).argmax())]
+
+
+def _likeliest(shares: NDArray[np.float32], text: str, row: Row, label: int) -> bool:
+    """Whether no other number of the row looks more like its address. A small number alone looks like many things."""
+    here = float(shares[row.address.start : row.address.end, label].mean())
+    taken = [slot for slot in (row.address, row.name, row.kind, row.scale, row.length) if slot is not None]
+    numbers = [m.span() for m in _NUMBER.finditer(text, row.block.start, row.block.end)]
+    others = [(a, b) for a, b in numbers if all(b <= slot.start or a >= slot.end for slot in taken)]
+    return here >= ADDRESS_MIN and all(float(shares[a:b, label].mean()) < here for a, b in others)
 
 
 def _elsewhere(shares: NDArray[np.float32], row: Row, label: int) -> bool:
@@ -51,10 +68,11 @@ def _elsewhere(shares: NDArray[np.float32], row: Row, label: int) -> bool:
 
 def _of_heading(row: Row, own: tuple[Row, ...]) -> str:
     """Where both read the heading, they read it alike."""
-    other = next((one for one in own if one.address.start < row.address.end and row.address.start < one.address.end), None)
-    if other is None:
+    if not own:
         return "address"
-    for name in ("area", "base", "order", "write_code"):
+    same = next((one for one in own if one.address.start < row.address.end and row.address.start < one.address.end), None)
+    other = same or own[0]
+    for name in ("area", "base", "order", "write_code") if same is not None else ("base", "order"):  # sections are told by the row alone
         ours, theirs = getattr(row.facts, name), getattr(other.facts, name)
         if ours is not None and theirs is not None and ours != theirs:
             return name

@@ -188,7 +188,7 @@ def read_request(tagger: Tagger, request: str) -> Ask:
             bare = request[start:end].strip()
             at = request.index(bare, start)
             by.setdefault(span.label, []).append(Slot(text=bare, start=at, end=at + len(bare)))
-    name = " ".join(slot.text for slot in by.get("name", []))
+    name = re.sub(r"(?i)\s*(?:线圈|寄存器|\bcoil|\bregister)\s*$", "", " ".join(slot.text for slot in by.get("name", [])))
     units = [slot.text for slot in by.get("unit", []) if notation.UNIT.fullmatch(slot.text)]
     unit = units[-1] if units else ""
     if marked.kind != "write":
