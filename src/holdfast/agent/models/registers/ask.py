@@ -1,5 +1,6 @@
 """The rules' reading of a request: read or write, the name that is meant, the value with its unit, or on and off."""
 
+import dataclasses
 import re
 
 from holdfast.agent.models.registers import notation
@@ -34,11 +35,26 @@ _COMMAND = pattern("ask", "command")
 _ASIDE = pattern("ask", "aside")
 _IN_UNIT = _any(rf"\bin ({notation.UNIT.pattern[notation.UNIT.pattern.index('(?:') :]})\s*[.?]?\s*$")
 _PHASES = pattern("ask", "phases")
+_UNCLEAR = {code: pattern("unclear", code) for code in ("relative", "negated", "conditional", "several_values")}
+_SEVERAL = re.compile(rf"(?:\bto|=|:=|为|成|到)\s*{_NUMBER}", re.IGNORECASE)
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 
 
 def read(request: str) -> Ask:
     """What a flat request wants (lines.flat). Raises ValueError for one over REQUEST_MAX."""
+    ask = _read(request)
+    return dataclasses.replace(ask, unclear=unclear(request)) if ask.writes else ask
+
+
+def unclear(text: str) -> str:
+    """Why a write is not one value for one register; "" where nothing says so."""
+    for code, pattern_ in _UNCLEAR.items():
+        if pattern_.search(text):
+            return code
+    return "several_values" if len(_SEVERAL.findall(text)) > 1 else ""
+
+
+def _read(request: str) -> Ask:
     text = request.strip()
     if len(text) > REQUEST_MAX:
         raise ValueError(f"a request of {len(text)} characters; give at most {REQUEST_MAX}")
@@ -75,7 +91,7 @@ def is_number(text: str) -> bool:
 
 def writes(text: str) -> bool:
     """Whether a request is to change something."""
-    if _COMMAND.search(text):
+    if _COMMAND.search(text) or re.match(r"\s*(?:请|麻烦)?(?:你)?(?:把|将)", text):
         return True
     if _WRITE.search(text) is None:
         return False

@@ -104,6 +104,8 @@ def _gated(reading: Reading, flat: str, asked: str) -> Reading:
 def _reading(text: str, ask: Ask, request: str, found: Sequence[Row]) -> Reading:
     """From a reader's rows and its reading of the request to the answer."""
     chosen = choose(ask, request, found)
+    if isinstance(chosen, Chosen) and ask.unclear:
+        return Reading(answer=Abstention(why=ask.unclear), seen=tuple(found), ask=ask)
     if not isinstance(chosen, Chosen):
         return Reading(answer=chosen, seen=tuple(found), ask=ask)
     return Reading(answer=_answer(text, ask, request, found, chosen), rows=chosen.rows, seen=tuple(found), ask=ask)

@@ -72,6 +72,7 @@ class Ask(Word):
     unit: str = ""
     switch: bool | None = None
     word: str = ""  # the value as a word: the name of a state
+    unclear: str = ""  # why a write can't be one request, as a code: relative, negated, conditional, several_values
 
 
 class Point(Word):
