@@ -15,6 +15,7 @@ LACKING_MAX = 0.5  # share of what is asked for that a row may lack to be read
 LACKING_ALONE_MAX = 0.7  # where the request says `coil` and the map has one
 CLOSE = 0.6  # points between two rows that are too near to choose
 _ALL_PHASES = any_of("all_phases")
+_TELLING_READS = frozenset(("phase", "pair", "number", "span"))
 _TELLING = frozenset(("phase", "pair", "number", "way", "span", "flavour", "height"))
 _PHASES = ("phase a", "phase b", "phase c")
 _AREAS: tuple[tuple[re.Pattern[str], Area], ...] = (
@@ -46,8 +47,7 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
     fits = [_fit(wanted, m, ask, row) for m, row in zip(meanings, rows, strict=True)]
     hinted = next((area for pattern, area in _AREAS if pattern.search(request)), None)
     able = [i for i, f in enumerate(fits) if not f.opposed and f.kind and f.lacking <= LACKING_MAX and (f.score > 0 or f.lacking == 0)]
-    if ask.writes:
-        able = [i for i in able if not _told_apart(wanted, meanings[i])]
+    able = [i for i in able if not _told_apart(wanted, meanings[i], _TELLING if ask.writes else _TELLING_READS)]
     here = [i for i in range(len(rows)) if hinted is not None and _area(rows[i]) == hinted]
     if here:
         able = [i for i in able if i in here]
@@ -70,9 +70,9 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
     return Chosen(rows=(rows[best],), fit=fits[best])
 
 
-def _told_apart(wanted: Meaning, row: Meaning) -> bool:
-    """Whether a request names what tells rows apart (a phase, a number, a direction) and the row has it not: no write on a guess."""
-    return any(idea.group in _TELLING for idea in wanted.ideas - row.ideas - row.also - row.beside)
+def _told_apart(wanted: Meaning, row: Meaning, telling: frozenset[str]) -> bool:
+    """Whether a request names what tells rows apart (a phase, a number, a direction) and the row has it not."""
+    return any(idea.group in telling for idea in wanted.ideas - row.ideas - row.also - row.beside)
 
 
 def _by_state(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | None:
