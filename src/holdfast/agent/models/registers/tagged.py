@@ -44,6 +44,10 @@ def read_map(tagger: Tagger, text: str) -> tuple[Row, ...]:
         names, addresses = [s for s in here if s.label == "name"], [s for s in here if s.label == "address"]
         if names and addresses:
             found += _rows(text, line, here, facts)
+        elif (
+            names and {"type", "unit", "access"} & {s.label for s in here} and not any(s.label.startswith(("base", "order")) for s in here)
+        ):
+            continue  # a row whose address was taken for something else says nothing of the others
         else:
             facts = heading.merged(facts, _told(text, line, here), section=bool(found))
     return completed(found, facts)
