@@ -1,14 +1,15 @@
 """Answers about values, limits, moves and paper: the tools' findings put into sentences, each with where it comes from."""
 
 import itertools
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from holdfast.agent.ask.answer import Answer, Language, Step
 from holdfast.agent.ask.incident import OF_INCIDENT, incident_answer
 from holdfast.agent.ask.shown import Shown
-from holdfast.agent.ask.understand import Question, answering, searched
-from holdfast.agent.knowledge.manuals.words import indexed, terms
+from holdfast.agent.ask.understand import Question, answering, lacking, searched
+from holdfast.agent.knowledge.manuals.words import IDLE, RUN, folded, indexed, terms
 from holdfast.agent.tools.happened import AlarmsTold, ModesTold
 from holdfast.agent.tools.known import CasesTold, ManualHit, ManualHits, StandardsTold
 from holdfast.agent.tools.tool import Citation, Returned, Tool, ToolError
@@ -24,6 +25,9 @@ HITS = 10
 STEADY_SHARE = 0.015  # of the mean: ends that differ by less did not move
 TOLD_MAX = 12
 POINTS, ENDS = 60, 6  # of a window, and of its beginning and end
+
+_DOUBLED = re.compile(r"(.)\1$")
+_ENDING = re.compile(r"(?:ing|ed|es|s|e|er|ly)$")
 
 Told = Callable[[Step], Awaitable[None]]
 Tools = Mapping[str, Tool[Any]]
@@ -219,16 +223,20 @@ class Responder:
 
     async def _manual(self, question: Question, shown: Shown, told: Told) -> Answer:
         """The passage that has most of what was asked, and what such a question asks for; none below COVERS_MIN."""
-        wanted = searched(question.text)
+        wanted, asked = searched(question.text), question.about or question.text
         if not wanted:
             raise Nothing("no.manual")
         found = await self._use("search_manuals", {"question": wanted[:300], "limit": HITS}, question.text[:100], shown, told)
         hits = [hit for hit in cast(ManualHits, found.body).hits if hit.text.plant_text != hit.heading.plant_text]
         least = COVERS_MIN if len(terms(wanted)) > FEW else COVERS_FEW_MIN
-        fitting = [(covered(wanted, hit), place, hit) for place, hit in enumerate(hits) if covered(wanted, hit) >= least]
+        fitting = [
+            (covered(wanted, hit), place, hit)
+            for place, hit in enumerate(hits)
+            if covered(wanted, hit) >= least and names_what_is_asked(wanted, hit) and not lacking(asked, hit.text.plant_text)
+        ]
         if not fitting:
             raise Nothing("no.manual")
-        _, _, best = max(fitting, key=lambda one: (one[0] + _fit(question.text, wanted, one[2]), -one[1]))
+        _, _, best = max(fitting, key=lambda one: (one[0] + _fit(asked, wanted, one[2]), -one[1]))
         document, _, _ = best.ref.partition("#")
         text = passage(wanted, best)
         said = shown.say("manual", document=document, page=str(best.page), paragraph=str(best.paragraph), text=text)
@@ -249,11 +257,31 @@ def covered(wanted: str, hit: ManualHit) -> float:
     return sum(_has(held, term) for term in looked) / len(looked) if looked else 0.0
 
 
+def names_what_is_asked(wanted: str, hit: ManualHit) -> bool:
+    """What a question is after stands at its end in Chinese, at its beginning or its end in English: a passage that lacks the very word
+    (the brand, the depth, the pH) has other words of it by chance. A number or a code that is asked about must be there too."""
+    runs = RUN.findall(folded(wanted))
+    text = folded(f"{hit.heading.plant_text} {hit.text.plant_text}")
+    held = f" {indexed(text)} "
+    chinese = [run for run in runs if run[0] >= "\u3400"]
+    latin = [run for run in runs if run[0] < "\u3400" and run not in IDLE]
+    if not chinese:
+        return all(_has(held, word) for word in (latin[:1] + latin[-1:]))
+    last = chinese[-1][-2:]
+    return all(_has(held, word) for word in latin) and (last in text or all(char in text for char in last))
+
+
 def _has(held: str, term: str) -> bool:
+    """English words are compared without their endings."""
     if len(term) == 1 and term >= "\u3400":
         return term in held
-    stem = term[: max(4, len(term) - 3)] if term.isascii() and term.isalpha() and len(term) > 4 else ""
-    return f" {term} " in held or (stem != "" and f" {stem}" in held) or f" {term}s " in held
+    if f" {term} " in held:
+        return True
+    if not (term.isascii() and term.isalpha()):
+        return False
+    stem = _ENDING.sub("", term)
+    stem = _DOUBLED.sub(r"\1", stem) if len(stem) > 2 else term  # stopped is stop
+    return re.search(rf" {stem}{stem[-1]}?(?:e|s|es|ed|ing|er|ly)? ", held) is not None
 
 
 def passage(wanted: str, hit: ManualHit) -> str:

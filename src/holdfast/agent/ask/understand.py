@@ -28,6 +28,7 @@ What = Literal["", "max", "min", "mean", "trend"]
 MINUTES_DEFAULT, MINUTES_MAX = 60.0, 31 * 24 * 60.0
 MODE_WORDS_MIN = 0.6  # of the words of a failure mode's name that a question must have
 MODE_RUN_MIN = 4  # characters of its Chinese name in one piece
+STRICT = ("how", "because", "who")
 TABLES = ("decline", "cues", "words", "answers")
 FILE = Path(__file__).parent / "cues.toml"
 _LIVE = re.compile(r"现在|当前|目前|此刻|\bnow\b|\bcurrently\b|\bat the moment\b")
@@ -94,7 +95,9 @@ class Understanding:
         if _LIVE.search(plain) and not cue("norm").search(plain):
             return Question(intent="decline", text=plain, why="no_tag")  # what is now stands in no book
         follows = before is not None and before.intent == "manual" and len(plain) <= 24 and not named.quantities
-        return Question(intent="manual", text=f"{before.text} {plain}" if before is not None and follows else plain)
+        if before is not None and follows:
+            return Question(intent="manual", text=f"{before.text} {plain}", about=plain)
+        return Question(intent="manual", text=plain)
 
     # ---- what can't be answered ----------------------------------------------------------------------------------------
 
@@ -265,3 +268,9 @@ def answering(question: str, passage: str) -> bool:
     if words["define"].search(question):
         return passage.lower().startswith(searched(question).rstrip("?？ "))
     return False
+
+
+def lacking(question: str, passage: str) -> bool:
+    """Whether a question asks for something that a passage can't give: steps where it has none, a reason, a person."""
+    words, answers = _cues()["words"], _cues()["answers"]
+    return any(words[name].search(question) and not answers[name].search(passage) for name in STRICT)

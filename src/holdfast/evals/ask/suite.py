@@ -22,7 +22,7 @@ from holdfast.site.tables import tables
 from holdfast.terms import SECOND_NS
 
 OWN = Path(str(resources.files("holdfast.evals.ask") / "questions.jsonl"))
-SETS = ("questions.jsonl", "questions_later.jsonl", "questions_third.jsonl")
+SETS = ("questions.jsonl", "questions_later.jsonl", "questions_third.jsonl", "questions_near.jsonl")
 RIGHT_MIN, DECLINED_MIN = 0.90, 0.95
 SECONDS = 2400
 NEAR = 0.006  # a number is right within this share of it: answers show four digits, one second may lie between
@@ -33,7 +33,7 @@ def judged(options: Options) -> Figures:
     paths = [options.data] if options.data else [OWN.with_name(name) for name in SETS]
     cases = [read_cases(path)[: options.n] for path in paths]
     scored = asyncio.run(_asked(cases, options))
-    figures = {**scored[0], **dict(zip(("later", "third"), scored[1:], strict=False))}
+    figures = {**scored[0], **dict(zip(("later", "third", "near"), scored[1:], strict=False))}
     ok = scored[0]["right"] >= RIGHT_MIN and scored[0]["declined"] >= DECLINED_MIN
     return Figures(name="ask", seed=1, data=hashed(paths), figures=figures, pass_=ok)
 
@@ -77,7 +77,7 @@ async def _scored(cases: Sequence[Mapping[str, Any]], asker: Asker, day: Day, op
         "questions": len(cases),
         "answerable": len(right.get("all", ())),
         "unanswerable": len(said_no),
-        "right": _share(right.get("all", [])),
+        "right": _share(right["all"]) if "all" in right else None,
         "declined": _share(said_no),
         "by": {group: _share(found) for group, found in sorted(right.items()) if group != "all"},
     }
