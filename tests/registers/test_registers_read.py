@@ -217,3 +217,22 @@ def test_an_examples_bytes_are_no_row_and_tell_how_to_write() -> None:
     text = f"Swift drive, FC03, addresses as sent\n{row}\nExample: 01 06 20 00 00 01 43 CA"
     assert _request(text, "Run forward").registers == (1,)
     assert _request(text, "Stop the drive").function_code == 6
+
+
+WORD = """Robin controller, holding registers (03), PDU addresses, write 06
+status word 0x0010, uint16: bit 0 ready, bit 1 running, bit 3 fault
+tank temperature 0x0012, uint16, offset -40 °C"""
+
+
+def test_one_bit_of_a_word_is_read_with_its_word() -> None:
+    for question in ("Is the fault bit set?", "Read bit 3 of the status word", "读取状态字第3位"):
+        request = _request(WORD, question)
+        assert (request.address, request.count, request.data_type, request.bit) == (16, 1, "bits", 3)
+
+
+def test_one_bit_of_a_word_is_never_written() -> None:
+    assert by_rules(WORD, "Set bit 3 of the status word to 1") == Abstention(why="bit")
+
+
+def test_an_offset_that_an_answer_cannot_carry_is_abstained_from() -> None:
+    assert by_rules(WORD, "Read the tank temperature") == Abstention(why="offset")

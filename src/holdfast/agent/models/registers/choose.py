@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from holdfast.agent.models.registers import notation
-from holdfast.agent.models.registers.compile import names_state, states_of
+from holdfast.agent.models.registers.compile import bit_asked, bits_of, names_state, states_of
 from holdfast.agent.models.registers.meaning import Fit, Meaning, fit, meaning, plain, shared_beginning
 from holdfast.agent.models.registers.patterns import any_of
 from holdfast.agent.models.registers.words import Abstention, Area, Ask, Refusal, Row
@@ -54,7 +54,7 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
         if not able and len(here) == 1 and not fits[here[0]].opposed and fits[here[0]].lacking < LACKING_ALONE_MAX and fits[here[0]].kind:
             able = here
     if not able:
-        named = _by_state(ask, request, rows)
+        named = _by_state(ask, request, rows) or _by_bit(ask, request, rows)
         return named or (_only(ask, request, rows) if hinted is not None or not ask.name else missing)
     able.sort(key=lambda i: (-fits[i].score, rows[i].block.start))
     best = able[0]
@@ -68,6 +68,12 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
             return Abstention(why="ambiguous")
         return Chosen(rows=(named,), fit=fits[next(i for i in near if rows[i] is named)])
     return Chosen(rows=(rows[best],), fit=fits[best])
+
+
+def _by_bit(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | None:
+    """`Is the fault bit set?`: the one row that lists a bit of that name."""
+    able = [row for row in rows if not ask.writes and bits_of(row.block.text) and bit_asked(row.block.text, request) is not None]
+    return Chosen(rows=(able[0],), fit=Fit(score=1.0, lacking=0.0, extra=0.0, opposed=False, kind=True)) if len(able) == 1 else None
 
 
 def _told_apart(wanted: Meaning, row: Meaning, telling: frozenset[str]) -> bool:

@@ -53,6 +53,8 @@ _SIZES: tuple[dict[str, Decimal], ...] = tuple(
         (("N·m", "1"), ("Nm", "1"), ("N.m", "1")),
     )
 )  # fmt: skip
+_BIT = re.compile(r"(?i)(?:\bbit\s?|\bb)(\d{1,2})\s*[:=：-]?\s*([A-Za-z][A-Za-z _-]*|[\u4e00-\u9fff]+)")
+_BIT_ASKED = re.compile(r"(?i)\bbit\s?(\d{1,2})\b|第\s?(\d{1,2})\s?位|位\s?(\d{1,2})(?!\d)")
 _NUMBER_WORDS = {"single": Decimal(1), "one": Decimal(1), "单": Decimal(1), "three": Decimal(3), "三": Decimal(3)}
 _WITHIN = re.compile(
     r"(?<![0-9A-Za-z.x])(-?\d+(?:\.\d+)?)\s*(?:\.{2,3}|~|～|…|至|\bto\b|-(?=\d))\s*(-?\d+(?:\.\d+)?)(?![0-9]*[A-Fa-f]*[Hh]\b)\s*([^\s\d,;，。)|]{0,8})"
@@ -196,6 +198,20 @@ def pdu(request: Request) -> bytes:
             return struct.pack(f">BHHB{len(words)}H", code, address, len(words), 2 * len(words), *words)
         case _:
             return struct.pack(">BHH", code, address, request.count)
+
+
+def bits_of(text: str) -> tuple[tuple[int, str], ...]:
+    """(number, name) of the single bits that a row lists, as `bit 3: fault`; 0 is the least significant."""
+    return tuple((int(m[1]), m[2].strip()) for m in _BIT.finditer(text) if int(m[1]) <= 15)
+
+
+def bit_asked(text: str, request: str) -> int | None:
+    """The one bit of a row that a request means, by its number or by its name."""
+    numbered = _BIT_ASKED.search(request)
+    if numbered is not None:
+        return int(next(n for n in numbered.groups() if n))
+    named = [number for number, name in bits_of(text) if names_state(name, request)]
+    return named[0] if len(named) == 1 else None
 
 
 def states_of(text: str) -> tuple[tuple[int, str], ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from holdfast.agent.models.registers import ask as asking
 from holdfast.agent.models.registers import lines, notation, rows, tagged
 from holdfast.agent.models.registers.choose import Chosen, choose
-from holdfast.agent.models.registers.compile import Source, read_request, write_request
+from holdfast.agent.models.registers.compile import Source, bit_asked, read_request, write_request
 from holdfast.agent.models.registers.confirm import unconfirmed
 from holdfast.agent.models.registers.ground import ungrounded
 from holdfast.agent.models.registers.meaning import plain
@@ -21,6 +21,7 @@ from holdfast.agent.models.spans import Tagger
 from holdfast.terms import Word
 
 MAP_MAX = 20_000  # characters of a map that is read for a request
+_OFFSET = re.compile(r"(?i)\boffset\s*[:=]?\s*-?[1-9]|偏移量?\s*[:：=]?\s*-?[1-9]|\b(?:raw|value|reading)\s*[-+]\s*\d|读数\s*[-+减加]\s*\d")
 _RANGES = re.compile(r"(?im)^\W*(?:允许(?:范围)?|范围|取值范围|allowed|range|limits?|permitted|valid).*$")
 
 
@@ -111,6 +112,12 @@ def _reading(text: str, ask: Ask, request: str, found: Sequence[Row]) -> Reading
     return Reading(answer=_answer(text, ask, request, found, chosen), rows=chosen.rows, seen=tuple(found), ask=ask)
 
 
+def _without_address(row: Row) -> str:
+    """`offset` may head an address as well."""
+    a, b = row.address.start - row.block.start, row.address.end - row.block.start
+    return f"{row.block.text[:a]}  {row.block.text[b:]}"
+
+
 def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Chosen) -> Answer:
     anyone = any(row.access is not None or row.facts.access for row in found)
     points: list[Point] = []
@@ -120,9 +127,15 @@ def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Cho
             read_only = ask.writes and row.access is not None and notation.access_of(row.access.text) == "r"
             return Refusal(reason="not_writable", missing=("writable_register",)) if read_only else here
         points.append(here)
+    row = chosen.rows[0]
+    if any(_OFFSET.search(_without_address(one)) for one in chosen.rows):
+        return Abstention(why="offset")
+    bit = bit_asked(row.block.text, request) if len(points) == 1 and points[0].count == 1 and points[0].kind in ("uint16", "bits") else None
+    if bit is not None and bit <= 15:
+        # One bit of a word is read with its word, and never written: its neighbours may move meanwhile.
+        return Abstention(why="bit") if ask.writes else read_request([dataclasses.replace(points[0], kind="bits", bit=bit)])
     if not ask.writes:
         return read_request(points)
-    row = chosen.rows[0]
     last = max(row.address.end, row.name.end) if row.name.end <= row.address.start else row.name.end
     about = "\n".join(m[0] for m in _RANGES.finditer(text) if len(found) == 1 or plain(row.name.text) in plain(m[0]))
     return write_request(points[0], row, ask, Source(behind=row.block.text[last - row.block.start :], ranges=about, request=request))
