@@ -134,3 +134,9 @@ async def test_a_folder_that_holds_another_model_than_its_name_says_is_trouble(s
     second.rename(first)
     scene.promoted(first.name)
     assert (await scene.look()).trouble == "model.changed"
+
+
+async def test_a_key_that_can_not_be_read_takes_no_other_with_it(scene: Scene) -> None:
+    (scene.home / "models" / "trusted" / "broken.pem").write_text("no key")
+    scene.promoted(scene.first.digest)
+    assert (await scene.look()).digest == scene.first.digest

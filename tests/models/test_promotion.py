@@ -252,3 +252,13 @@ def test_an_agent_tells_names_digests_and_codes_and_nothing_else(there: Models, 
         there.models.told("ann-agent", told)
     assert raised.value.code == "model.told"
     assert there.world.records("model.running") == []
+
+
+def test_a_key_that_can_not_be_read_is_told_and_takes_no_other_with_it(there: Models) -> None:
+    of = there.put("1")
+    (there.home / "models" / "trusted" / "broken.pem").write_text("no key")
+    told = [one for one in there.models.now(there.models.known()).models if one.trouble]
+    assert [(one.digest, one.trouble) for one in told] == [("broken.pem", "model.key")]
+    there.promote(of)
+    (there.home / "models" / "trusted" / "mill.pem").write_text("no key either")
+    assert there.refused(there.put("2", 0.99)) == "model.untrusted"

@@ -310,3 +310,10 @@ def test_what_training_left_goes_into_the_package_with_a_key_of_its_own(tmp_path
     assert found["card"]["provenance"] == "worlds; seed 7, 10 steps; for reading"
     assert sorted(path.name for path in shipped.iterdir()) == ["holdfast-reader.pem", "reader"]
     assert [one["model"] for one in facts("list", "--home", tmp_path / "home")["models"]] == ["reader"]
+
+
+def test_a_key_that_can_not_be_read_is_named_by_the_command(tmp_path: Path, home: Path, key: Path) -> None:
+    (home / "models" / "trusted" / "broken.pem").write_text("no key")
+    code, out = told("list", "--home", home)
+    assert code == 2
+    assert "broken.pem: no public key" in out

@@ -258,14 +258,23 @@ def public_key(path: Path) -> PublicKey:
     raise BundleError("model.key", f"{path}: keys are Ed25519 or ECDSA P-256")
 
 
-def keys_in(*folders: Path) -> Mapping[str, PublicKey]:
-    """The public keys (`NAME.pem`) of folders, by name; none where a folder isn't there. Raises BundleError for one that can't be read."""
+def keys_in(*folders: Path, passed_over: list[Path] | None = None) -> Mapping[str, PublicKey]:
+    """The public keys (`NAME.pem`) of folders, by name; none where a folder isn't there.
+
+    One that can't be read raises BundleError; where `passed_over` is given it is noted there, and what it signed is not trusted.
+    """
     found: dict[str, PublicKey] = {}
     for folder in folders:
         paths: Sequence[Path] = sorted(folder.glob("*.pem")) if folder.is_dir() else ()
         if len(paths) > KEYS_MAX:
             raise BundleError("model.key", f"{folder}: more than {KEYS_MAX} keys; a site trusts few")
-        found.update({path.stem: public_key(path) for path in paths})
+        for path in paths:
+            try:
+                found[path.stem] = public_key(path)
+            except BundleError:
+                if passed_over is None:
+                    raise
+                passed_over.append(path)
     return found
 
 

@@ -54,9 +54,10 @@ class Layout(Word):
         return self.blob(self.vouched.statement.files[0].digest)
 
 
-def trusted_keys(home: Path | None) -> Mapping[str, PublicKey]:
-    """The keys of this release's own models, and those that the site put into its home. Raises BundleError."""
-    return keys_in(SHIPPED) if home is None else keys_in(SHIPPED, home / MODELS / TRUSTED)
+def trusted_keys(home: Path | None, passed_over: list[Path] | None = None) -> Mapping[str, PublicKey]:
+    """The keys of this release's own models, and those that the site put into its home; see `keys_in`. Raises BundleError."""
+    folders = (SHIPPED,) if home is None else (SHIPPED, home / MODELS / TRUSTED)
+    return keys_in(*folders, passed_over=passed_over)
 
 
 def read_layout(folder: Path, keys: Mapping[str, PublicKey]) -> Layout:

@@ -83,7 +83,7 @@ class InUse:
         try:
             if folder is None:
                 raise BundleError("model.gone", "no models are shown to this agent")
-            found = open_bundle(folder, trusted_keys(self._home))
+            found = open_bundle(folder, trusted_keys(self._home, []))
             if found.digest != of:
                 raise BundleError("model.changed", f"{folder} holds another model than its name says")
             if found.vouching != "trusted":
@@ -107,7 +107,7 @@ class InUse:
     def _layouts(self) -> tuple[Layout, ...]:
         """Those that can be read; what is wrong with another is for `holdfast models list` to say."""
         try:
-            keys = trusted_keys(self._home)
+            keys = trusted_keys(self._home, [])
         except BundleError:
             return ()
         found: list[Layout] = []

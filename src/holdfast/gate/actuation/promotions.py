@@ -145,11 +145,12 @@ class Promotions:
 
     def known(self) -> tuple[Layout | ModelKept, ...]:
         """The bundles of this box, read anew: for a thread beside the gate. One that can't be read says why."""
+        unread: list[Path] = []
         try:
-            keys = trusted_keys(self._home)
+            keys = trusted_keys(self._home, unread)
         except BundleError as error:
             return (ModelKept(digest="", trouble=error.code),)
-        found: list[Layout | ModelKept] = []
+        found: list[Layout | ModelKept] = [ModelKept(digest=path.name[:64], trouble="model.key") for path in unread]
         for folder in bundles(self._home):
             try:
                 layout = read_layout(folder, keys)
