@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -206,3 +207,19 @@ async def test_without_a_gate_it_says_so_at_once(tmp_path: Path) -> None:
         out, _ = await process.communicate()
         assert process.returncode == 2
         assert said in " ".join(out.decode().split())
+
+
+async def test_over_http_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", "from holdfast.cli.main import main; main()", "mcp", "--home", str(tmp_path), "--listen", "127.0.0.1:0",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        said = (await asyncio.wait_for(process.stdout.readline(), 20.0)).decode()
+        assert said.startswith("MCP door: http://127.0.0.1:")
+        async with httpx2.AsyncClient(timeout=10.0) as http:
+            assert (await http.post(said.split()[-1], json={})).status_code == 401
+    finally:
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.communicate(), 10.0)

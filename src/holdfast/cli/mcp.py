@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from holdfast.cli.people import HOME, HomeOption
-from holdfast.cli.render import Answer, fail, render
+from holdfast.cli.render import fail
 
 TOKEN_CHARS_MAX = 512
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -56,8 +56,8 @@ def mcp(
         tls = _tls(host, tls_certificate, tls_key)
 
         async def ready(at: str) -> None:
-            lines = ("each agent sends `Authorization: Bearer TOKEN` with its own token; end: Ctrl-C",)
-            render(Answer(data={"address": at}, title=f"MCP door: {at}", lines=lines), json=False)
+            # Not by render: that is a command's last word and ends it.
+            typer.echo(f"MCP door: {at}\neach agent sends `Authorization: Bearer TOKEN` with its own token; end: Ctrl-C")
 
         asyncio.run(over_http(visitors, host, port, language=lang, names=tuple(name or ()), tls=tls, ready=ready))
     except LinkError as error:
