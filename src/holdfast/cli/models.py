@@ -14,6 +14,7 @@ from holdfast.cli.render import DONE, NO, WRONG_USE, Answer, fail, render
 if TYPE_CHECKING:
     from holdfast.agent.models.bundle import Bundle
     from holdfast.agent.models.fit import Fit
+    from holdfast.agent.models.spans import Tagger
 
 SHORT = 12  # characters of a digest that are shown
 # What a refusal means for the exit code: input that can't be read is wrong use, everything else is an answer of no.
@@ -21,6 +22,9 @@ UNREADABLE = ("archive", "truncated", "json", "layout", "missing", "key", "forma
 ModelArgument = Annotated[str, typer.Argument(help="The model: NAME, NAME:VERSION, or the first 8 characters of its digest or more.")]
 RoleArgument = Annotated[str, typer.Argument(help="The role, a skill of the model's card: registers, requests …")]
 AsOption = Annotated[str, typer.Option("--as", help="Your name, as `holdfast people list` has it.")]
+ReaderHomeOption = Annotated[
+    Path | None, typer.Option("--home", help="The home whose promoted model reads; the release's own without it.", envvar="HOLDFAST_HOME")
+]
 ReasonOption = Annotated[str, typer.Option(help="Why; it is signed with the act.")]
 
 
@@ -269,11 +273,26 @@ def facts(one: "Bundle") -> dict[str, Any]:
     return {**kept, "vouching": one.vouching, "signer": one.signer, "card": card}
 
 
-def in_force(role: str, home: Path) -> "Bundle | None":
-    """The model that people put in force for a role in a home whose gate runs; None where the release's own serves, or no gate answers.
+def tagger_in_force(role: str, home: Path | None, *, json: bool) -> "Tagger | None":
+    """For commands that run a tagger themselves: the one that people put in force for a role in a home whose gate runs.
 
-    For commands that run a model themselves. Raises BundleError where it is not here whole.
+    None where the release's own serves, or no gate answers. One in force that is not here whole, or no tagger, ends the command: to read
+    with another in its place would be a promotion that nobody signed.
     """
+    from holdfast.agent.models.spans import ModelUnusable, shipped
+
+    if home is None:
+        return None
+    with refusing(json=json):
+        found = _in_force(role, home)
+        try:
+            return None if found is None else shipped(found.weights)
+        except ModelUnusable as error:
+            fail(f"{named(found) if found else role}: {error}", json=json)
+
+
+def _in_force(role: str, home: Path) -> "Bundle | None":
+    """Raises BundleError."""
     from holdfast.agent.models.registry import Registry
 
     now = _gate_says(home)

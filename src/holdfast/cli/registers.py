@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from holdfast.cli.models import ReaderHomeOption
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
 if TYPE_CHECKING:
     from holdfast.agent.models.registers.words import Request
-    from holdfast.agent.models.spans import Tagger
     from holdfast.site.exports import Export
 
 BYTES_MAX = 4_000_000  # of one map
@@ -18,9 +18,6 @@ LISTED_MAX = 200  # rows that a table shows; --json has all
 
 Map = Annotated[str, typer.Argument(help="Text with the rows that matter and their heading; - reads standard input.")]
 Lang = Annotated[str, typer.Option(help="en or zh.")]
-Home = Annotated[
-    Path | None, typer.Option("--home", help="The home whose promoted model reads; the release's own without it.", envvar="HOLDFAST_HOME")
-]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
@@ -34,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def read(
     map_: Map,
     request: Annotated[str, typer.Argument(help='As "read the voltage of phase B" or "把功率限值设为50%".')],
-    home: Home = None,
+    home: ReaderHomeOption = None,
     lang: Lang = "en",
     json: Json = False,
 ) -> None:
@@ -43,12 +40,13 @@ def read(
     from holdfast.agent.models.registers.tags import lacks
     from holdfast.agent.models.registers.words import Abstention, Refusal
     from holdfast.agent.models.spans import ModelUnusable
+    from holdfast.cli.models import tagger_in_force
     from holdfast.language import say
 
     _language(lang, json=json)
     text = _text(map_, json=json)
     try:
-        answer = answered(text, request, _tagger(home, json=json))
+        answer = answered(text, request, tagger_in_force("registers", home, json=json))
     except (ValueError, ModelUnusable) as error:
         fail(f"{map_}: {error}", json=json)
     match answer:
@@ -68,13 +66,14 @@ def import_(
     map_: Map,
     connection: Annotated[str, typer.Option("--connection", help="The Modbus connection that the tags will be read over, by its name.")],
     out: Annotated[Path | None, typer.Option("--out", help="Write the tag list here (a new file). Without it nothing is written.")] = None,
-    home: Home = None,
+    home: ReaderHomeOption = None,
     lang: Lang = "en",
     json: Json = False,
 ) -> None:
     """Turn a map into a tag list that a person confirms: what was understood, and what was left and why. Exit 1 if nothing was."""
     from holdfast.agent.models.registers.tags import understood
     from holdfast.agent.models.spans import ModelUnusable
+    from holdfast.cli.models import tagger_in_force
     from holdfast.site.exports import csv_text
 
     _language(lang, json=json)
@@ -82,7 +81,7 @@ def import_(
         fail(f"{out} is there already: name a new file, then compare the two", json=json)
     text = _text(map_, json=json)
     try:
-        export = understood(text, _tagger(home, json=json), language=lang)
+        export = understood(text, tagger_in_force("registers", home, json=json), language=lang)
     except (ValueError, ModelUnusable) as error:
         fail(f"{map_}: {error}", json=json)
     if out is not None and export.taken:
@@ -92,18 +91,6 @@ def import_(
         except OSError as error:
             fail(f"{out} can't be written: {error.strerror or error}; name another place", json=json)
     render(_listed(map_, export, out), json=json)
-
-
-def _tagger(home: Path | None, *, json: bool) -> "Tagger | None":
-    """Of the model that people put in force in this home; None for the release's own. What is in force and not here whole is no answer."""
-    from holdfast.agent.models.spans import shipped
-    from holdfast.cli.models import in_force, refusing
-
-    if home is None:
-        return None
-    with refusing(json=json):
-        found = in_force("registers", home)
-        return None if found is None else shipped(found.weights)
 
 
 def _told(request: "Request", lang: str) -> Answer:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli.models import ReaderHomeOption
 from holdfast.cli.people import JsonOption
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
@@ -29,12 +30,14 @@ def read(
     text: Annotated[str, typer.Argument(help='As it was typed, in English or Chinese: "raise the tension by 1 kN".')],
     site: Annotated[Path, typer.Option(help="The site file whose tags are meant.")],
     lang: Annotated[str, typer.Option(help="en or zh; without it, the site's.")] = "",
+    home: ReaderHomeOption = None,
     rules: Annotated[bool, typer.Option("--rules", help="By the rules alone, without the model.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Read a request and say what it is. Exit 1 where it is refused or something is missing."""
     from holdfast.agent.models.requests.both import BothReader, model
     from holdfast.agent.models.spans import ModelUnusable
+    from holdfast.cli.models import tagger_in_force
     from holdfast.site.load import load
     from holdfast.site.model import SiteError
 
@@ -46,6 +49,8 @@ def read(
         fail(str(error), json=json)
     tagger = None
     if not rules:
+        tagger = tagger_in_force("requests", home, json=json)
+    if not rules and tagger is None:
         with contextlib.suppress(ModelUnusable):  # a release without the model reads by its rules
             tagger = model()
     found = BothReader(loaded.site, tagger).read(text)
