@@ -236,3 +236,14 @@ def test_one_bit_of_a_word_is_never_written() -> None:
 
 def test_an_offset_that_an_answer_cannot_carry_is_abstained_from() -> None:
     assert by_rules(WORD, "Read the tank temperature") == Abstention(why="offset")
+
+
+def test_a_heading_that_names_two_kinds_of_registers_leaves_it_open() -> None:
+    answer = by_rules("Wren W1, holding registers, function 04, 0-based\nFlow | 8 | UINT16 | m3/h", "Read the flow")
+    assert answer == Refusal(reason="incomplete", missing=("register_space",))
+
+
+def test_hexadecimal_is_as_sent_only_where_the_map_says_which_registers() -> None:
+    assert _request("Wren W1, FC03\nFlow | 0x0008 | UINT16 | m3/h", "Read the flow").address == 8
+    answer = by_rules("Wren W1\nFlow | 0x0008 | UINT16 | m3/h | RW", "Read the flow")
+    assert answer == Refusal(reason="incomplete", missing=("register_space", "address_base"))

@@ -97,7 +97,9 @@ def told(text: str, start: int) -> Told:
     named: list[Area] = [area for _, _, area in notation.areas_in(text)]
     areas: tuple[Area, ...] = tuple(dict.fromkeys(named or reads))
     area: Area | None = None
-    if len(set(named)) == 1:
+    if len(set(named)) == 1 and reads and named[0] not in reads:
+        areas = ()  # `holding registers, function 04`: neither is sure
+    elif len(set(named)) == 1:
         area = named[0]
     elif len(set(reads)) == 1 and (not named or reads[0] in named):
         area = reads[0]

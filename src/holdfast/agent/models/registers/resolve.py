@@ -90,18 +90,13 @@ def _placed(row: Row) -> tuple[Area | None, int | None, int | None] | Refusal:
         return named, number - 1, span
     if start is None:
         return _contradicts("address")
-    if (
-        area is None
-        and row.access is not None
-        and "w" in notation.access_of(row.access.text)
-        and _kind(row, None, writes=False)[0] not in (None, "bool")
-    ):
-        area = "holding"  # nothing else can be written that is no bit
+    if area is None and facts.write_code in (6, 16) and _kind(row, None, writes=False)[0] not in (None, "bool"):
+        area = "holding"  # what these functions write
     if facts.base == "one":
         return (area, start - 1, span) if start >= 1 else _contradicts("address", "address_base")
     if facts.base == "reference":
         return area, None, span  # a plain number under a heading of references: neither is sure
-    told = facts.base == "zero" or _hexadecimal(first, facts) or facts.code_like
+    told = facts.base == "zero" or facts.code_like or (_hexadecimal(first, facts) and area is not None)
     return area, start if told else None, span
 
 
