@@ -264,3 +264,12 @@ async def test_closing_the_router_closes_every_engine() -> None:
     engines = [Scripted(), Scripted()]
     await routing((endpoint("a"), engines[0]), (endpoint("b"), engines[1])).close()
     assert [engine.closed for engine in engines] == [1, 1]
+
+
+def test_one_that_nobody_measured_of_late_is_asked_only_with_time_kept_for_one_that_was() -> None:
+    router = Router([endpoint("unknown"), endpoint("known")], {}, VirtualClock(NOW_NS))
+    for _ in range(10):
+        router.lanes["known"].measure(2.0, wanted().size, NOW_NS)
+    pick = router.pick(wanted(), left_s=4.05, now_ns=NOW_NS)
+    assert (pick.endpoint, pick.budget_s) == ("unknown", pytest.approx(1.5))  # 4 s, less 1.25 times 2 s for the other
+    assert router.pick(wanted(), left_s=2.45, now_ns=NOW_NS).endpoint == "known"

@@ -124,11 +124,11 @@ class Router:
         for lane, told in able:
             # Who is asked first leaves time for who is quickest, should it fail or be late: else one bad answer is the end.
             rescue_s = RESCUE * min((other.likely_s for one, other in able if one is not lane), default=0.0)
-            if told.likely_s > left_s or (rescue_s < told.likely_s and told.wait_s + told.p50_s > left_s - rescue_s):
+            keeps_s = rescue_s if rescue_s < told.likely_s or lane.doubtful(now_ns) else 0.0
+            if told.likely_s > left_s or told.wait_s + told.p50_s > left_s - keeps_s:
                 facts = (("expected_s", f"{told.likely_s:.3g}"), ("left_s", f"{max(left_s, 0.0):.3g}"))
                 passed.append(Passed(endpoint=lane.endpoint.name, code="route.late", facts=facts))
                 continue
-            keeps_s = rescue_s if rescue_s < told.likely_s else 0.0
             budget_s = _budget(lane, told, left_s - keeps_s)
             return Pick(endpoint=lane.endpoint.name, code="route.fits", budget_s=budget_s, expected=told, passed=tuple(passed))
         hopeful = [(told.likely_s, n) for n, (_, told) in enumerate(able) if told.wait_s + told.p10_s <= left_s]
