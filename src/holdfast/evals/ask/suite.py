@@ -22,7 +22,7 @@ from holdfast.site.tables import tables
 from holdfast.terms import SECOND_NS
 
 OWN = Path(str(resources.files("holdfast.evals.ask") / "questions.jsonl"))
-SETS = ("questions.jsonl", "questions_later.jsonl", "questions_third.jsonl", "questions_near.jsonl")
+SETS = ("questions.jsonl", "questions_later.jsonl", "questions_third.jsonl", "questions_near.jsonl", "questions_fourth.jsonl")
 RIGHT_MIN, DECLINED_MIN = 0.90, 0.95
 SECONDS = 2400
 NEAR = 0.006  # a number is right within this share of it: answers show four digits, one second may lie between
@@ -33,8 +33,9 @@ def judged(options: Options) -> Figures:
     paths = [options.data] if options.data else [OWN.with_name(name) for name in SETS]
     cases = [read_cases(path)[: options.n] for path in paths]
     scored = asyncio.run(_asked(cases, options))
-    figures = {**scored[0], **dict(zip(("later", "third", "near"), scored[1:], strict=False))}
-    ok = scored[0]["right"] >= RIGHT_MIN and scored[0]["declined"] >= DECLINED_MIN
+    figures = {**scored[0], **dict(zip(("later", "third", "near", "fourth"), scored[1:], strict=False))}
+    right, declined = scored[0]["right"], scored[0]["declined"]  # None where there was nothing of the kind to ask
+    ok = (right is None or right >= RIGHT_MIN) and (declined is None or declined >= DECLINED_MIN)
     return Figures(name="ask", seed=1, data=hashed(paths), figures=figures, pass_=ok)
 
 
@@ -77,7 +78,7 @@ async def _scored(cases: Sequence[Mapping[str, Any]], asker: Asker, day: Day, op
         "questions": len(cases),
         "answerable": len(right.get("all", ())),
         "unanswerable": len(said_no),
-        "right": _share(right["all"]) if "all" in right else None,
+        "right": _share(right.get("all", [])),
         "declined": _share(said_no),
         "by": {group: _share(found) for group, found in sorted(right.items()) if group != "all"},
     }
@@ -117,5 +118,5 @@ async def _has_number(answer: Answer, wanted: Mapping[str, Any], day: Day) -> bo
     return any(abs(one - float(true)) <= max(NEAR * abs(float(true)), 1e-6) for one in told) and bool(np.isfinite(true))
 
 
-def _share(found: Sequence[bool]) -> float:
-    return sum(found) / len(found) if found else 0.0
+def _share(found: Sequence[bool]) -> float | None:
+    return sum(found) / len(found) if found else None
