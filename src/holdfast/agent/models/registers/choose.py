@@ -48,7 +48,7 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
     hinted = next((area for pattern, area in _AREAS if pattern.search(request)), None)
     able = [i for i, f in enumerate(fits) if not f.opposed and f.kind and f.lacking <= LACKING_MAX and (f.score > 0 or f.lacking == 0)]
     able = [i for i in able if not _told_apart(wanted, meanings[i], _TELLING if ask.writes else _TELLING_READS)]
-    here = [i for i in range(len(rows)) if hinted is not None and _area(rows[i]) == hinted]
+    here = [i for i in range(len(rows)) if hinted is not None and area_of(rows[i]) == hinted]
     if here:
         able = [i for i in able if i in here]
         if not able and len(here) == 1 and not fits[here[0]].opposed and fits[here[0]].lacking < LACKING_ALONE_MAX and fits[here[0]].kind:
@@ -136,13 +136,13 @@ def _only(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Abs
         if len(able) == 1:
             return Chosen(rows=(able[0],), fit=Fit(score=1.0, lacking=0.0, extra=0.0, opposed=False, kind=True))
     hinted = _hinted(request)
-    alone = [row for row in rows if hinted is not None and _area(row) == hinted]
+    alone = [row for row in rows if hinted is not None and area_of(row) == hinted]
     if len(alone) == 1 and not ask.writes:
         return Chosen(rows=(alone[0],), fit=Fit(score=1.0, lacking=0.0, extra=0.0, opposed=False, kind=True))
     return Refusal(reason="not_in_map", missing=("register_for_quantity",))
 
 
-def _area(row: Row) -> Area | None:
+def area_of(row: Row) -> Area | None:
     """As the row or its section says it."""
     return (notation.area_of(row.area.text) if row.area is not None else None) or row.facts.area
 

@@ -9,7 +9,7 @@ from holdfast.terms import Word
 
 LINES_MAX = 2_000
 _WIDE = {c: c - 0xFEE0 for c in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D, 0x2013: 0x2D}
-STRONG = re.compile(r"\s*\|\s*|\s*;\s*|\t+|(?<=\S) {2,}(?=\S)")
+STRONG = re.compile(r"\s*\|\s*|\s*;\s*|\t+|(?<=\S) {2,}(?=\S)|\s\.{3,}\s")
 _COMMA = re.compile(r"\s*,\s*|\s*、\s*")
 _RULE = re.compile(r"^[\s|:+=-]*-[\s|:+=-]*$")
 _KEY = re.compile(r"[\"']?([A-Za-z_][A-Za-z_ ]{0,24}|[\u4e00-\u9fff]{1,6})[\"']?\s*[:=]\s*")

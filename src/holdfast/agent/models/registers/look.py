@@ -12,7 +12,8 @@ ADDRESS = re.compile(
 )
 _BARE_HEX = re.compile(r"(?<![A-Za-z0-9_.])[0-9A-F]{4}(?![A-Za-z0-9_.])")
 _LED = re.compile(
-    r"(?:=|:=|=>|->|@|\bat(?: address| register)?|\bis|\baddr(?:ess|\.)?|\breg(?:ister|\.)?|\boffset|地址|在|位于|寄存器|\bno\.?|编号)"
+    r"(?:=|:=|=>|->|@|\bat(?: address| register)?|\bis|\baddr(?:ess|\.)?|\breg(?:ister|\.)?|\boffset|地址|在|位于|寄存器|\bno\.?|编号|"
+    r"\bcoil|\bholding|\bdiscrete(?: input)?|\binput|线圈|\.{3,})"
     r"\s*[:=是为]?\s*\[?\s*$",
     re.IGNORECASE,
 )
@@ -35,7 +36,7 @@ _DECLARES = re.compile(
 _LEAD = re.compile(r"^(?:the|table \d+:?|表\s*\d+:?|no\.?\s*\d+|[-*•>]+|名称|变量|点名|name|the)\s*[:：]?\s+|^[-*•]\s*", re.IGNORECASE)
 _SEPARATES = re.compile(
     r"\s*(?:=>|:=|->|=|//|/\*|\*/|\(\*|\*\)|#|;|\||\t|@|: |:$| -- | is at\b| sits at\b| at address\b| at register\b|"
-    r" at\b(?=\s*(?:0x|\d|$))|在地址|在(?=\s|$|\d)|位于|的地址(?:是|为)|地址|[{}\[\]\"'`]|,|、|。|\(|\)| - |  +)\s*",
+    r" at\b(?=\s*(?:0x|\d|$))|在地址|在(?=\s|$|\d)|位于|的地址(?:是|为)|地址|[{}\[\]\"'`]|,|、|。|\(|\)| - |  +| \.{3,})\s*",
     re.IGNORECASE,
 )
 _WORDS_OF_SLOTS = re.compile(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from holdfast.agent.models.registers import ask as asking
 from holdfast.agent.models.registers import lines, notation, rows, tagged
-from holdfast.agent.models.registers.choose import Chosen, choose
+from holdfast.agent.models.registers.choose import Chosen, area_of, choose
 from holdfast.agent.models.registers.compile import Source, bit_asked, read_request, write_request
 from holdfast.agent.models.registers.confirm import unconfirmed
 from holdfast.agent.models.registers.ground import ungrounded
@@ -119,14 +119,15 @@ def _without_address(row: Row) -> str:
 
 
 def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Chosen) -> Answer:
-    anyone = any(row.access is not None or row.facts.access for row in found)
+    here = area_of(chosen.rows[0])
+    anyone = any(row.access is not None or row.facts.access for row in found if area_of(row) == here)
     points: list[Point] = []
     for row in chosen.rows:
-        here = point(row, writes=ask.writes, others_say_writable=False, anyone_says_access=anyone)
-        if isinstance(here, Refusal):
+        made = point(row, writes=ask.writes, anyone_says_access=anyone)
+        if isinstance(made, Refusal):
             read_only = ask.writes and row.access is not None and notation.access_of(row.access.text) == "r"
-            return Refusal(reason="not_writable", missing=("writable_register",)) if read_only else here
-        points.append(here)
+            return Refusal(reason="not_writable", missing=("writable_register",)) if read_only else made
+        points.append(made)
     row = chosen.rows[0]
     if any(_OFFSET.search(_without_address(one)) for one in chosen.rows):
         return Abstention(why="offset")

@@ -16,7 +16,7 @@ _STATUS_NAME = re.compile(r"(?i)status ?word|control ?word|command ?word|状态�
 _WISHED = any_of("wished")
 
 
-def point(row: Row, *, writes: bool, others_say_writable: bool, anyone_says_access: bool) -> Point | Refusal:
+def point(row: Row, *, writes: bool, anyone_says_access: bool) -> Point | Refusal:
     """What the row is, or the refusal that names what is missing or contradicts itself."""
     placed = _placed(row)
     if isinstance(placed, Refusal):
@@ -53,7 +53,7 @@ def point(row: Row, *, writes: bool, others_say_writable: bool, anyone_says_acce
         byte_order=None if bits else row.facts.byte_order if row.facts.byte_order == "little" else "big",
         scale=scale,
         unit=row.unit.text if row.unit is not None and not bits else "",
-        writable=_writable(row, area, others_say_writable=others_say_writable, anyone_says_access=anyone_says_access),
+        writable=_writable(row, area, anyone_says_access=anyone_says_access),
         write_code=row.facts.write_code,
         doubt=doubt or ("scale" if not sure else ""),
     )
@@ -187,7 +187,7 @@ def _scale(row: Row) -> tuple[Decimal, bool]:
     return found if found is not None else (Decimal(1), False)
 
 
-def _writable(row: Row, area: Area, *, others_say_writable: bool, anyone_says_access: bool) -> bool | None:
+def _writable(row: Row, area: Area, *, anyone_says_access: bool) -> bool | None:
     """None where the map leaves it open."""
     if area in ("input", "discrete"):
         return False
@@ -196,7 +196,7 @@ def _writable(row: Row, area: Area, *, others_say_writable: bool, anyone_says_ac
         return "w" in said
     if row.facts.write_code is not None and re.search(r"(?i)\(?\s*(?:fc|w)\s?0?(?:5|6|15|16)\)?", row.block.text):
         return True
-    if others_say_writable or anyone_says_access:
+    if anyone_says_access:
         return False
     if area == "coil" or row.facts.told_writes:
         return True

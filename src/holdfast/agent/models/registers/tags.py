@@ -41,7 +41,7 @@ def understood(text: str, tagger: Tagger | None = None, *, language: str = "en")
     anyone = any(row.access is not None or row.facts.access for row in found)
     for row in found:
         line = flat.count("\n", 0, row.name.start) + 1
-        here = point(row, writes=False, others_say_writable=False, anyone_says_access=anyone)
+        here = point(row, writes=False, anyone_says_access=anyone)
         if isinstance(here, Refusal):
             sorting.leave(line, row.name.text, lacks(here, language))
         elif here.kind == "string":
@@ -57,9 +57,7 @@ def _second(flat: str, tagger: Tagger | None) -> dict[int, Point | Refusal] | No
         return None
     found = tagged.read_map(tagger or tagged.model(), flat)
     anyone = any(row.access is not None or row.facts.access for row in found)
-    return {
-        flat.count("\n", 0, row.name.start): point(row, writes=False, others_say_writable=False, anyone_says_access=anyone) for row in found
-    }
+    return {flat.count("\n", 0, row.name.start): point(row, writes=False, anyone_says_access=anyone) for row in found}
 
 
 def lacks(refusal: Refusal, language: str) -> str:
