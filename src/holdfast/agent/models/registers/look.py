@@ -28,6 +28,7 @@ STATE = re.compile(
 COMMENT = re.compile(r"//|#(?!\d)|/\*|\(\*|--\s|\s;\s")
 INDEX = re.compile(r"^\s*[-*(\[]?\s*\d{1,2}\s*[.)、]\s*(?=\D)")
 LETTERS = re.compile(r"[A-Za-z\u4e00-\u9fff]")
+_POINT_CODE = re.compile(r"[A-Z][A-Za-z]?\d{0,3}[-.]\d{1,3}(?:[-.]\d{1,3})?|[ABDM][IOV]|MSV")
 _DECLARES = re.compile(
     r"^\s*(?:#define|const(?:expr)?|static|final|public|private|pub|let|var|val|uint16_t|uint8_t|u16|int|unsigned|define|m\(|reg\()"
     r"\s+(?:(?:static|final|const|int|uint16_t|u16|unsigned|short)\s+)*",
@@ -159,11 +160,14 @@ def name_in(text: str, address: Stretch, slots: Sequence[Stretch]) -> Stretch | 
         if a > at:
             pieces.append((at, a))
         at = max(at, b)
+    code: Stretch | None = None
     for a, b in pieces:
         span = _bare_name(text, a, b, slots)
-        if span is not None:
+        if span is not None and _POINT_CODE.fullmatch(text[slice(*span)]):
+            code = code or span  # `P1-10`, `AI`: what is meant stands beside it, if anything does
+        elif span is not None:
             return span
-    return None
+    return code
 
 
 def _bare_name(text: str, a: int, b: int, slots: Sequence[Stretch]) -> Stretch | None:
