@@ -11,7 +11,6 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 
-from holdfast.agent.mcp.unseen import named
 from holdfast.agent.mcp.visitors import PER_S, Visitor
 from holdfast.agent.tools.tool import Tool, ToolError, told
 from holdfast.language import say
@@ -117,10 +116,7 @@ async def _used(visitor: Visitor, name: str, arguments: dict[str, Any]) -> str:
     tool = visitor.tools.get(name)
     if tool is None:
         raise ToolError("mcp.no_tool", tool=name[:100], tools=", ".join(visitor.tools))
-    text = told(await tool.use(arguments))
-    if named(visitor.unseen, name, text):
-        raise ToolError("mcp.above", clearance=visitor.clearance)
-    return text
+    return told(await tool.use(arguments))
 
 
 def _answer(text: str) -> types.CallToolResult:

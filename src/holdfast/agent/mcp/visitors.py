@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from holdfast.agent.mcp.unseen import unseen
 from holdfast.agent.tools.listed import tools
 from holdfast.agent.tools.tool import Tool
 from holdfast.clock import Clock
@@ -34,7 +33,6 @@ class Visitor:
         self.name = ""
         self.clearance: Label = STRANGE
         self.tools: Mapping[str, Tool[Any]] = {}
-        self.unseen: tuple[str, ...] = ()  # tags above its clearance
         self._verified_ns: int | None = None
         self._allowance, self._at_ns = BURST, clock.monotonic_ns()
         self._one = asyncio.Lock()
@@ -52,7 +50,6 @@ class Visitor:
             self.clearance = STRANGE if spec is None else spec.clearance or UNSAID
             made = tools(self._link, site, self._home, clock=self._clock, author=self.name, clearance=self.clearance)
             self.tools = {tool.name: tool for tool in made}
-            self.unseen = unseen(site, self.clearance)
             self._verified_ns = now_ns
 
     def may_call(self) -> bool:

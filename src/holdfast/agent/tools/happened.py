@@ -1,11 +1,13 @@
 """What happened: incidents with their causes and what was done, alarms as they stand, and what is known of a failure mode."""
 
-from typing import Annotated
+import dataclasses
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import Field
 
 from holdfast.agent.knowledge.modes import Advice, Mode, modes_of
 from holdfast.agent.tools.look import Look
+from holdfast.agent.tools.named import label_in
 from holdfast.agent.tools.tool import Citation, PlantText, Returned, ToolError, joined, plant_text, within
 from holdfast.link import IncidentTold
 from holdfast.terms import Alarm, Cause, Evidence, Label, Word
@@ -15,6 +17,9 @@ CAUSES_MAX = 4
 EVIDENCE_MAX = 6
 ALARMS_MAX = 40
 MODES_MAX = 8
+NO_MODES = ("none of these", "setpoint_change", "operating_change")  # causes that are in no library
+UNNAMED = "unnamed"  # a cause that nobody here knows
+T = TypeVar("T")
 
 
 class Incidents(Word):
@@ -85,15 +90,16 @@ class Happened:
         self._look = look
 
     async def incidents(self, wanted: Incidents) -> Returned:
-        seen = [one for one in await self._look.link.incidents(wanted.limit) if self._look.sees(one.tags)]
+        seen = [one for one in await self._look.link.incidents(wanted.limit) if within(self._of(one), self._look.clearance)]
         said = {one.incident: one.mode for one in await self._look.link.causes()}
         found: list[IncidentShort] = []
         for one in seen:
             first = one.diagnosis.causes[0] if one.diagnosis is not None and one.diagnosis.causes else None
             found.append(
                 IncidentShort(
-                    id=one.id, seq=one.seq, at_ns=one.at_ns, state=one.state, tags=one.tags[:6], cause=first.mode if first else "",
-                    probability=first.probability if first else 0.0, confirmed=said.get(one.incident, ""),
+                    id=one.id, seq=one.seq, at_ns=one.at_ns, state=one.state, tags=one.tags[:6],
+                    cause=self._mode(first.mode) if first else "",
+                    probability=first.probability if first else 0.0, confirmed=_cut(said.get(one.incident, "")),
                 )
             )  # fmt: skip
         cites = tuple(Citation(kind="incident", ref=one.id, at_ns=one.at_ns, seq=one.seq) for one in found)
@@ -101,18 +107,19 @@ class Happened:
 
     async def incident(self, wanted: OneIncident) -> Returned:
         listed = await self._look.link.incidents(INCIDENTS_MAX)
-        seen = [one for one in listed if self._look.sees(one.tags) and (not wanted.id or wanted.id in (one.id, one.incident))]
+        seen = [one for one in listed if not wanted.id or wanted.id in (one.id, one.incident)]
+        seen = [one for one in seen if within(self._of(one), self._look.clearance)]
         if not seen:
             raise ToolError("tools.no_incident", incident=wanted.id or "–")
-        one = seen[0]
+        label, one = self._of(seen[0]), self._cleaned(seen[0])
         said = next((c for c in await self._look.link.causes() if c.incident == one.incident), None)
         causes = tuple(_short(cause) for cause in (one.diagnosis.causes if one.diagnosis else ())[:CAUSES_MAX])
         cites = [Citation(kind="incident", ref=one.id, at_ns=one.at_ns, seq=one.seq)]
         if one.diagnosis is not None:
             cites.append(Citation(kind="record", ref=one.diagnosis.id, at_ns=one.diagnosis.at_ns, seq=one.diagnosis_seq))
         cites += [Citation(kind="record", ref=p.proposal, at_ns=p.at_ns, seq=p.seq) for p in one.proposals]
-        body = Incident(incident=one, causes=causes, confirmed=said.mode if said else "", confirmed_by=said.person if said else "")
-        return Returned(label=self._of(one), body=body, citations=tuple(cites))
+        body = Incident(incident=one, causes=causes, confirmed=_cut(said.mode) if said else "", confirmed_by=said.person if said else "")
+        return Returned(label=label, body=body, citations=tuple(cites))
 
     async def alarms(self, wanted: Alarms) -> Returned:
         seen = [a for a in await self._look.link.alarms() if a.tag in self._look.tags and (a.active or not wanted.active_only)]
@@ -134,8 +141,27 @@ class Happened:
         return Returned(label="site", body=ModesTold(modes=told), citations=cites, cut=len(of) > MODES_MAX)
 
     def _of(self, one: IncidentTold) -> Label:
-        label = self._look.label(one.tags)
-        return label if within("site", label) else "site"
+        """By all that is in it: what stands behind its name may tell more than its name."""
+        known: dict[str, Label] = {tag.name: tag.label for tag in self._look.site.tags}
+        # A tag that the site does not have (any more) has a label that nobody knows.
+        labels: list[Label] = [known.get(name, "restricted") for name in (*one.tags, *(tag for tag, _ in one.finding.shares))]
+        return label_in(self._look, one, joined(labels, "site"))
+
+    def _cleaned(self, one: IncidentTold) -> IncidentTold:
+        """As it may be shown: no sign that is no text, and a cause that no library has is called by nothing that an agent made up."""
+        told = _clean(one)
+        if told.diagnosis is None:
+            return told
+        causes = tuple(dataclasses.replace(cause, mode=self._mode(cause.mode)) for cause in told.diagnosis.causes)
+        return dataclasses.replace(told, diagnosis=dataclasses.replace(told.diagnosis, causes=causes, course=()))
+
+    def _mode(self, mode: str) -> str:
+        id, _, equipment = mode.partition("@")
+        if mode in NO_MODES:
+            return mode
+        if id not in {known.id for known in modes_of(self._look.site)}:
+            return UNNAMED
+        return mode if equipment in {piece.name for piece in self._look.site.equipment} else id
 
 
 def _fits(mode: Mode, about: str) -> bool:
@@ -162,6 +188,18 @@ def _short(cause: Cause) -> Cause:
 
 def _said(one: Evidence) -> Evidence:
     return Evidence(kind=one.kind, ref=one.ref, quote=_cut(one.quote))
+
+
+def _clean(value: T) -> T:
+    """Every text in it bounded and without signs that are no text."""
+    if isinstance(value, str):
+        return _cut(value)  # type: ignore[return-value]
+    if isinstance(value, tuple):
+        return tuple(_clean(item) for item in cast("tuple[Any, ...]", value))  # type: ignore[return-value]
+    if isinstance(value, Word):
+        fields = {field.name: _clean(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    return value
 
 
 def _cut(text: str) -> str:

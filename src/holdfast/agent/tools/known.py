@@ -14,7 +14,8 @@ from holdfast.agent.knowledge.standards import store as kept
 from holdfast.agent.knowledge.standards.find import find
 from holdfast.agent.knowledge.standards.graph import Graph
 from holdfast.agent.tools.look import PAPER, Look
-from holdfast.agent.tools.tool import Citation, PlantText, Returned, ToolError, plant_text
+from holdfast.agent.tools.named import label_in
+from holdfast.agent.tools.tool import Citation, PlantText, Returned, ToolError, plant_text, within
 from holdfast.link import ConfirmedCause, PlantContext
 from holdfast.terms import SECOND_NS, Word
 
@@ -164,7 +165,9 @@ class Known:
             )
             for case in found
         )  # fmt: skip
-        confirmed = tuple(await self._look.link.causes())[: wanted.limit]
+        clear = self._look.clearance
+        known = [one for one in await self._look.link.causes() if within(label_in(self._look, one, PAPER), clear)]
+        confirmed = tuple(known[: wanted.limit])
         cites = [Citation(kind="case", ref=case.evidence().ref, quote=plant_text(case.entry.text).plant_text) for case in found]
         cites += [Citation(kind="incident", ref=one.incident, quote=one.mode, at_ns=one.at_ns) for one in confirmed]
         return Returned(label=PAPER, body=CasesTold(cases=told, confirmed=confirmed), citations=tuple(cites))

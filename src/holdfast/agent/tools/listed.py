@@ -7,6 +7,7 @@ from holdfast.agent.tools.ask_for import AskFor, Propose
 from holdfast.agent.tools.happened import Alarms, FailureModes, Happened, Incidents, OneIncident
 from holdfast.agent.tools.known import Context, Known, PastCases, SearchManuals, Standards
 from holdfast.agent.tools.look import Look
+from holdfast.agent.tools.named import held
 from holdfast.agent.tools.tool import Tool
 from holdfast.agent.tools.values import History, Moves, ReadTags, TagLimits, Values
 from holdfast.clock import Clock
@@ -19,20 +20,21 @@ def tools(
     link: Link, site: Site, home: Path | None, *, clock: Clock, author: str = "", clearance: Label = "restricted"
 ) -> tuple[Tool[Any], ...]:
     """`author`: whom the link speaks for, which makes proposals' ids its own. `clearance`: nothing above it is ever in an answer."""
+    # Manuals and standards are the site's as a whole, wherever they name a tag.
     look = Look(link, site, home, clock, author, clearance)
     values, happened, known = Values(look), Happened(look), Known(look)
     return (
-        Tool("read_tags", ReadTags, values.read),
-        Tool("history", History, values.history),
-        Tool("limits", TagLimits, values.limits),
-        Tool("moves", Moves, values.moves),
-        Tool("incidents", Incidents, happened.incidents),
-        Tool("incident", OneIncident, happened.incident),
-        Tool("alarms", Alarms, happened.alarms),
-        Tool("failure_modes", FailureModes, happened.modes),
-        Tool("context", Context, known.context),
+        Tool("read_tags", ReadTags, held(look, values.read)),
+        Tool("history", History, held(look, values.history)),
+        Tool("limits", TagLimits, held(look, values.limits)),
+        Tool("moves", Moves, held(look, values.moves)),
+        Tool("incidents", Incidents, held(look, happened.incidents)),
+        Tool("incident", OneIncident, held(look, happened.incident)),
+        Tool("alarms", Alarms, held(look, happened.alarms)),
+        Tool("failure_modes", FailureModes, held(look, happened.modes)),
+        Tool("context", Context, held(look, known.context)),
         Tool("search_manuals", SearchManuals, known.manuals),
         Tool("standards", Standards, known.standards),
-        Tool("past_cases", PastCases, known.cases),
-        Tool("propose", Propose, AskFor(look).propose, acts=True),
+        Tool("past_cases", PastCases, held(look, known.cases)),
+        Tool("propose", Propose, held(look, AskFor(look).propose), acts=True),
     )

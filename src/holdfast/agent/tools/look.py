@@ -34,6 +34,17 @@ class Look:
         """Those that the reader may see, by name."""
         return {tag.name: tag for tag in self.site.tags if within(tag.label, self.clearance)}
 
+    def names_at(self, label: Label) -> tuple[str, ...]:
+        """Names and tag numbers of the tags with just this label."""
+        return self._names.get(label, ())
+
+    @cached_property
+    def _names(self) -> Mapping[Label, tuple[str, ...]]:
+        found: dict[Label, list[str]] = {}
+        for tag in self.site.tags:
+            found.setdefault(tag.label, []).extend(name for name in (tag.name, tag.tag_no) if name)
+        return {label: tuple(names) for label, names in found.items()}
+
     @cached_property
     def places(self) -> Mapping[str, tuple[TagTable, int]]:
         return {tag.name: (table, column) for table in tables(self.site) for column, tag in enumerate(table.tags)}
