@@ -112,9 +112,7 @@ def write_request(point: Point, row: Row, ask: Ask, source: Source) -> Answer:
     if point.area == "coil":
         if value not in (0, 1):
             return Refusal(reason="out_of_range", missing=("value_within_range",))
-        if point.write_code not in (None, 5, 15):
-            return Refusal(reason="contradictory", missing=("write_function",))
-        return _request(point, point.write_code or 5, bits=(int(value),))
+        return _request(point, 15 if point.write_code == 15 else 5, bits=(int(value),))
     raw = value / point.scale
     beyond = _beyond(value, raw, point, source)
     if beyond is not None:

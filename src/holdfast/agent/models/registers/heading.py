@@ -16,9 +16,10 @@ _CODE_WORD = (
 )
 _NUMBER = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10|15|16)h|0?[1-6]|15|16)(?![0-9A-Za-z]|\.\d)(?!\s*-?\s*(?:位|digit|bit))(?:\(1[56]\))?"
 _MORE = r"(?:\s*(?:/|和|or|and|&|[,、](?=\s*(?:fc|0)))\s*(?:fc\s*)?" + _NUMBER + r")?"
+# `coil 1` is an address, `coils (1)` and `input registers 04` are functions.
 _BEFORE_CODE = (
-    r"(?:registers?|coils?|inputs?|寄存器|线圈|离散输入|reg\.?|read(?:ing)?|write|writing|多个|单个|写|读|用|use)"
-    r"\s*[(（:：]?\s*(?:with|by|use|uses|用|功能码)?\s*(?:fc\s*)?"
+    r"(?:(?:registers?|coils?|inputs?|寄存器|线圈|离散输入|reg\.?)(?=\s*(?:[(（:：]|with|by|use|用|功能码|fc|0))"
+    r"|read(?:ing)?|write|writing|多个|单个|写|读|用|use)\s*[(（:：]?\s*(?:with|by|use|uses|用|功能码)?\s*(?:fc\s*)?"
 )
 _AFTER_CODE = r"(?=\s*(?:[)）,，;；。|/、.\n]|$|read|write|读|写|and|-))"
 _PLAIN = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10)h|0[1-6]|1[56]|10)h?"

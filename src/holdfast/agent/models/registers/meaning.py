@@ -53,6 +53,7 @@ _SOFT = frozenset(
 )  # a row can be meant without these words
 
 
+_DEVICES = frozenset(("charger", "inverter", "meter", "unit", "box"))  # what the whole map is of: said or not
 _SUBJECTS = frozenset(
     ("battery", "grid", "photovoltaic", "motor", "generator", "compressor", "pump", "fan", "water", "oil", "gas", "backup")
 )  # one is not the other
@@ -68,6 +69,8 @@ class Idea(Word):
     def weight(self) -> float:
         if self.text == "actual":
             return 0.8
+        if self.text in _DEVICES:
+            return 0.7
         if self.group == "kind" and self.text in _SOFT:
             return 1.2
         return WEIGHTS.get(self.group, WEIGHTS["apart"])
