@@ -197,8 +197,8 @@ def _clean(value: T) -> T:
     if isinstance(value, tuple):
         return tuple(_clean(item) for item in cast("tuple[Any, ...]", value))  # type: ignore[return-value]
     if isinstance(value, Word):
-        fields = {field.name: _clean(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return dataclasses.replace(value, **fields)
+        word: Any = value  # every Word is a dataclass, which its base does not tell a type checker
+        return dataclasses.replace(word, **{field.name: _clean(getattr(word, field.name)) for field in dataclasses.fields(word)})
     return value
 
 
