@@ -13,7 +13,7 @@ ADDRESS = re.compile(
 _BARE_HEX = re.compile(r"(?<![A-Za-z0-9_.])[0-9A-F]{4}(?![A-Za-z0-9_.])")
 _LED = re.compile(
     r"(?:=|:=|=>|->|@|\bat(?: address| register)?|\bis|\baddr(?:ess|\.)?|\breg(?:ister|\.)?|\boffset|地址|在|位于|寄存器|\bno\.?|编号|"
-    r"\bcoil|\bholding|\bdiscrete(?: input)?|\binput|线圈|\.{3,})"
+    r"\bcoil|\bholding|\bdiscrete(?: input)?|\binput|线圈|(?:^|[|;,\s])(?:输入|保持)|\.{3,})"
     r"\s*[:=是为]?\s*\[?\s*$",
     re.IGNORECASE,
 )

@@ -178,14 +178,14 @@ _LETTER = re.compile(rf"{_L}(?:r|w|读|写){_R}", re.IGNORECASE)
 _AREAS: tuple[tuple[re.Pattern[str], Area], ...] = (
     (
         re.compile(
-            rf"保持寄存器|{_L}(?:holding(?:[ _-]?reg(?:ister)?s?)?|hold(?:ing)?reg(?:ister)?s?|HR|4x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
+            rf"保持寄存器|保持(?=\s*(?:\d|$))|{_L}(?:holding(?:[ _-]?reg(?:ister)?s?)?|hold(?:ing)?reg(?:ister)?s?|HR|4x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
             re.IGNORECASE,
         ),
         "holding",
     ),
     (
         re.compile(
-            rf"输入寄存器|{_L}(?:input[ _-]?reg(?:ister)?s?|"
+            rf"输入寄存器|输入(?=\s*(?:\d{{2,}}|$))|{_L}(?:input[ _-]?reg(?:ister)?s?|"
             r"(?<!discrete )(?<!digital )inputs?(?=\s*(?:$|[,;:)\]|/，；：]|\[))|IR|3x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
             re.IGNORECASE,
         ),

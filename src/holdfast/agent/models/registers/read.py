@@ -1,7 +1,7 @@
 """A map and a request to an answer: rules and tagger read each for itself, and a write needs both to say the same.
 
-What the rules find for a read is answered; the tagger stands in where they find no row or miss a slot. Whatever is answered passes the
-grounding gate first.
+A read is the rules' alone: the tagger is the weaker reader, and where the rules see nothing it was as often wrong as right. Whatever is
+answered passes the grounding gate first.
 """
 
 import dataclasses
@@ -57,8 +57,6 @@ def agreed(ruled: Reading, marked: Reading, *, against: str = "not asked") -> An
             same = isinstance(second, Request) and _sent(first) == _sent(second)
             return first if same or not against else Abstention(why="disagree")
         return first if not isinstance(first, Request) else Abstention(why="disagree")
-    if not ruled.seen and isinstance(second, Request):
-        return second  # a layout that the rules see nothing in
     return first
 
 
