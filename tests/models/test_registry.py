@@ -147,6 +147,12 @@ def largest(folder: Path) -> Path:
     return max((folder / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)
 
 
+def linked(path: Path) -> None:
+    """A link to the same bytes elsewhere."""
+    path.rename(path.parent.parent / "elsewhere")
+    path.symlink_to("../elsewhere")
+
+
 def cut(tmp_path: Path, key: Path) -> Path:
     bundle = open_bundle(packed(tmp_path, key=key).path, {})
     archive.write(bundle, tmp_path / "a.tar")
@@ -163,7 +169,8 @@ BAD: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     "a changed blob": (tampered(lambda at: largest(at).write_bytes(b"\x08other")), "not what it was packed as"),
     "a missing blob": (tampered(lambda at: largest(at).unlink()), "not whole"),
     "an index that is no JSON": (tampered(lambda at: (at / "index.json").write_text("{")), "no JSON"),
-    "a blob that is a link": (tampered(lambda at: (at / "blobs/sha256" / ("a" * 64)).symlink_to("/etc/passwd")), "plain file"),
+    "a blob that is a link": (tampered(lambda at: linked(largest(at))), "not whole"),
+    "a link that nothing names": (tampered(lambda at: (at / "blobs/sha256" / ("a" * 64)).symlink_to("/etc/passwd")), "nothing of it names"),
     "a file that nothing names": (tampered(lambda at: (at / "blobs/sha256/run.sh").write_text("x")), "nothing of it names"),
     "a file cut short": (cut, "not copied whole"),
     "a file of another kind": (foreign, "no plain tar archive"),

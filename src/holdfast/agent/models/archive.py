@@ -19,6 +19,7 @@ from holdfast.site.modelcard import BundleError
 from holdfast.site.modellayout import BYTES_MAX, DOCUMENT_BYTES_MAX, FILES_MAX
 
 BLOCK = 512
+ROOM_LEFT_BYTES = 256 << 20  # of the disk: the record needs some more than a model does
 MEMBERS_MAX = FILES_MAX + 8  # with index, marker, manifest, configuration, card and the two folders
 FILE_NAME = re.compile(r"oci-layout|index\.json|blobs/sha256/[0-9a-f]{64}")
 FOLDER_NAME = re.compile(r"\.?|blobs/?|blobs/sha256/?")
@@ -51,7 +52,7 @@ def extract(archive: Path, folder: Path) -> None:
     """Into a folder that is empty and ours; nothing is written outside it. Raises BundleError; the caller then drops the folder."""
     try:
         with archive.open("rb") as file:
-            room = shutil.disk_usage(folder).free
+            room = shutil.disk_usage(folder).free - ROOM_LEFT_BYTES
             written = 0
             for name, size in _members(file, str(archive)):
                 small = name in ("oci-layout", "index.json")

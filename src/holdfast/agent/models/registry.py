@@ -17,10 +17,11 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from holdfast.agent.models import archive
+from holdfast.agent.models.archive import ROOM_LEFT_BYTES
 from holdfast.agent.models.bundle import Bundle, Packed, open_bundle, pack
 from holdfast.agent.models.measure import Measured
 from holdfast.site.modelcard import SHA256, BundleError, Card
-from holdfast.site.modellayout import BUNDLES_MAX, FILES_MAX, MODELS, TRUSTED, bundles, read_layout, small, trusted_keys
+from holdfast.site.modellayout import BUNDLES_MAX, MODELS, TRUSTED, bundles, read_layout, small, trusted_keys
 from holdfast.terms import Word, canonical
 
 MEASURED = "measured"
@@ -178,16 +179,23 @@ def _blobs(bundle: Bundle) -> tuple[Path, ...]:
 
 
 def _copied(source: Path, folder: Path) -> None:
-    """A bundle's own files and nothing else; links are not followed."""
-    blobs = source / "blobs" / "sha256"
-    if any(path.is_symlink() for path in (source / "blobs", blobs)):
-        raise BundleError("model.path", f"{source}: blobs is a link: a bundle must not reach out of its folder; don't use it", path="blobs")
-    paths = [source / "oci-layout", source / "index.json", *(sorted(blobs.iterdir()) if blobs.is_dir() else ())]
-    if len(paths) > FILES_MAX + 8:
-        raise BundleError("model.large", f"{source}: {len(paths)} files; a bundle has fewer, don't use it")
+    """What the bundle's documents name, each as large as they say; links are not followed. Raises BundleError where more lies there."""
+    layout = read_layout(source, {})
+    files = {file.digest: file.bytes for file in layout.vouched.statement.files}
+    paths = [source / "oci-layout", source / "index.json", *(layout.blob(of) for of in (*layout.documents, *files))]
+    named = {*layout.documents, *files}
+    if more := next((path for path in (source / "blobs" / "sha256").iterdir() if path.name not in named), None):
+        what = more.name[:80]
+        raise BundleError("model.path", f"{what!r} lies in the bundle and nothing of it names that; don't use it", path=what)
     for path in paths:
         if path.is_symlink() or not path.is_file():
             raise BundleError("model.missing", f"{path} is no plain file; the bundle is not whole, fetch it anew")
+        if path.name in files and path.stat().st_size != files[path.name]:
+            raise BundleError("model.changed", f"{path} has another size than its card says; fetch the bundle anew")
+    wanted, room = sum(path.stat().st_size for path in paths), shutil.disk_usage(folder).free - ROOM_LEFT_BYTES
+    if wanted > room:
+        raise BundleError("model.large", f"{source}: {wanted} bytes, and there is room for {max(room, 0)}; make room on the disk")
+    for path in paths:
         target = folder / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target, follow_symlinks=False)
