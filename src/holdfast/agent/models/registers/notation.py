@@ -178,7 +178,8 @@ _LETTER = re.compile(rf"{_L}(?:r|w|读|写){_R}", re.IGNORECASE)
 _AREAS: tuple[tuple[re.Pattern[str], Area], ...] = (
     (
         re.compile(
-            rf"保持寄存器|保持(?=\s*(?:\d|$))|{_L}(?:holding(?:[ _-]?reg(?:ister)?s?)?|hold(?:ing)?reg(?:ister)?s?|HR|4x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
+            rf"保持寄存器|保持(?=\s*(?:\d|$))|"
+            rf"{_L}(?:holding(?:[ _-]?reg(?:ister)?s?)?|hold(?:ing)?reg(?:ister)?s?|HR|4x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
             re.IGNORECASE,
         ),
         "holding",
