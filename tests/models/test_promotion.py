@@ -13,8 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "gate"))
 
 from small_plant import ASKING, PASSWORD, World, site  # pyright: ignore[reportMissingImports]
 
-from holdfast.gate.actuation.promotions import FORMER_MAX, ModelKept, PromotionError
+from holdfast.gate.actuation.promotions import FORMER_MAX, TOLD_A_MINUTE, ModelKept, PromotionError
 from holdfast.gate.identity.seal import opened
+from holdfast.gate.ledger.store import StateError
 from holdfast.site.model import Rule
 from holdfast.site.modelcard import Card
 from holdfast.site.modelroles import ModelFit, ModelRunning, ModelStanding, ModelsTold, shortfall
@@ -262,3 +263,38 @@ def test_a_key_that_can_not_be_read_is_told_and_takes_no_other_with_it(there: Mo
     there.promote(of)
     (there.home / "models" / "trusted" / "mill.pem").write_text("no key either")
     assert there.refused(there.put("2", 0.99)) == "model.untrusted"
+
+
+def test_of_a_suite_or_a_figure_told_twice_the_worse_one_counts() -> None:
+    assert shortfall("registers", (evaluation(0.5), evaluation(0.99)), (evaluation(0.95),)) is not None
+    one = evaluation(0.99)
+    twice = replace(one, figures=(replace(one.figures[0], value=0.1), *one.figures))
+    assert shortfall("registers", (twice,), (evaluation(0.95),)) is not None
+
+
+def changing(n: int) -> ModelsTold:
+    return ModelsTold(running=tuple(ModelRunning(role=f"r{i}", digest=f"{n % 2:064x}") for i in range(32)))
+
+
+def test_an_agent_that_changes_its_mind_floods_no_record(there: Models) -> None:
+    for n in range(20):  # one second of what one agent may post
+        there.models.told("ann-agent", changing(n))
+    assert 32 <= len(there.world.records("model.running")) <= TOLD_A_MINUTE
+    there.world.clock.advance(61.0)
+    there.models.told("ann-agent", changing(20))
+    there.models.told("ann-agent", changing(21))
+    assert len(there.world.records("model.running")) > TOLD_A_MINUTE  # later it is heard again
+
+
+def test_while_the_disk_refuses_no_agent_pushes_out_what_is_owed(there: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise StateError("state.full", "full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(there.gate.log, "append", full)
+        there.gate.debts.owe("stop", {"scope": "*", "by": "ann"})
+        with pytest.raises(StateError):
+            there.models.told("ann-agent", changing(0))
+    there.gate.debts.recovered()
+    assert there.world.records("stop")
+    assert there.world.records("model.running") == []

@@ -82,12 +82,13 @@ def shortfall(role: str, evaluations: Sequence[Evaluation], present: Sequence[Ev
     if not any(one.figures for one in evaluations):
         return Shortfall(code="model.unevaluated", suite=role)
     for former in present or ():
-        mine = {f.name: f for one in evaluations if (one.suite, one.data) == (former.suite, former.data) for f in one.figures}
+        mine = [f for one in evaluations if (one.suite, one.data) == (former.suite, former.data) for f in one.figures]
         for figure in former.figures:
-            has = mine.get(figure.name)
-            if has is None:
+            told = [f for f in mine if f.name == figure.name]
+            if not told:
                 return Shortfall(code="model.not_compared", suite=former.suite, figure=figure.name, wanted=figure.value)
-            worse = has.value < figure.value if figure.better == "higher" else has.value > figure.value
-            if worse or has.better != figure.better:
-                return Shortfall(code="model.below", suite=former.suite, figure=figure.name, wanted=figure.value, has=has.value)
+            for has in told:  # of one that is told twice each must hold
+                worse = has.value < figure.value if figure.better == "higher" else has.value > figure.value
+                if worse or has.better != figure.better:
+                    return Shortfall(code="model.below", suite=former.suite, figure=figure.name, wanted=figure.value, has=has.value)
     return None

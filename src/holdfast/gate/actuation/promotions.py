@@ -33,11 +33,12 @@ from holdfast.site.modelroles import (
     shortfall,
     well_formed,
 )
-from holdfast.terms import Word, canonical, plain
+from holdfast.terms import SECOND_NS, Word, canonical, plain
 
 FORMER_MAX = 8  # kept of one role, the one in force among them; the oldest go first, and the record keeps them all
 DIGEST_CHARS_MIN = 8
 TEXT_MAX = 300
+MINUTE_NS, TOLD_A_MINUTE = 60 * SECOND_NS, 2 * RUNNING_MAX  # of one agent: one that changes its mind floods no record
 EVALUATIONS = TypeAdapter(tuple[Evaluation, ...])
 TABLE = """
 CREATE TABLE IF NOT EXISTS model_in_force (
@@ -121,7 +122,8 @@ class Promotions:
     ) -> None:
         self._log, self._state, self._clock, self._debts = log, log.state, clock, debts
         self._inbox, self._people, self._site, self._home = inbox, people, site, home
-        self._told: dict[str, ModelsTold] = {}  # by agent: bounded by the site's own
+        self._told: dict[str, ModelsTold] = {}  # by agent: bounded by those that have a token
+        self._counted: dict[str, tuple[int, int]] = {}  # by agent: since when, and how many of its words are on record since
         self._state.ensure(TABLE)
 
     # ---- an agent (link.Models) ----------------------------------------------------------------------------------------
@@ -131,15 +133,22 @@ class Promotions:
         return tuple(ModelStanding(role=role, digest=stack[0].digest) for role, stack in self._stacks().items())
 
     def told(self, author: str, told: ModelsTold) -> None:
-        """Kept in memory; that an agent loaded another model is on record once."""
+        """Kept in memory; that an agent loaded another model is on record once, at most TOLD_A_MINUTE of them."""
         if not well_formed(told):
             text = f"tell names, digests and codes, each role once, of at most {RUNNING_MAX} roles and {FITS_MAX} models"
             raise PromotionError("model.told", text)
+        self._debts.demand_well()  # what people did is owed first, where the record can't be written
         before = {one.role: one for one in self._told.get(author, ModelsTold()).running}
         self._told[author] = told
+        now_ns = self._clock.monotonic_ns()
+        since_ns, count = self._counted.get(author, (now_ns, 0))
+        if now_ns - since_ns >= MINUTE_NS:
+            since_ns, count = now_ns, 0
         for one in told.running:
-            if one != before.get(one.role):
+            if one != before.get(one.role) and count < TOLD_A_MINUTE:
                 self._debts.owe("model.running", {"author": author, **plain(one)})
+                count += 1
+        self._counted[author] = since_ns, count
 
     # ---- people ----------------------------------------------------------------------------------------------------------
 
