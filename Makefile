@@ -4,7 +4,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo test test-foreign lint format pins browser peers screenshots clean
+.PHONY: setup demo test test-foreign test-models lint format pins browser peers screenshots clean
 
 setup: .venv/.made
 
@@ -52,6 +52,12 @@ test: setup
 test-foreign: setup .venv-foreign/.made  ## agents of other makers through the MCP door; Qwen-Agent in a Python of its own
 	HOLDFAST_QWEN=$$PWD/.venv-foreign/bin/python $(BIN)/python -m pytest tests/mcp_door/test_qwen_agent.py $(ARGS)
 
+test-models: setup  ## engines against real servers of a small random-weight model; a Python of its own, with torch from its CPU wheel
+	test -x .venv-models/bin/python || $(UV) venv --quiet --python python3 .venv-models
+	$(UV) pip install --quiet --python .venv-models/bin/python --editable '.[agent]' 'llama-cpp-python[server]>=0.3.36' 'torch==2.13.0' \
+	  'transformers>=4.57,<5' gguf safetensors pytest pytest-asyncio pytest-timeout hypothesis
+	.venv-models/bin/python -m pytest tests/models_real $(ARGS)
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,4 +73,4 @@ pins: | $(filter .uv/bin/uv,$(UV))  ## renew requirements.txt after a change of 
 	$(UV) pip compile --quiet --universal --no-emit-index-url --python-version 3.11 tests/mcp_door/qwen/requirements.in -o tests/mcp_door/qwen/requirements.txt
 
 clean:
-	rm -rf .venv .venv-foreign .uv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-foreign .venv-models .uv .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,7 +13,7 @@ from holdfast.evals.bench import pages
 from holdfast.evals.suites import Options
 
 # No pages of their own: streams and files, and the first administrator's, which is there only before the year.
-NOT_TIMED = {"/live", "/health", "/static/{file_path:path}", "/ledger/verify/run", "/ledger/export", "/set-up"}
+NOT_TIMED = {"/live", "/health", "/static/{file_path:path}", "/ledger/verify/run", "/ledger/export", "/ask/{question:str}/steps", "/set-up"}
 
 
 def of_console() -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from holdfast.cli.people import HOME, HomeOption, JsonOption
-from holdfast.cli.render import DONE, NO, Answer, fail, render
+from holdfast.cli.render import DONE, NO, Answer, fail, render, tame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ def ask(
     def told(step: "Step") -> None:
         steps.append(step)
         if not json:
-            typer.echo(f"  … {step.text}")
+            typer.echo(tame(f"  … {step.text}"))
 
     try:
         site, answer = asyncio.run(_asked(question, home, name, lang, talk, told))

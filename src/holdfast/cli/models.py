@@ -86,7 +86,7 @@ def list_(home: HomeOption = HOME, json: JsonOption = False) -> None:
         "roles": roles,
         "gate": now is not None,
     }
-    columns = ("model", "digest", "format", "skills", "MiB", "signature", "serves", "last evaluation", "p95 here")
+    columns = ("model", "digest", "MiB", "signature", "serves", "last evaluation", "p95 here")
     render(Answer(data=data, columns=columns, rows=rows, lines=lines, code=NO if broken else DONE), json=json)
 
 
@@ -323,12 +323,10 @@ def _row(one: "Bundle", roles: list[Any], measured: Any) -> tuple[str, ...]:
     serves = [role["role"] for role in roles if (role["in_force"][0]["digest"] if role["in_force"] else role["release"]) == one.digest]
     runs = {agent for role in roles for agent, told in role["running"] if told["digest"] == one.digest}
     last = one.card.evaluations[-1] if one.card.evaluations else None
-    figures = "" if last is None else f"{last.suite}: " + ", ".join(f"{f.name} {f.value:g}" for f in last.figures)
+    figures = "" if last is None else f"{last.suite}: " + ", ".join(f"{f.name} {f.value:.3g}" for f in last.figures)
     return (
         f"{one.name}:{one.version}",
         one.digest[:SHORT],
-        f"{one.card.format} {one.card.precision}",
-        ", ".join(one.card.skills),
         f"{one.bytes / (1 << 20):.1f}",
         one.signer if one.vouching == "trusted" else f"{one.vouching} key" if one.vouching == "unknown" else one.vouching,
         ", ".join(serves) + (f" (runs: {', '.join(sorted(runs))})" if runs else ""),

@@ -77,7 +77,10 @@ def _told(question: Question, body: Incident, shown: Shown) -> str:
 
 def _why(body: Incident, first: Cause, cause: str, shown: Shown) -> str:
     one, mode = body.incident, shown.known_mode(first.mode)
-    parts = [shown.say("incident.found", at=shown.time(one.at_ns), tags=", ".join(shown.tag(tag) for tag in one.tags[:3])), cause]
+    parts = [
+        shown.say("incident.found", at=shown.time(one.at_ns), tags=shown.say("comma").join(shown.tag(tag) for tag in one.tags[:3])),
+        cause,
+    ]
     if mode is not None:
         parts.append(mode.cause.of(shown.language))
     if first.supporting:
@@ -88,11 +91,11 @@ def _why(body: Incident, first: Cause, cause: str, shown: Shown) -> str:
         parts.append(shown.say("incident.confirmed", person=body.confirmed_by, cause=shown.mode(body.confirmed)))
     if one.proposals:
         parts.append(_done(one.proposals, shown, with_effects=False))
-    return " ".join(parts)
+    return "\n".join(parts)
 
 
 def _evidence(evidence: tuple[Evidence, ...], shown: Shown) -> str:
-    return "; ".join(f"{shown.quote(one.quote)}" for one in evidence[:EVIDENCE_TOLD] if one.quote) or "–"
+    return shown.say("between").join(shown.quote(one.quote) for one in evidence[:EVIDENCE_TOLD] if one.quote) or "–"
 
 
 def _done(proposals: tuple[ProposalTold, ...], shown: Shown, *, with_effects: bool) -> str:
@@ -110,8 +113,8 @@ def _done(proposals: tuple[ProposalTold, ...], shown: Shown, *, with_effects: bo
         if one.effect or with_effects:
             told += " " + shown.say(f"effect.{one.effect or 'open'}")
         signed = ", ".join(f"{who.person} ({who.role})" for who in one.signed)
-        lines.append(told + (" " + shown.say("done.signed", who=signed) if signed else "") + ".")
-    return " ".join(lines)
+        lines.append(told + (" " + shown.say("done.signed", who=signed) if signed else "") + shown.say("end"))
+    return "\n".join(lines)
 
 
 def _state(state: str, shown: Shown) -> str:

@@ -11,6 +11,7 @@ from holdfast.site.model import Site
 from holdfast.terms import SECOND_NS
 
 UNITS = {"Cel": "°C", "um": "µm", "1": ""}
+NO_MODES = ("setpoint_change", "operating_change", "unnamed")  # causes that are no failure modes
 
 
 class Shown:
@@ -53,7 +54,7 @@ class Shown:
         found = self.known_mode(id)
         if found is not None:
             return found.name.of(self.language)
-        return self.say("none_of_these") if id == "none of these" else id
+        return self.say("none_of_these") if id == "none of these" else self.say(f"mode.{id}") if id in NO_MODES else id
 
     def known_mode(self, id: str) -> Mode | None:
         plain = id.partition("@")[0]

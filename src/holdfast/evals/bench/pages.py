@@ -57,7 +57,7 @@ PAGES = (
     "/compliance", "/compliance/list",
     "/reports", "/reports/shift", "/reports/compliance", "/reports/incidents/{incident}", "/reports/incidents/{old}",
     "/people", "/people/list", "/people/add", "/people/of/" + PERSON, "/people/password", "/people/agents/add",
-    "/people/agents/of/" + AGENT, "/stop", "/sign-in",
+    "/people/agents/of/" + AGENT, "/ask", "/ask/talk", "/models", "/models/list", "/stop", "/sign-in",
 )  # fmt: skip
 # Work that a person asks for on such a page, told beside the pages and held to no time.
 WORK = ("/ledger/verify?run=1",)

@@ -140,7 +140,8 @@ def _asked_agent(gate: Gatekeeper, named: str) -> str:
         raise HTTPException(status_code=404, detail=f"no agent {named[:100]!r}")
     if not have:
         raise HTTPException(status_code=409, detail="this site has no agent to ask", extra={"code": "question.nobody", "facts": {}})
-    return named or have[0]
+    ours = [agent.name for agent in gate.site.agents if not agent.joins]  # one that joins by itself may have nobody who answers
+    return named or (ours or have)[0]
 
 
 def _talk(index: RecordIndex, person: str, limit: int) -> list[Mapping[str, Any]]:
