@@ -23,7 +23,7 @@ models:
   {models}
 """
 LLM = (
-    "line-llm: {engine: openai, url: 'URL', model: Qwen3-8B, dialect: vllm, clearance: LABEL, skills: [explain, ask, rerank], "
+    "line-llm: {engine: openai, url: 'URL', model: Qwen3-8B, dialect: vllm, clearance: LABEL, skills: [ask, rerank], "
     "languages: [zh, en], key: file:llm.key, at_once: 4, context: 32768, timeout: 30s}"
 )
 
@@ -52,7 +52,7 @@ def test_an_endpoint_says_where_what_for_and_what_it_may_see(tmp_path: Path) -> 
             model="Qwen3-8B",
             dialect="vllm",
             clearance="site",
-            skills=("explain", "ask", "rerank"),
+            skills=("ask", "rerank"),
             languages=("zh", "en"),
             key="file:llm.key",
             at_once=4,
@@ -132,8 +132,8 @@ def test_a_url_that_names_no_server_alone_is_refused(tmp_path: Path, url: str, w
         ("engine: openai", "engine: opnai", 'no engine "opnai"', "openai"),
         ("dialect: vllm", "dialect: vlm", "vlm", "vllm"),
         ("dialect: vllm, ", "", "dialect", "dialect"),
-        ("skills: [explain, ask, rerank]", "skills: [write]", "write", "ask"),
-        ("skills: [explain, ask, rerank]", "skills: []", "skills", "1 or more"),
+        ("skills: [ask, rerank]", "skills: [write]", "write", "ask"),
+        ("skills: [ask, rerank]", "skills: []", "skills", "1 or more"),
         ("key: file:llm.key", "key: sk-12345", "stands in the site file", "file:"),
         ("at_once: 4", "at_once: 0", "at_once", "from 1"),
         ("timeout: 30s", "timeout: 30", "timeout", "30s"),

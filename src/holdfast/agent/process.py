@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import TYPE_CHECKING
 
-from holdfast.agent.ask.duty import Duty, duty_of
+from holdfast.agent.ask.duty import Duty, duty_of, ways_of
 from holdfast.agent.diagnosis.agent import Agent
 from holdfast.agent.models.hardware.found import found
 from holdfast.agent.models.in_use import InUse
@@ -19,6 +20,9 @@ from holdfast.link import ANOTHER_CONFIGURATION, HttpLink, LinkError
 from holdfast.plugins import PluginError
 from holdfast.site.model import Site, SiteError
 from holdfast.terms import digest
+
+if TYPE_CHECKING:
+    from holdfast.agent.ask.opinion import Opinions
 
 TOKEN_BYTES_MAX = 4096
 RETRY_S, RETRY_S_MAX = 0.5, 30.0
@@ -39,6 +43,17 @@ def _kept(folder: Path | None, site: Site) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
 
 
+def _opinions(link: HttpLink, site: Site, clock: Clock) -> "Opinions | None":
+    """None where the site lists no model for it, or what a model server needs is not installed here (extra `agent`)."""
+    if not any("rerank" in one.skills for one in site.models):
+        return None
+    try:
+        from holdfast.agent.ask.opinion import opinions_of
+    except ImportError:
+        return None
+    return opinions_of(link, site, clock=clock, sockets=ways_of(link))
+
+
 async def serve(
     link: HttpLink,
     clock: Clock,
@@ -57,13 +72,16 @@ async def serve(
     """
     agent: Agent | None = None
     duty: Duty | None = None
+    opinions: Opinions | None = None
     failures, known, in_use = 0, "", InUse(link, models, found)
     while not stop.is_set():
         try:
             if agent is None:
                 site = await link.site()
                 known = link.configuration
-                made = Agent(link, site, clock, name=name, learned=_kept(folder, site))
+                opinions = _opinions(link, site, clock)
+                heard = None if opinions is None else opinions.hear
+                made = Agent(link, site, clock, name=name, learned=_kept(folder, site), heard=heard)
                 await made.start()
                 agent, duty = made, duty_of(link, site, papers, clock=clock, name=name, folder=folder)
                 print(json.dumps({"agent": name, "learning": [who for who, _ in agent.status().learning]}), flush=True)  # noqa: T201
@@ -71,6 +89,8 @@ async def serve(
             await agent.step(wait_s=1.0)
             if duty is not None:
                 await duty.step()
+            if opinions is not None:
+                opinions.step()
             await in_use.step(clock.now_ns())
             if learning and not agent.status().learning:
                 print(json.dumps({"agent": name, "learning": []}), flush=True)  # noqa: T201

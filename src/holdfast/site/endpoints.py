@@ -16,7 +16,7 @@ from holdfast.site.names import Register, clean
 from holdfast.site.secrets import fault, is_reference
 from holdfast.site.shapes import At, Block
 
-SKILLS = ("ask", "explain", "rerank")
+SKILLS = ("ask", "rerank")
 DIALECTS = ("vllm", "sglang", "llamacpp", "ollama", "triton")
 OVER_HTTP = "openai"  # the engine that needs url, model and dialect; others run in the agent and have options of their own
 ENDPOINTS_MAX = 32

@@ -304,7 +304,11 @@ MODEL = Record(
         "model": Field(Text(), "what the server calls it (of openai)"),
         "dialect": Field(Text(choices=("vllm", "sglang", "llamacpp", "ollama", "triton")), "which server it is (of openai)"),
         "clearance": Field(Text(choices=LABELS), "the highest data label that may be sent there", True),
-        "skills": Field(Listing(Text(choices=("ask", "explain", "rerank")), least=1), "what it is asked to do: [ask, explain]", True),
+        "skills": Field(
+            Listing(Text(choices=("ask", "rerank")), least=1),
+            "what it is asked to do: answer questions, and look again at the order of causes: [ask, rerank]",
+            True,
+        ),
         "languages": Field(Listing(Text(choices=("en", "zh")), least=1), "the languages it is asked in: [zh, en]", True),
         "key": Field(Text(), "file: or env: of the server's key"),
         "at_once": Field(Number(least=1, most=256, whole=True), "requests that it works on together; 1 if left out"),

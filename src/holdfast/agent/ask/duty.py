@@ -78,15 +78,19 @@ class Duty:
             await self._inquiry.answering(AnswerStep(question=question.id, text=step.text))
 
 
+def ways_of(link: HttpLink) -> Path | None:
+    """Where the ways to model endpoints lie: beside the gate's own socket."""
+    return Path(link.address.removeprefix("unix:")).parent if link.address.startswith("unix:") else None
+
+
 def duty_of(link: HttpLink, site: Site, papers: Path | None, *, clock: Clock, name: str, folder: Path | None) -> Duty:
     """`papers`: the folder with manuals, maintenance records and standards; `folder`: the agent's own, for what was asked last."""
     file = None if folder is None else folder / NAME
-    sockets = Path(link.address.removeprefix("unix:")).parent if link.address.startswith("unix:") else None
 
     def make(clearance: Label) -> Sequence[Tool[Any]]:
         return tools(link, site, papers, clock=clock, author=name, clearance=clearance)
 
-    asker = asker_of(make, site, clock=clock, file=file, sockets=sockets)
+    asker = asker_of(make, site, clock=clock, file=file, sockets=ways_of(link))
     return Duty(link, asker, None if asker.why else lambda: asker.prepare(SystemRandom()))
 
 

@@ -131,16 +131,16 @@ def _on_model(
     listed = [one for one in site.models if SKILL in one.skills]
     if not listed:
         return None, "llm.not_listed"
-    opened, why = (dict(engines), "") if engines is not None else _opened(listed, sockets)
-    if not opened:
+    ways, why = (dict(engines), "") if engines is not None else opened(listed, sockets)
+    if not ways:
         return None, why or "llm.no_way"
     try:
         from holdfast.agent.ask.on_model import Limits, OnModel
         from holdfast.agent.models.router import Router
     except ImportError:
         return None, "llm.no_extra"
-    asked = [one for one in listed if one.name in opened]
-    router = Router(asked, opened, clock)
+    asked = [one for one in listed if one.name in ways]
+    router = Router(asked, ways, clock)
     sees: Label = LABELS[max(LABELS.index(one.clearance) for one in asked)]
     # Half a context for one result, at two characters a token: a model with a short one still gets room to look twice.
     chars = min(max(one.context_tokens for one in asked) // 2, RESULT_CHARS_MAX)
@@ -149,7 +149,7 @@ def _on_model(
     return OnModel(router, [tool for tool in make(sees) if not tool.acts], clock, limits, sees=sees), ""
 
 
-def _opened(listed: Sequence[Endpoint], sockets: Path | None) -> tuple[dict[str, Engine], str]:
+def opened(listed: Sequence[Endpoint], sockets: Path | None) -> tuple[dict[str, Engine], str]:
     """Engines of the endpoints that can be reached from here. One that can't be opened is left out: the others answer."""
     from holdfast.agent.models.opened import open_engine
     from holdfast.plugins import PluginError

@@ -6,7 +6,7 @@ the agent's process steps it on the real clock. It holds no credentials of the p
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from holdfast.clock import Clock
 from holdfast.link import Link, LinkError
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
-from holdfast.terms import SECOND_NS, Finding, Frame, Move, Word
+from holdfast.terms import SECOND_NS, Diagnosis, Finding, Frame, Move, Report, Word
 
 FRAMES_MAX = 8  # of one table in one step …
 FRAME_ROWS = 600  # … of so many rows at most: a full one says that there may be more
@@ -73,9 +73,21 @@ class _Incident:
 class Agent:
     """`learned`: by detector name of the site file, what `learned()` of an earlier run gave."""
 
-    def __init__(self, link: Link, site: Site, clock: Clock, *, name: str, learned: Mapping[str, bytes] | None = None) -> None:
-        """Raises ValueError for a learned state of other tags, SiteError for the site's own failure modes."""
-        self.name, self.site = name, site
+    def __init__(
+        self,
+        link: Link,
+        site: Site,
+        clock: Clock,
+        *,
+        name: str,
+        learned: Mapping[str, bytes] | None = None,
+        heard: Callable[[Diagnosis, Report], None] | None = None,
+    ) -> None:
+        """`heard`: who hears each diagnosis that puts another cause first, with what was published of it.
+
+        Raises ValueError for a learned state of other tags, SiteError for the site's own failure modes.
+        """
+        self.name, self.site, self._heard = name, site, heard
         self._link, self._clock = link, clock
         self._tables = tables(site)
         self._join = Join(self._tables, [tag.name for tag in site.tags])
@@ -260,8 +272,11 @@ class Agent:
         told = dataclasses.replace(incident.looked.diagnosis, course=course)
         await self._link.diagnose(told)
         if first.id != incident.published:
-            await self._link.publish(report_of(incident.looked, incident.finding, f"{told.id}-report"))
+            report = report_of(incident.looked, incident.finding, f"{told.id}-report")
+            await self._link.publish(report)
             incident.published = first.id
+            if self._heard is not None:
+                self._heard(told, report)
 
     async def _pursue(self, incident: _Incident) -> None:
         """One look at an incident: follow the open action, rank anew when due, propose when there is something to."""

@@ -1,7 +1,7 @@
 """Which endpoint answers a request, and why: the first rung that may see the data, can do it, and is expected to meet the deadline.
 
     router = Router(site.models, engines, clock)
-    answered = await router.ask(Ask(skill="explain", language="zh", said=…, deadline_s=20.0))
+    answered = await router.ask(Ask(skill="ask", language="zh", said=…, deadline_s=20.0))
     answered.endpoint == ""        # no model answered in time: the deterministic answer stands, `answered.code` says why
 
 Labels are joined here from the parts of the prompt; nobody can pass a lower one. An endpoint that fails, is late or answers unfit is left
