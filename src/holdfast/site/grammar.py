@@ -306,7 +306,7 @@ MODEL = Record(
         "clearance": Field(Text(choices=LABELS), "the highest data label that may be sent there", True),
         "skills": Field(
             Listing(Text(choices=("ask", "rerank")), least=1),
-            "what it is asked to do: answer questions, and look again at the order of causes: [ask, rerank]",
+            "ask: questions; rerank: the order of causes, looked at again",
             True,
         ),
         "languages": Field(Listing(Text(choices=("en", "zh")), least=1), "the languages it is asked in: [zh, en]", True),
