@@ -9,10 +9,12 @@ import pytest
 from console_scene import PASSWORD, PEOPLE, Scene, fresh_id
 from console_visitor import DESK, PHONE
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PatienceOver
 
 from holdfast.terms import Evidence, Finding, Proposal, Write
 
 Open = Callable[..., Page]
+LOOKS_MS = 5_000  # for the looks of a page that has just come
 TABS_MAX = 250  # stops on the longest page, with room
 TENSION = "stand-4/tension.sp"
 TURNS = itertools.cycle((100.5, 101.0))  # kN; what is there already would be no write
@@ -59,11 +61,13 @@ class Keys:
             if target.evaluate("e => e === document.activeElement"):
                 break
             self.page.keyboard.press("Tab")
-        expect(target).to_be_focused(timeout=100)
-        seen = target.evaluate(
-            "e => { const s = getComputedStyle(e); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; }"
-        )
-        assert seen, f"nobody sees that {target} has the focus"
+        expect(target).to_be_focused(timeout=LOOKS_MS)
+        # A page that has just come may have its elements before its looks.
+        looks = "e => { const s = getComputedStyle(e); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; }"
+        try:
+            self.page.wait_for_function(looks, arg=target.element_handle(), timeout=LOOKS_MS)
+        except PatienceOver:
+            pytest.fail(f"nobody sees that {target} has the focus")
 
     def press(self, target: Locator, key: str = "Enter") -> None:
         self.to(target)
