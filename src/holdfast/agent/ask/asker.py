@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.agent.ask.answer import Answer, Language, Step
+from holdfast.agent.ask.meanwhile import steps_of
 from holdfast.agent.ask.respond import Responder
 from holdfast.agent.ask.talk import Talks
 from holdfast.agent.ask.understand import Understanding
@@ -42,22 +43,10 @@ class Asker:
         question = self._understanding.of(text, self._talks.last(talk, now_ns) if talk else None)
         steps: asyncio.Queue[Step] = asyncio.Queue(STEPS_MAX)
         work = asyncio.ensure_future(self._responder.answer(question, spoken, steps.put))
-        try:
-            while not work.done():
-                waiting = asyncio.ensure_future(steps.get())
-                await asyncio.wait((work, waiting), return_when=asyncio.FIRST_COMPLETED)
-                if waiting.done():
-                    yield waiting.result()
-                else:
-                    waiting.cancel()
-            while not steps.empty():
-                yield steps.get_nowait()
-            answer = work.result()
-        finally:
-            if not work.done():
-                work.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await work
+        async with contextlib.aclosing(steps_of(work, steps)) as taken:
+            async for step in taken:
+                yield step
+        answer = work.result()
         if not answer.declined:
             self._talks.keep(talk, question, now_ns)
         yield answer

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.agent.ask.answer import Answer, Language, Step
 from holdfast.agent.ask.asker import QUESTION_CHARS_MAX, Asker, language_of
+from holdfast.agent.ask.meanwhile import steps_of
 from holdfast.agent.tools.tool import Tool
 from holdfast.clock import Clock
 from holdfast.language import say
@@ -75,22 +76,10 @@ class Modelled(Asker):
                 steps.put_nowait(Step(tool=tool, about=about, text=say("llm.step", {"tool": tool}, language)))
 
         work = asyncio.ensure_future(on_model.answer(text, language=language, label=QUESTION_LABEL, otherwise=ruled, said=said))
-        try:
-            while not work.done():
-                waiting = asyncio.ensure_future(steps.get())
-                await asyncio.wait((work, waiting), return_when=asyncio.FIRST_COMPLETED)
-                if waiting.done():
-                    yield waiting.result()
-                else:
-                    waiting.cancel()
-            while not steps.empty():
-                yield steps.get_nowait()
-            self.last = work.result()
-        finally:
-            if not work.done():
-                work.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await work
+        async with contextlib.aclosing(steps_of(work, steps)) as taken:
+            async for step in taken:
+                yield step
+        self.last = work.result()
         if self.last.code != "llm.answered":  # who listed a model wants to know why the rules answered
             text = say("llm.not_taken", {"why": say(self.last.code, dict(self.last.facts), language)}, language)
             yield Step(tool="model", about=self.last.code, text=text)
