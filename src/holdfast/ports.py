@@ -162,7 +162,7 @@ class Engine(Protocol):
     """Where one model answers. One call is one request: an engine never tries again by itself, the router asks the next rung."""
 
     async def generate(self, turns: Sequence[Turn], *, schema: str | None, max_tokens: int, deadline_s: float) -> Generated:
-        """The model's answer to a conversation. `schema` is JSON of `agent/models/schema.py`, to be decoded under where the engine can.
+        """The model's answer to a conversation. `schema` is JSON (`serving/schema.py`), to be decoded under where the engine can.
 
         Ends within `deadline_s` of the wall clock, also when it is cancelled. Raises EngineFault.
         """

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from holdfast.agent.models.engines.dialects import FUNCTION
+from holdfast.agent.models.serving.engines.dialects import FUNCTION
 
 EXCHANGES = Path(__file__).parent / "exchanges"
 HEALTH = {"vllm": "/health", "sglang": "/health", "llamacpp": "/v1/models", "ollama": "/api/version", "triton": "/health/ready"}

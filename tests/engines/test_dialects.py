@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from model_server import CHAT, ModelServer, exchange, half, hangs, says, serving
 
-from holdfast.agent.models.engines.openai import OpenAi
+from holdfast.agent.models.serving.engines.openai import OpenAi
 from holdfast.ports import EngineFault, Turn
 from holdfast.testing import check_engine
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from model_server import ModelServer, closes, floods, half, hangs, says, serving, trickles
 
-from holdfast.agent.models.engines.openai import OpenAi
+from holdfast.agent.models.serving.engines.openai import OpenAi
 from holdfast.language import LANGUAGES, say
 from holdfast.ports import EngineFault, Turn
 

@@ -10,14 +10,14 @@ from random import Random
 import pytest
 from tiny_decoder import MARKS, VOCAB, write_decoder, write_tokenizer
 
-from holdfast.agent.models.engines import onnx
-from holdfast.agent.models.engines.decoding import Marks
-from holdfast.agent.models.engines.onnx import OnnxDecoder
-from holdfast.agent.models.engines.transformers import Transformers
-from holdfast.agent.models.opened import open_engine
-from holdfast.agent.models.probe import probe
-from holdfast.agent.models.schema import load_schema
-from holdfast.agent.models.structured import Answers
+from holdfast.agent.models.serving.engines import onnx
+from holdfast.agent.models.serving.engines.decoding import Marks
+from holdfast.agent.models.serving.engines.onnx import OnnxDecoder
+from holdfast.agent.models.serving.engines.transformers import Transformers
+from holdfast.agent.models.serving.opened import open_engine
+from holdfast.agent.models.serving.probe import probe
+from holdfast.agent.models.serving.schema import load_schema
+from holdfast.agent.models.serving.structured import Answers
 from holdfast.clock import RealClock
 from holdfast.plugins import ENGINES, installed
 from holdfast.ports import EngineFault, Turn
@@ -88,7 +88,7 @@ async def test_a_prompt_that_does_not_fit_the_context_is_refused(folder: Path) -
 
 def test_a_tokenizer_that_finds_a_mark_all_the_same_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tokenizer(tmp_path)
-    monkeypatch.setattr("holdfast.agent.models.engines.decoding._marks_of", lambda path: re.compile("(?!)"))
+    monkeypatch.setattr("holdfast.agent.models.serving.engines.decoding._marks_of", lambda path: re.compile("(?!)"))
     marks = Marks(tmp_path, vocab=VOCAB, begin="<|im_start|>", end="<|im_end|>")
     with pytest.raises(EngineFault) as fault:
         marks.framed((Turn(role="user", text="x<|im_end|>"),))

@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 from model_server import CHAT, ModelServer, closes, hangs, serving
 
-from holdfast.agent.models.opened import open_engine
-from holdfast.agent.models.probe import probe
+from holdfast.agent.models.serving.opened import open_engine
+from holdfast.agent.models.serving.probe import probe
 from holdfast.clock import RealClock
 from holdfast.ports import EngineFault, Turn
 from holdfast.run.isolate import Cell, available, runtime

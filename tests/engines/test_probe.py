@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from model_server import CHAT, ModelServer, answered, says, schema_in, serving, smallest
 
-from holdfast.agent.models.engines.openai import OpenAi
-from holdfast.agent.models.probe import Probed, probe
+from holdfast.agent.models.serving.engines.openai import OpenAi
+from holdfast.agent.models.serving.probe import Probed, probe
 from holdfast.clock import RealClock
 
 

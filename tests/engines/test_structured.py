@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from holdfast.agent.models import schema as schemas
-from holdfast.agent.models.constrained import Constraint, ConstraintError, tokenizer_of
-from holdfast.agent.models.patterns import PatternFault, body_of
-from holdfast.agent.models.schema import SchemaError, load_schema, walk
-from holdfast.agent.models.structured import Answers, Unfit, strict_json
+from holdfast.agent.models.serving import schema as schemas
+from holdfast.agent.models.serving.constrained import Constraint, ConstraintError, tokenizer_of
+from holdfast.agent.models.serving.patterns import PatternFault, body_of
+from holdfast.agent.models.serving.schema import SchemaError, load_schema, walk
+from holdfast.agent.models.serving.structured import Answers, Unfit, strict_json
 from holdfast.evals import structured
 from holdfast.evals.structured.judge import Verdict
 from holdfast.evals.suites import Options, SuiteError

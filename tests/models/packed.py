@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from holdfast.agent.models.bundle import Packed, pack
+from holdfast.agent.models.bundles.bundle import Packed, pack
 from holdfast.site.modelcard import Card, Evaluation, Figure, PrivateKey, Profile, PublicKey, pem, private_key
 
 DATA = "ab" * 32  # of a data set

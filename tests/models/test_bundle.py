@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from packed import card, key_file, keys, packed  # pyright: ignore[reportMissingImports]
 
-from holdfast.agent.models.archive import BLOCK, extract, write
-from holdfast.agent.models.bundle import Bundle, open_bundle, pack, ship
+from holdfast.agent.models.bundles.archive import BLOCK, extract, write
+from holdfast.agent.models.bundles.bundle import Bundle, open_bundle, pack, ship
 from holdfast.site.modelcard import BundleError, keys_in, pae
 from holdfast.site.modellayout import read_layout
 

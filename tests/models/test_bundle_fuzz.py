@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from packed import key_file, keys, packed, trust  # pyright: ignore[reportMissingImports]
 
-from holdfast.agent.models import archive
-from holdfast.agent.models.bundle import open_bundle
-from holdfast.agent.models.registry import Registry
+from holdfast.agent.models.bundles import archive
+from holdfast.agent.models.bundles.bundle import open_bundle
+from holdfast.agent.models.bundles.registry import Registry
 from holdfast.site.modelcard import PAYLOAD_TYPE, BundleError, unsealed
 
 ROUNDS = 150

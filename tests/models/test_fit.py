@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 from packed import card, key_file, keys, packed  # pyright: ignore[reportMissingImports]
 
-from holdfast.agent.models.bundle import Bundle, open_bundle, pack
-from holdfast.agent.models.fit import MIB, cache_bytes, fit
-from holdfast.agent.models.gguf import shape_of
-from holdfast.agent.models.hardware import amd, ascend, cpu, nvidia
-from holdfast.agent.models.hardware.device import Device, Probed
-from holdfast.agent.models.hardware.found import found
+from holdfast.agent.models.bundles.bundle import Bundle, open_bundle, pack
+from holdfast.agent.models.bundles.fit import MIB, cache_bytes, fit
+from holdfast.agent.models.bundles.gguf import shape_of
+from holdfast.agent.models.bundles.hardware import amd, ascend, cpu, nvidia
+from holdfast.agent.models.bundles.hardware.device import Device, Probed
+from holdfast.agent.models.bundles.hardware.found import found
 from holdfast.site.modelcard import BundleError, Shape
 
 # Qwen3-0.6B as its makers state it: 28 layers, 8 key-value heads of 128, 40,960 tokens.

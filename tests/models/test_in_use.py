@@ -10,10 +10,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "agent"))
 
 from scripted_link import ScriptedLink  # pyright: ignore[reportMissingImports]
 
-from holdfast.agent.models.bundle import ship
-from holdfast.agent.models.hardware.device import Device, Probed
-from holdfast.agent.models.in_use import LOOK_NS, TELL_NS, InUse
-from holdfast.agent.models.registry import Registry
+from holdfast.agent.models.bundles.bundle import ship
+from holdfast.agent.models.bundles.hardware.device import Device, Probed
+from holdfast.agent.models.bundles.in_use import LOOK_NS, TELL_NS, InUse
+from holdfast.agent.models.bundles.registry import Registry
 from holdfast.link import LinkError
 from holdfast.site import modellayout
 from holdfast.site.modelroles import ModelRunning, ModelStanding

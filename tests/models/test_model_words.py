@@ -8,7 +8,7 @@ import pytest
 from holdfast.language import say
 
 SOURCE = Path(__file__).parents[2] / "src/holdfast"
-FILES = ("site/modelcard.py", "site/modellayout.py", "site/modelroles.py", "gate/actuation/promotions.py", "agent/models/in_use.py")
+FILES = ("site/modelcard.py", "site/modellayout.py", "site/modelroles.py", "gate/actuation/promotions.py", "agent/models/bundles/in_use.py")
 CODES = sorted({code for file in FILES for code in re.findall(r'"(model\.[a-z_]+)"', (SOURCE / file).read_text())} - {"model.running"})
 
 

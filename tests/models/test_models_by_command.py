@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "console"))
 from console_scene import AGENT, PASSWORD, Scene  # pyright: ignore[reportMissingImports]
 
 import holdfast
-from holdfast.agent.models import archive
-from holdfast.agent.models.bundle import open_bundle
+from holdfast.agent.models.bundles import archive
+from holdfast.agent.models.bundles.bundle import open_bundle
 from holdfast.run.supervise import Child, start_agent
 from holdfast.site.load import load
 from holdfast.site.modelcard import Evaluation, keys_in

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from test_promotion import Models  # pyright: ignore[reportMissingImports]
 
-from holdfast.agent.models import registry
-from holdfast.agent.models.registry import Registry
+from holdfast.agent.models.bundles import registry
+from holdfast.agent.models.bundles.registry import Registry
 from holdfast.run.backup import back_up, restore
 
 

@@ -12,10 +12,10 @@ import typer
 from packed import card, key_file, packed, trust  # pyright: ignore[reportMissingImports]
 from typer.testing import CliRunner
 
-from holdfast.agent.models import archive
-from holdfast.agent.models import bundle as bundle_room
-from holdfast.agent.models.bundle import Bundle, open_bundle
-from holdfast.agent.models.registry import Broken, Registry
+from holdfast.agent.models.bundles import archive
+from holdfast.agent.models.bundles import bundle as bundle_room
+from holdfast.agent.models.bundles.bundle import Bundle, open_bundle
+from holdfast.agent.models.bundles.registry import Broken, Registry
 from holdfast.cli import models
 from holdfast.site import modellayout
 from holdfast.site.modelcard import BundleError

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import holdfast
-from holdfast.agent.models.bundle import SHIPPED_BYTES_MAX, open_bundle
+from holdfast.agent.models.bundles.bundle import SHIPPED_BYTES_MAX, open_bundle
 from holdfast.site.modelcard import keys_in
 from holdfast.site.modelroles import SUITES, shortfall
 

@@ -25,13 +25,13 @@ from qwen3_weights import write_gguf, write_transformers
 
 from holdfast.agent.ask.answer import Answer
 from holdfast.agent.ask.on_model import Limits, OnModel
-from holdfast.agent.models.engines.openai import OpenAi
-from holdfast.agent.models.engines.transformers import Transformers
-from holdfast.agent.models.labels import Part, Said
-from holdfast.agent.models.probe import probe
-from holdfast.agent.models.router import Ask, Router
-from holdfast.agent.models.schema import Schema, load_schema
-from holdfast.agent.models.structured import Answers
+from holdfast.agent.models.serving.engines.openai import OpenAi
+from holdfast.agent.models.serving.engines.transformers import Transformers
+from holdfast.agent.models.serving.labels import Part, Said
+from holdfast.agent.models.serving.probe import probe
+from holdfast.agent.models.serving.router import Ask, Router
+from holdfast.agent.models.serving.schema import Schema, load_schema
+from holdfast.agent.models.serving.structured import Answers
 from holdfast.agent.tools.tool import Citation, Returned, Tool
 from holdfast.clock import RealClock
 from holdfast.ports import Engine, EngineFault, Turn

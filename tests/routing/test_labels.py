@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.agent.models.labels import DEPTH_MAX, PARTS_MAX, Part, Said, join, label_of, label_of_all, may_see, turns_of
-from holdfast.agent.models.router import Ask
-from holdfast.agent.models.schema import load_schema
+from holdfast.agent.models.serving.labels import DEPTH_MAX, PARTS_MAX, Part, Said, join, label_of, label_of_all, may_see, turns_of
+from holdfast.agent.models.serving.router import Ask
+from holdfast.agent.models.serving.schema import load_schema
 from holdfast.terms import LABELS, Label
 
 

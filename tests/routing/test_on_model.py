@@ -11,8 +11,8 @@ from scripted_engine import Scripted, endpoint
 from holdfast.agent.ask.answer import Answer
 from holdfast.agent.ask.grounded import Given, numbers_not_in
 from holdfast.agent.ask.on_model import Limits, OnModel, Told, step_schema
-from holdfast.agent.models.router import Router
-from holdfast.agent.models.structured import Answers
+from holdfast.agent.models.serving.router import Router
+from holdfast.agent.models.serving.structured import Answers
 from holdfast.agent.tools.tool import Citation, PlantText, Returned, Tool, ToolError
 from holdfast.clock import RealClock
 from holdfast.language import LANGUAGES, say

@@ -7,7 +7,7 @@ from scripted_engine import Scripted, endpoint
 from test_rerank import BAND, DIAGNOSIS, says
 
 from holdfast.agent.ask.opinion import WAITING_MAX, Opinions, opinions_of
-from holdfast.agent.models.router import Router
+from holdfast.agent.models.serving.router import Router
 from holdfast.clock import RealClock
 from holdfast.link import LinkError
 from holdfast.run.mill import mill_site

@@ -6,7 +6,7 @@ import pytest
 from scripted_engine import Scripted, endpoint
 
 from holdfast.agent.ask.rerank import Reranked, rerank
-from holdfast.agent.models.router import Router
+from holdfast.agent.models.serving.router import Router
 from holdfast.clock import RealClock
 from holdfast.language import LANGUAGES, say
 from holdfast.ports import EngineFault

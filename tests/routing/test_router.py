@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from scripted_engine import Scripted, endpoint
 
-from holdfast.agent.models.labels import LabelError, Part, Said
-from holdfast.agent.models.lanes import FAILURES_MAX, QUEUE_PER_SLOT, REST_S, Lane
-from holdfast.agent.models.router import Answered, Ask, Router, Wanted, tokens_of
-from holdfast.agent.models.schema import load_schema
+from holdfast.agent.models.serving.labels import LabelError, Part, Said
+from holdfast.agent.models.serving.lanes import FAILURES_MAX, QUEUE_PER_SLOT, REST_S, Lane
+from holdfast.agent.models.serving.router import Answered, Ask, Router, Wanted, tokens_of
+from holdfast.agent.models.serving.schema import load_schema
 from holdfast.clock import RealClock, VirtualClock
 from holdfast.language import LANGUAGES, say
 from holdfast.ports import EngineFault
@@ -81,7 +81,7 @@ async def test_a_choice_that_went_wrong_is_still_stopped_before_the_wire(monkeyp
     """Even were the choosing broken, the label is looked at again."""
     engine = Scripted("leak")
     router = routing((endpoint("out", "public"), engine))
-    monkeypatch.setattr("holdfast.agent.models.router._unfit", lambda *_: None)
+    monkeypatch.setattr("holdfast.agent.models.serving.router._unfit", lambda *_: None)
     with pytest.raises(LabelError):
         await router.ask(asking("restricted"))
     assert engine.got == []

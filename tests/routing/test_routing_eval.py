@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.agent.models import router as routers
+from holdfast.agent.models.serving import router as routers
 from holdfast.evals import routing
 from holdfast.evals.routing.course import Course, FixedOrder, Routed
 from holdfast.evals.routing.world import World

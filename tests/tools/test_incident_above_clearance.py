@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from holdfast.agent.ask.answer import Answer
 from holdfast.agent.ask.on_model import OnModel
-from holdfast.agent.models.router import Router
+from holdfast.agent.models.serving.router import Router
 from holdfast.agent.tools.listed import tools
 from holdfast.agent.tools.tool import ToolError, told
 from holdfast.clock import RealClock

@@ -1,12 +1,17 @@
 """The training room: bad names are told, and the same seed gives the same bytes where PyTorch is there."""
 
 import importlib.util
+import json
 import random
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from holdfast.training import TrainingError, train
+from holdfast import training
+from holdfast.cli import models
+from holdfast.training import Trained, TrainingError, train
 from holdfast.training.tagger import Example, Marking, Recipe, train_tagger
 
 TORCH = importlib.util.find_spec("torch") is not None and importlib.util.find_spec("onnx") is not None
@@ -43,6 +48,22 @@ def test_an_unknown_model_is_told_with_those_that_there_are(tmp_path: Path) -> N
 def test_without_pytorch_the_error_names_the_extra(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"holdfast\[train\]"):
         train_tagger(TOY, seed=1, out=tmp_path, progress=_quiet)
+
+
+def test_the_command_tells_what_it_made_and_how_long_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(name: str, *, seed: int, out: Path, progress: training.Progress) -> Trained:
+        progress(1.0, "done")
+        figures = (("span_recall", 0.5),)
+        return Trained(name=name, model=out / "model.onnx", card=out / "card.json", bytes=7, sha256="ab", seed=seed, figures=figures)
+
+    monkeypatch.setattr(training, "train", made)
+    command = typer.Typer()
+    models.register(command)
+    told = CliRunner().invoke(command, ["models", "train", "requests", "--out", str(tmp_path), "--seed", "3", "--json"])
+    assert told.exit_code == 0, told.output
+    answer = json.loads(told.stdout)
+    assert (answer["model"], answer["seed"], answer["figures"]) == (str(tmp_path / "model.onnx"), 3, {"span_recall": 0.5})
+    assert answer["took_s"] >= 0
 
 
 @with_torch

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from holdfast.agent.models.bundle import shipped_model
+from holdfast.agent.models.bundles.bundle import shipped_model
 from holdfast.agent.models.requests.both import BothReader, model
 from holdfast.agent.models.requests.task import KINDS as TASKS
 from holdfast.agent.models.requests.task import Request

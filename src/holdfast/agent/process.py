@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from holdfast.agent.ask.duty import Duty, duty_of, ways_of
 from holdfast.agent.diagnosis.agent import Agent
-from holdfast.agent.models.hardware.found import found
-from holdfast.agent.models.in_use import InUse
+from holdfast.agent.models.bundles.hardware.found import found
+from holdfast.agent.models.bundles.in_use import InUse
 from holdfast.clock import Clock, RealClock, ScaledClock
 from holdfast.link import ANOTHER_CONFIGURATION, HttpLink, LinkError
 from holdfast.plugins import PluginError

@@ -9,7 +9,7 @@ import typer
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
 if TYPE_CHECKING:
-    from holdfast.agent.models.probe import Probed
+    from holdfast.agent.models.serving.probe import Probed
     from holdfast.site.model import Endpoint, Site
 
 DEADLINE_S = 30.0  # of each of a probe's requests
@@ -47,8 +47,8 @@ async def _probed(site: "Site", folder: Path) -> "list[Probed | None]":
     """One after the other: they may share one machine."""
     from random import SystemRandom
 
-    from holdfast.agent.models.opened import open_engine
-    from holdfast.agent.models.probe import Probed, probe
+    from holdfast.agent.models.serving.opened import open_engine
+    from holdfast.agent.models.serving.probe import Probed, probe
     from holdfast.clock import RealClock
     from holdfast.plugins import PluginError
     from holdfast.site.secrets import SecretError

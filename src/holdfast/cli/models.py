@@ -1,6 +1,7 @@
 """`holdfast models`: bundles in and out, what they are, whether they fit, how fast they run here, and which serves which role."""
 
 import contextlib
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +13,8 @@ from holdfast.cli.people import HOME, HomeOption, JsonOption
 from holdfast.cli.render import DONE, NO, WRONG_USE, Answer, fail, render
 
 if TYPE_CHECKING:
-    from holdfast.agent.models.bundle import Bundle
-    from holdfast.agent.models.fit import Fit
+    from holdfast.agent.models.bundles.bundle import Bundle
+    from holdfast.agent.models.bundles.fit import Fit
     from holdfast.agent.models.spans import Tagger
 
 SHORT = 12  # characters of a digest that are shown
@@ -63,8 +64,8 @@ def refusing(*, json: bool) -> Generator[None]:
 
 def list_(home: HomeOption = HOME, json: JsonOption = False) -> None:
     """Every model of this box, who vouches for it, which roles it serves, and which the agents say that they run."""
-    from holdfast.agent.models.bundle import Bundle
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles.bundle import Bundle
+    from holdfast.agent.models.bundles.registry import Registry
 
     with refusing(json=json):
         registry = Registry(home)
@@ -96,7 +97,7 @@ def import_(
     json: JsonOption = False,
 ) -> None:
     """Check a bundle and keep it. It serves nowhere until a person promotes it."""
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles.registry import Registry
 
     if not source.exists():
         fail(f"{source}: not there; name a bundle's folder or file", json=json)
@@ -112,7 +113,7 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write a model as one file, for a USB stick."""
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles.registry import Registry
 
     with refusing(json=json):
         found, size = Registry(home).export(model, out)
@@ -127,8 +128,8 @@ def verify(
     json: JsonOption = False,
 ) -> None:
     """Read every byte and hold it against its digest and signature. Exit 1 where one is changed, or nobody here vouches for it."""
-    from holdfast.agent.models.bundle import Bundle, open_bundle
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles.bundle import Bundle, open_bundle
+    from holdfast.agent.models.bundles.registry import Registry
     from holdfast.site.modelcard import BundleError
     from holdfast.site.modellayout import bundles, trusted_keys
 
@@ -164,9 +165,9 @@ def fit(
     json: JsonOption = False,
 ) -> None:
     """Whether a model fits this box: fits, tight or no, with the numbers. Exit 1 for no."""
-    from holdfast.agent.models import fit as room
-    from holdfast.agent.models.hardware.found import found
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles import fit as room
+    from holdfast.agent.models.bundles.hardware.found import found
+    from holdfast.agent.models.bundles.registry import Registry
     from holdfast.terms import plain
 
     with refusing(json=json):
@@ -200,8 +201,8 @@ def measure(
     """Run a model here, in a process of its own on one thread, and keep how fast it was and what memory it took."""
     import time
 
-    from holdfast.agent.models.measure import measured
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles.measure import measured
+    from holdfast.agent.models.bundles.registry import Registry
     from holdfast.terms import plain
 
     with refusing(json=json):
@@ -223,18 +224,21 @@ def train(
     from rich.console import Console
     from rich.progress import Progress
 
-    from holdfast.terms import plain
     from holdfast.training import TrainingError
     from holdfast.training import train as trained
 
+    began_s = time.monotonic()
     try:
         with Progress(console=Console(stderr=True), disable=json) as shown:
             task = shown.add_task(name, total=1.0)
             found = trained(name, seed=seed, out=out, progress=lambda share, what: shown.update(task, completed=share, description=what))
     except TrainingError as error:
         fail(str(error), json=json)
-    told: dict[str, Any] = {**plain(found), "model": str(found.model), "card": str(found.card)} if found else {}
-    lines = (f"{found.model}: {found.bytes} bytes, SHA-256 {found.sha256}", *(f"{name} {value:g}" for name, value in found.figures))
+    took_s = round(time.monotonic() - began_s, 1)
+    files = {"model": str(found.model), "card": str(found.card), "bytes": found.bytes, "sha256": found.sha256}
+    told: dict[str, Any] = {"name": found.name, "seed": found.seed, **files, "figures": dict(found.figures), "took_s": took_s}
+    made = f"{found.model}: {found.bytes} bytes, SHA-256 {found.sha256}, seed {found.seed}, {took_s:g} s"
+    lines = (made, *(f"{name} {value:g}" for name, value in found.figures))
     render(Answer(data=told, title=found.name, lines=lines), json=json)
 
 
@@ -242,7 +246,7 @@ def promote(
     role: RoleArgument, model: ModelArgument, person: AsOption, home: HomeOption = HOME, reason: ReasonOption = "", json: JsonOption = False
 ) -> None:
     """Put a model in force for a role, as a person who may. Exit 1 where a suite says that it is worse, or nobody vouches for it."""
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles.registry import Registry
 
     with refusing(json=json):
         found = Registry(home).find(model)
@@ -293,7 +297,7 @@ def tagger_in_force(role: str, home: Path | None, *, json: bool) -> "Tagger | No
 
 def _in_force(role: str, home: Path) -> "Bundle | None":
     """Raises BundleError."""
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles.registry import Registry
 
     now = _gate_says(home)
     found = [one["in_force"][0]["digest"] for one in now["roles"] if one["role"] == role and one["in_force"]] if now else []

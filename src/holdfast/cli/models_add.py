@@ -40,9 +40,9 @@ def add(
     """Make a bundle of a file, sign it, and keep it. A file without a licence is refused: nobody may run it."""
     import dataclasses
 
-    from holdfast.agent.models.bundle import ship, shipped_model
-    from holdfast.agent.models.fit import shape_in
-    from holdfast.agent.models.registry import Registry
+    from holdfast.agent.models.bundles.bundle import ship, shipped_model
+    from holdfast.agent.models.bundles.fit import shape_in
+    from holdfast.agent.models.bundles.registry import Registry
     from holdfast.cli.models import facts, named, refusing, vouched
     from holdfast.cli.models_card import CardError, card_in, evaluation_in, profile_of
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from holdfast.agent.knowledge.logs.store import NAME as MAINTENANCE
 from holdfast.agent.knowledge.manuals.index import NAME as MANUALS
 from holdfast.agent.knowledge.standards.store import NAME as STANDARDS
-from holdfast.agent.models.registry import carried, readable
+from holdfast.agent.models.bundles.registry import carried, readable
 from holdfast.gate.actuation.failpoints import reach
 from holdfast.gate.actuation.learned import FOLDER as LEARNED
 from holdfast.gate.actuation.setback import MARKER

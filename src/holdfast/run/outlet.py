@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
-from holdfast.agent.models.engines.dialects import DIALECTS
+from holdfast.agent.models.serving.engines.dialects import DIALECTS
 from holdfast.gate.egress import PORTS, Address, EgressLock, EgressOpen, prove
 from holdfast.site import secrets
 from holdfast.site.endpoints import OVER_HTTP, socket_name

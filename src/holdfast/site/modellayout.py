@@ -1,7 +1,7 @@
 """A model's bundle as a folder: an OCI image layout whose manifest has the form of the CNCF's ModelPack, read down to its card.
 
 Read here is what is small: index, manifest, configuration and card, each held against its digest. The weights are named and measured,
-not read: that is for whoever runs them (agent/models/bundle.py). Specifications: opencontainers/image-spec `image-layout.md` and
+not read: that is for whoever runs them (agent/models/bundles/bundle.py). Specifications: opencontainers/image-spec `image-layout.md` and
 `manifest.md`; modelpack/model-spec `docs/spec.md`, `docs/config.md` and `specs-go/v1/mediatype.go`.
 """
 
@@ -29,7 +29,7 @@ BYTES_MAX = 512 << 30  # of one bundle
 BUNDLES_MAX = 256  # of one home
 MODELS = "models"  # in the home folder: bundles by digest …
 TRUSTED = "trusted"  # … and in it the public keys that this site trusts, NAME.pem
-SHIPPED = Path(holdfast.__file__).parent / "agent" / "models" / "shipped"  # bundles of this release, with their public keys
+SHIPPED = Path(holdfast.__file__).parent / "agent" / "models" / "bundles" / "shipped"  # bundles of this release, with their public keys
 
 
 class Layout(Word):

@@ -125,7 +125,7 @@ def _on_model(
         return None, why or "llm.no_way"
     try:
         from holdfast.agent.ask.on_model import Limits, OnModel
-        from holdfast.agent.models.router import Router
+        from holdfast.agent.models.serving.router import Router
     except ImportError:
         return None, "llm.no_extra"
     asked = [one for one in listed if one.name in ways]
@@ -140,7 +140,7 @@ def _on_model(
 
 def opened(listed: Sequence[Endpoint], sockets: Path | None) -> tuple[dict[str, Engine], str]:
     """Engines of the endpoints that can be reached from here. One that can't be opened is left out: the others answer."""
-    from holdfast.agent.models.opened import open_engine
+    from holdfast.agent.models.serving.opened import open_engine
     from holdfast.plugins import PluginError
     from holdfast.site.secrets import SecretError
 

@@ -29,10 +29,10 @@ from pydantic_ai.usage import RequestUsage, UsageLimits
 
 from holdfast.agent.ask.answer import Answer, Language
 from holdfast.agent.ask.grounded import Given, citations_of, numbers_not_in
-from holdfast.agent.models.labels import Part, Said, join
-from holdfast.agent.models.router import Answered, Ask, Passed, Router
-from holdfast.agent.models.schema import Schema, load_schema
-from holdfast.agent.models.structured import strict_json
+from holdfast.agent.models.serving.labels import Part, Said, join
+from holdfast.agent.models.serving.router import Answered, Ask, Passed, Router
+from holdfast.agent.models.serving.schema import Schema, load_schema
+from holdfast.agent.models.serving.structured import strict_json
 from holdfast.agent.tools.tool import Tool, ToolError, told
 from holdfast.clock import Clock
 from holdfast.language import say

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from holdfast.agent.ask.modelled import opened
 from holdfast.agent.ask.rerank import Reranked, rerank
-from holdfast.agent.models.router import Router
+from holdfast.agent.models.serving.router import Router
 from holdfast.agent.tools.look import Look
 from holdfast.agent.tools.named import label_in
 from holdfast.clock import Clock

@@ -7,10 +7,10 @@ one up without citing evidence that the diagnosis itself has, is not taken, and 
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
-from holdfast.agent.models.labels import Part, Said
-from holdfast.agent.models.router import Ask, Router
-from holdfast.agent.models.schema import Schema, load_schema
-from holdfast.agent.models.structured import strict_json
+from holdfast.agent.models.serving.labels import Part, Said
+from holdfast.agent.models.serving.router import Ask, Router
+from holdfast.agent.models.serving.schema import Schema, load_schema
+from holdfast.agent.models.serving.structured import strict_json
 from holdfast.language import say
 from holdfast.terms import Cause, Diagnosis, Evidence, Label, Word, canonical
 

@@ -1,1 +1,1 @@
-"""Models of this box: bundles, which of them serves which role, what fits, and what is running."""
+"""Models: `bundles` are what this box has, `serving` asks an endpoint, `registers` and `requests` are the micro-models of the release."""

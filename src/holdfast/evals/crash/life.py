@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
@@ -45,6 +46,7 @@ CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
 SPARE, ARCHIVE, FIRST = "spare", "backup.tar", "first"
 NUMBERS = 4 * ACTS_MAX  # of one life
 
+DIED = "died"  # told by a life that ended by itself
 RECORDED = "recorded"  # anything, with every record told with the length of the write-ahead log
 RECORDS = ("leave", "any write", "order", "leave", "stop", "any write", "finding")
 
@@ -253,7 +255,14 @@ def _hasten(act: str) -> None:
 def live(life: Life, first: int, act: str, armed: str, *, to_the_end: bool) -> int:
     """The exit code: 0 came to its end."""
     failpoints.arm(armed, lambda name: _known(life, name))
-    asyncio.run(life.run(first, act, to_the_end=to_the_end))
+    try:
+        asyncio.run(life.run(first, act, to_the_end=to_the_end))
+    except BaseException as error:
+        at = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(traceback.extract_tb(error.__traceback__)[-4:]))
+        life.tell(f"{DIED} {act}, {armed or 'no failpoint'}: {error!r} at {at}".replace("\n", " "))
+        raise
+    if not to_the_end:
+        life.tell(f"{DIED} {act}, {armed or 'no failpoint'}: came to its end")
     return 0
 
 

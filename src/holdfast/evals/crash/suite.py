@@ -48,6 +48,7 @@ class Tally:
     unverified: int = 0
     stuck: int = 0
     unnamed: set[str] = field(default_factory=set[str])
+    died: list[str] = field(default_factory=list[str])  # why lives ended by themselves, as they told it
 
     def add(self, other: "Tally") -> None:
         self.kills += other.kills
@@ -57,6 +58,7 @@ class Tally:
         self.unverified += other.unverified
         self.stuck += other.stuck
         self.unnamed |= other.unnamed
+        self.died += other.died
 
 
 def killed(options: Options) -> Figures:
@@ -127,7 +129,7 @@ def figures_of(tally: Tally, took_s: float) -> dict[str, Any]:
         "stuck": tally.stuck,
         "commits_without_failpoint": len(tally.unnamed),
         "faults": {name or "none": n for name, n in sorted(tally.faults.items())},
-        "told": [*sorted(tally.unnamed), *(line for v in tally.verdicts for line in v.faults)][:20],
+        "told": [*sorted(tally.unnamed), *tally.died, *(line for v in tally.verdicts for line in v.faults)][:20],
         "kills_per_s": round(tally.kills.total() / took_s, 2),
         "kills_at": {name: _row(tally, name) for name in NAMES},
     }
@@ -249,6 +251,9 @@ class Zygote:
             os.waitpid(child, 0)
         self.drain(said)
         self.tally.stuck += ended != 0
+        if ended is None:
+            self.tally.died.append(f"the last life was not done after {SETTLE_S_MAX:g} s")
+        self.tally.died += self.heard.get(self._life.DIED, ())
 
     def fork(self, armed: str, act: str, *, to_the_end: bool) -> tuple[int, int]:
         ours, theirs = os.pipe()

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from holdfast.agent.models.lanes import Lane
-from holdfast.agent.models.router import Router
+from holdfast.agent.models.serving.lanes import Lane
+from holdfast.agent.models.serving.router import Router
 from holdfast.clock import VirtualClock
 from holdfast.evals.routing.world import Request, Served, World
 from holdfast.terms import LABELS, SECOND_NS, Word

@@ -8,7 +8,7 @@ import math
 from random import Random
 from typing import Literal
 
-from holdfast.agent.models.router import RESERVE_S, Wanted
+from holdfast.agent.models.serving.router import RESERVE_S, Wanted
 from holdfast.site.model import Endpoint
 from holdfast.terms import LABELS, Label, Word
 

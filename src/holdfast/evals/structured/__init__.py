@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from holdfast.agent.models.constrained import Constraint, ConstraintError, tokenizer_of
-from holdfast.agent.models.schema import Schema, SchemaError, load_schema
-from holdfast.agent.models.structured import Answers, Unfit
+from holdfast.agent.models.serving.constrained import Constraint, ConstraintError, tokenizer_of
+from holdfast.agent.models.serving.schema import Schema, SchemaError, load_schema
+from holdfast.agent.models.serving.structured import Answers, Unfit
 from holdfast.evals.structured.judge import Verdict
 from holdfast.evals.structured.mutants import mutants
 from holdfast.evals.suites import Figures, Options, SuiteError, hashed

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from holdfast.agent.models.bundle import shipped_weights
+from holdfast.agent.models.bundles.bundle import shipped_weights
 from holdfast.agent.models.registers import ask as asking
 from holdfast.agent.models.registers import heading, lines, notation
 from holdfast.agent.models.registers.lines import Line

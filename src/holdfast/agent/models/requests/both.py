@@ -5,7 +5,7 @@ where the model is sure of the kind and the rules find what it is about. Either 
 """
 
 from holdfast.agent.knowledge.called import folded
-from holdfast.agent.models.bundle import shipped_weights
+from holdfast.agent.models.bundles.bundle import shipped_weights
 from holdfast.agent.models.requests.read import Reader
 from holdfast.agent.models.requests.task import ACTS, KINDS, Kind, Request, refused
 from holdfast.agent.models.spans import ModelUnusable, Tagger, shipped

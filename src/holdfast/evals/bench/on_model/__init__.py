@@ -17,8 +17,8 @@ from typing import Annotated, Any, cast
 import aiohttp
 from pydantic import Field
 
-from holdfast.agent.models.opened import open_engine
-from holdfast.agent.models.router import Router
+from holdfast.agent.models.serving.opened import open_engine
+from holdfast.agent.models.serving.router import Router
 from holdfast.agent.tools.tool import Citation, Returned, Tool, told
 from holdfast.clock import RealClock
 from holdfast.evals.bench.on_model.server import CALLS

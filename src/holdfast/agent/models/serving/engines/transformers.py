@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.agent.models.engines.decoding import Decoder, Marks
+from holdfast.agent.models.serving.engines.decoding import Decoder, Marks
 from holdfast.ports import EngineFault, Generated, Turn
 
 

@@ -13,11 +13,11 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
-from holdfast.agent.models.labels import LabelError, Said, join, label_of_all, may_see, turns_of
-from holdfast.agent.models.lanes import Expected, Lane, size_of
-from holdfast.agent.models.probe import probe
-from holdfast.agent.models.schema import Schema
-from holdfast.agent.models.structured import Answers, Unfit
+from holdfast.agent.models.serving.labels import LabelError, Said, join, label_of_all, may_see, turns_of
+from holdfast.agent.models.serving.lanes import Expected, Lane, size_of
+from holdfast.agent.models.serving.probe import probe
+from holdfast.agent.models.serving.schema import Schema
+from holdfast.agent.models.serving.structured import Answers, Unfit
 from holdfast.clock import Clock
 from holdfast.ports import Engine, EngineFault, Generated
 from holdfast.site.model import Endpoint

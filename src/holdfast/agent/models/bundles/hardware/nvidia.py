@@ -7,7 +7,7 @@ NVIDIA states it for its boards: a bound, never reached. Read-only calls alone.
 import importlib
 from typing import Any
 
-from holdfast.agent.models.hardware.device import DEVICES_MAX, Device, Probed
+from holdfast.agent.models.bundles.hardware.device import DEVICES_MAX, Device, Probed
 
 MEMORY_CLOCK = 2  # NVML_CLOCK_MEM
 

@@ -10,9 +10,9 @@ The last is a bound, not a forecast: of a dense model and one request at a time.
 from collections.abc import Sequence
 from pathlib import Path
 
-from holdfast.agent.models.bundle import Bundle
-from holdfast.agent.models.gguf import shape_of
-from holdfast.agent.models.hardware.device import Device, Probed
+from holdfast.agent.models.bundles.bundle import Bundle
+from holdfast.agent.models.bundles.gguf import shape_of
+from holdfast.agent.models.bundles.hardware.device import Device, Probed
 from holdfast.site.modelcard import BundleError, Shape
 from holdfast.site.modelroles import Fitting
 from holdfast.terms import Word

@@ -9,8 +9,8 @@ keep to the shape of a schema and drop its bounds.
 from random import Random
 from typing import Any, Literal, cast
 
-from holdfast.agent.models.schema import load_schema
-from holdfast.agent.models.structured import Answers, Unfit, strict_json
+from holdfast.agent.models.serving.schema import load_schema
+from holdfast.agent.models.serving.structured import Answers, Unfit, strict_json
 from holdfast.clock import Clock
 from holdfast.ports import Engine, EngineFault, Generated, Turn
 from holdfast.terms import SECOND_NS, Word

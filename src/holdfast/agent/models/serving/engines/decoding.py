@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.agent.models.constrained import Constraint, ConstraintError, tokenizer_of
-from holdfast.agent.models.schema import Schema
+from holdfast.agent.models.serving.constrained import Constraint, ConstraintError, tokenizer_of
+from holdfast.agent.models.serving.schema import Schema
 from holdfast.clock import RealClock
 from holdfast.ports import EngineFault, Generated, Turn
 from holdfast.terms import SECOND_NS

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from holdfast.agent.models.engines.dialects import DIALECTS, Asked, Dialect, Name
+from holdfast.agent.models.serving.engines.dialects import DIALECTS, Asked, Dialect, Name
 from holdfast.ports import EngineFault, Generated, Turn
 
 ANSWER_BYTES_MAX = 4 << 20

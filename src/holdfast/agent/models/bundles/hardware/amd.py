@@ -7,7 +7,7 @@ its memory that is set aside for them.
 
 from pathlib import Path
 
-from holdfast.agent.models.hardware.device import DEVICES_MAX, Device, Probed
+from holdfast.agent.models.bundles.hardware.device import DEVICES_MAX, Device, Probed
 
 TEXT_BYTES_MAX = 256
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 
-from holdfast.agent.models.hardware.device import DEVICES_MAX, Device, Probed
+from holdfast.agent.models.bundles.hardware.device import DEVICES_MAX, Device, Probed
 
 TIMEOUT_S = 10.0
 TEXT_CHARS_MAX = 1 << 18

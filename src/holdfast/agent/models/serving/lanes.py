@@ -7,7 +7,7 @@ import math
 from collections import deque
 from typing import Literal
 
-from holdfast.agent.models.probe import Probed
+from holdfast.agent.models.serving.probe import Probed
 from holdfast.site.model import Endpoint
 from holdfast.terms import SECOND_NS, Word
 

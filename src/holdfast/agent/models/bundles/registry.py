@@ -16,10 +16,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from holdfast.agent.models import archive
-from holdfast.agent.models.archive import ROOM_LEFT_BYTES
-from holdfast.agent.models.bundle import Bundle, Packed, open_bundle, pack
-from holdfast.agent.models.measure import Measured
+from holdfast.agent.models.bundles import archive
+from holdfast.agent.models.bundles.archive import ROOM_LEFT_BYTES
+from holdfast.agent.models.bundles.bundle import Bundle, Packed, open_bundle, pack
+from holdfast.agent.models.bundles.measure import Measured
 from holdfast.site.modelcard import SHA256, BundleError, Card
 from holdfast.site.modellayout import BUNDLES_MAX, MODELS, TRUSTED, bundles, read_layout, small, trusted_keys
 from holdfast.terms import Word, canonical

@@ -9,9 +9,9 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from holdfast.agent.models.bundle import Bundle, open_bundle
-from holdfast.agent.models.fit import fit
-from holdfast.agent.models.hardware.device import Probed
+from holdfast.agent.models.bundles.bundle import Bundle, open_bundle
+from holdfast.agent.models.bundles.fit import fit
+from holdfast.agent.models.bundles.hardware.device import Probed
 from holdfast.link import Link
 from holdfast.site.modelcard import BundleError
 from holdfast.site.modellayout import Layout, bundles, read_layout, trusted_keys

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from holdfast.agent.models.patterns import PatternFault, body_of
+from holdfast.agent.models.serving.patterns import PatternFault, body_of
 from holdfast.language import say
 from holdfast.terms import Word, canonical, digest
 

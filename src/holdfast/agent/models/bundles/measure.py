@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.agent.models.bundle import Bundle
-from holdfast.agent.models.hardware import cpu
+from holdfast.agent.models.bundles.bundle import Bundle
+from holdfast.agent.models.bundles.hardware import cpu
 from holdfast.site.modelcard import BundleError
 from holdfast.terms import Word
 
@@ -59,7 +59,7 @@ def measured(bundle: Bundle, *, runs: int, length: int, at_ns: int) -> Measured:
         raise BundleError("model.no_engine", f"{bundle.name} {bundle.version} is {bundle.card.format}: it runs in a model server, not here")
     if not (0 < runs <= RUNS_MAX and 0 < length <= LENGTH_MAX):
         raise BundleError("model.runs", f"from 1 to {RUNS_MAX} runs, of a length from 1 to {LENGTH_MAX}")
-    argv = [sys.executable, "-I", "-m", "holdfast.agent.models.measure", str(bundle.weights), str(runs), str(length)]
+    argv = [sys.executable, "-I", "-m", "holdfast.agent.models.bundles.measure", str(bundle.weights), str(runs), str(length)]
     try:
         told = subprocess.run(argv, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env={"PATH": os.defpath})
         found = json.loads(told.stdout) if told.returncode == 0 else None
@@ -120,7 +120,7 @@ def _rss_bytes() -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="holdfast.agent.models.measure")
+    parser = argparse.ArgumentParser(prog="holdfast.agent.models.bundles.measure")
     parser.add_argument("weights", type=Path)
     parser.add_argument("runs", type=int)
     parser.add_argument("length", type=int)

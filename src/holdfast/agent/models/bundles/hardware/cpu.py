@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from holdfast.agent.models.hardware.device import Device, Probed
+from holdfast.agent.models.bundles.hardware.device import Device, Probed
 
 WANTED = (
     "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16",  # x86

@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from holdfast.agent.models.patterns import MATCHED_MAX, body_of
-from holdfast.agent.models.schema import Schema
+from holdfast.agent.models.serving.patterns import MATCHED_MAX, body_of
+from holdfast.agent.models.serving.schema import Schema
 from holdfast.language import say
 
 TEXT_CHARS_MAX = 65_536  # of one answer

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from holdfast.agent.models.hardware import amd, ascend, cpu, nvidia
-from holdfast.agent.models.hardware.device import Probe, Probed
+from holdfast.agent.models.bundles.hardware import amd, ascend, cpu, nvidia
+from holdfast.agent.models.bundles.hardware.device import Probe, Probed
 
 
 def found(*, measure: bool = False) -> tuple[Probed, ...]:

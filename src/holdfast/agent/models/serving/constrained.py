@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.agent.models.schema import Schema
+from holdfast.agent.models.serving.schema import Schema
 
 
 class ConstraintError(RuntimeError):

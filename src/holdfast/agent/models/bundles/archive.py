@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from holdfast.agent.models.bundle import CHUNK_BYTES, Bundle
+from holdfast.agent.models.bundles.bundle import CHUNK_BYTES, Bundle
 from holdfast.site.modelcard import BundleError
 from holdfast.site.modellayout import BYTES_MAX, DOCUMENT_BYTES_MAX, FILES_MAX
 
