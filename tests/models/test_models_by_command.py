@@ -17,13 +17,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "console"))
 
 from console_scene import AGENT, PASSWORD, Scene  # pyright: ignore[reportMissingImports]
 
-import holdfast
 from holdfast.agent.models.bundles import archive
 from holdfast.agent.models.bundles.bundle import open_bundle
 from holdfast.run.supervise import Child, start_agent
 from holdfast.site.load import load
 from holdfast.site.modelcard import Evaluation, keys_in
-from holdfast.site.modellayout import read_layout
+from holdfast.site.modellayout import SHIPPED, read_layout
 
 HOLDFAST = (sys.executable, "-c", "from holdfast.cli.main import main; main()")
 PATIENCE_S = 40.0
@@ -101,10 +100,7 @@ def test_a_promoted_reader_of_register_maps_reads_for_the_command_and_a_damaged_
 
 def released() -> tuple[Evaluation, ...]:
     """What the release's own model of that role was tried on: who follows it was tried on the same."""
-    folder = Path(holdfast.__file__).parent / "agent" / "models" / "shipped"
-    if not (folder / "registers" / "oci-layout").is_file():
-        return ()
-    return read_layout(folder / "registers", keys_in(folder)).vouched.statement.card.evaluations
+    return read_layout(SHIPPED / "registers", keys_in(SHIPPED)).vouched.statement.card.evaluations
 
 
 def reads(scene: Scene) -> tuple[int, Any]:

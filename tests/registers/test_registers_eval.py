@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.agent.models.registers.words import Abstention, Answer, Refusal
-from holdfast.evals.registers import OWN, Item, counted, load, run, score
+from holdfast.evals.registers import run
+from holdfast.evals.registers.suite import OWN, Item, counted, load, score
 from holdfast.evals.suites import Options, SuiteError
 
 DATA = Path(os.environ.get("HOLDFAST_DATA", str(Path(__file__).resolve().parents[3] / "shared" / "data"))) / "register_maps" / "dev.jsonl"

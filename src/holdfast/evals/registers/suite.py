@@ -1,14 +1,10 @@
-"""Scores the reader of register maps: exact Modbus requests, refusals that name what is missing, and no wrong write.
-
-`--data FILE.jsonl` has one item a line: `id`, `description` (the map), `question`, `expected` (the request's fields, or `refuse`,
-`reason_code`, `missing`), and `style`, `vendor_group` where there are some. Without it, the project's own maps are scored: one part
-was written before the reader, one part after its first version, both by hand. Rules alone and tagger alone are scored beside.
-"""
+"""Reads each item of a set of register maps with both readers, and scores the answers field by field."""
 
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -18,8 +14,8 @@ from holdfast.agent.models.spans import ModelUnusable
 from holdfast.evals.suites import Figures, Options, SuiteError, hashed
 from holdfast.terms import Word
 
-_TESTS = Path(__file__).resolve().parents[3] / "tests" / "registers"
-OWN = (_TESTS / "own_maps.jsonl", _TESTS / "own_maps_more.jsonl")
+_HERE = Path(str(resources.files("holdfast.evals.registers")))
+OWN = tuple(_HERE / f"{name}.jsonl" for name in ("own_maps", "own_maps_more"))
 EXACT_MIN, VERBATIM_MIN, NAMED_MIN, P95_MS_MAX = 0.93, 0.85, 0.90, 25.0
 BYTES_MAX = 50_000_000
 _FIELDS = ("function_code", "address", "count", "data_type", "word_order", "byte_order", "scale", "offset", "unit")
@@ -45,7 +41,7 @@ class Scored(Word):
     cpu_ms: float
 
 
-def run(options: Options) -> Figures:
+def judged(options: Options) -> Figures:
     paths = (options.data,) if options.data else OWN
     items = tuple(item for path in paths for item in load(path))
     readers: tuple[tuple[str, Reader], ...] = (("both", read), ("rules", by_rules), ("tagger", by_tagger))
