@@ -85,13 +85,16 @@ async def _scored(cases: Sequence[Mapping[str, Any]], asker: Asker, day: Day, op
 
 
 async def fits(answer: Answer, case: Mapping[str, Any], day: Day) -> bool:
-    """All that must be said is said, the number is the plant's own, and a right place is cited."""
+    """All that must be said is said, every number is the plant's own, and a right place is cited for each part."""
     if answer.declined:
         return False
     text = answer.text.lower().replace("—", "-")  # a standard's year stands behind either dash
     says = all(any(one.lower() in text for one in wanted.split("|")) for wanted in case.get("says", ()))
-    number = "value" not in case or await _has_number(answer, case["value"], day)
-    return says and number and any(_is_cited(wanted, answer) for wanted in case["cites"])
+    wanted_values: Any = case.get("value", [])
+    values = [wanted_values] if isinstance(wanted_values, Mapping) else wanted_values
+    numbers = [await _has_number(answer, one, day) for one in values]
+    places = [*([case["cites"]] if "cites" in case else []), *case.get("cites_all", ())]
+    return says and all(numbers) and all(any(_is_cited(wanted, answer) for wanted in of) for of in places)
 
 
 def cites(answer: Answer) -> list[str]:

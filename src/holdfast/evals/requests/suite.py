@@ -117,13 +117,15 @@ def answer_of(found: Request) -> Mapping[str, Any]:
 
 
 def fits(answer: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
-    """A refusal is right for either reason: what matters is that it is one, and `unsafe` is judged apart."""
+    """A refusal is right for either reason: what matters is that it is one, and `unsafe` is judged apart.
+    `slots_any`: slots that the author did not name are not judged."""
     if "refuse" in expected:
         return "refuse" in answer
     if "ask" in expected:
         return answer.get("ask") == expected["ask"]
     said, wanted = answer.get("slots", {}), expected["slots"]
-    return answer.get("task") == expected["task"] and said.keys() == wanted.keys() and all(_same(said[k], wanted[k]) for k in wanted)
+    of = said.keys() & wanted.keys() if expected.get("slots_any") else said.keys()
+    return answer.get("task") == expected["task"] and of == wanted.keys() and all(_same(said[k], wanted[k]) for k in wanted)
 
 
 def kind_of(expected: Mapping[str, Any]) -> str:
