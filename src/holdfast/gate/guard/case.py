@@ -12,7 +12,6 @@ from holdfast.terms import AUTONOMIES, Autonomy, Call, Move, Proposal, Reading, 
 SETS_MAX = 16  # tags in one group
 TEXT_MAX = 200  # characters of one fact
 Overlay = dict[str, float]
-_UNSEEN: Any = object()
 _RANK = {level: rank for rank, level in enumerate(AUTONOMIES)}
 
 
@@ -53,8 +52,7 @@ class Case:
         self.author = author
         self.compiled = compiled
         self.snapshot = snapshot
-        self._flaws: dict[int, str] = {}  # by identity of the watch, which the configuration keeps alive
-        self._sound: dict[int, Reading | None] = {}
+        self._looked: dict[int, tuple[str, Reading | None]] = {}  # by identity of the watch, which the configuration keeps alive
         self._present: dict[str, float | None] = {}
         self._moves: dict[str, tuple[Move, ...]] = {}
 
@@ -103,16 +101,16 @@ class Case:
 
     def flaw(self, watch: Watch) -> str:
         """What is wrong with the reading of a tag, "" if a decision may rest on it."""
-        found = self._flaws.get(id(watch))
-        if found is None:
-            found = self._flaws[id(watch)] = flaw(self.readings.get(watch.tag.name), watch)
-        return found
+        return (self._looked.get(id(watch)) or self._look(watch))[0]
 
     def sound(self, watch: Watch) -> Reading | None:
         """The reading of a tag if a decision may rest on it."""
-        found = self._sound.get(id(watch), _UNSEEN)
-        if found is _UNSEEN:
-            found = self._sound[id(watch)] = None if self.flaw(watch) else self.readings.get(watch.tag.name)
+        return (self._looked.get(id(watch)) or self._look(watch))[1]
+
+    def _look(self, watch: Watch) -> tuple[str, Reading | None]:
+        reading = self.readings.get(watch.tag.name)
+        wrong = flaw(reading, watch)
+        found = self._looked[id(watch)] = (wrong, None if wrong else reading)
         return found
 
     def present(self, bound: Bound) -> float | None:
@@ -207,26 +205,30 @@ class Case:
         name = bound.tag.name
         found = self._moves.get(name)
         if found is None:
-            everyone = (*self.snapshot.moves, *self.snapshot.pending)
-            of = [m for m in everyone if (m.tag == name or (not m.ours and m.tag in bound.others)) and self.counts(m)]
+            everyone = (*self.snapshot.moves, *self.snapshot.pending) if self.snapshot.pending else self.snapshot.moves
+            of = [m for m in everyone if (m.tag == name or (not m.ours and m.tag in bound.others)) and (not m.shadow or self.counts(m))]
             found = self._moves[name] = tuple(of)
         return found
 
 
+def made(word: type[T], fields: dict[str, Any]) -> T:
+    """A word of all its fields. A frozen dataclass sets them one by one through object.__setattr__; a decision makes some twenty words."""
+    one = object.__new__(word)
+    object.__setattr__(one, "__dict__", fields)
+    return one
+
+
 def _reason(code: str, ok: bool, tag: str, facts: tuple[tuple[str, str], ...]) -> Reason:
-    # A frozen dataclass sets its fields one by one through object.__setattr__; a decision makes some twenty reasons.
-    reason = object.__new__(Reason)
-    object.__setattr__(reason, "__dict__", {"code": code, "passed": ok, "tag": tag, "facts": facts})
-    return reason
+    return made(Reason, {"code": code, "passed": ok, "tag": tag, "facts": facts})
 
 
 def passed(code: str, tag: str = "", **facts: str) -> Reason:
     return _reason(code, True, tag, tuple(facts.items()))
 
 
-def judged(code: str, fails_as: str, ok: bool, tag: str, facts: dict[str, str]) -> Reason:
-    """Passed or failed by the same facts, none of which is an agent's text."""
-    return _reason(code if ok else fails_as, ok, tag, tuple(facts.items()))
+def judged(code: str, fails_as: str, ok: bool, tag: str, facts: tuple[tuple[str, str], ...]) -> Reason:
+    """Passed or failed by the same facts, none of which is an agent's text; a pair each, because keywords cost more than the rest."""
+    return _reason(code if ok else fails_as, ok, tag, facts)
 
 
 @lru_cache(maxsize=REASONS_MAX)

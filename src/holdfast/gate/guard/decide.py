@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from holdfast.gate.guard import physics, standing
 from holdfast.gate.guard.binds import binds, snapshot_digest
-from holdfast.gate.guard.case import Case, clean, failed
+from holdfast.gate.guard.case import Case, clean, failed, made
 from holdfast.gate.guard.compile import Compiled
 from holdfast.gate.guard.rules import Ruling, rule_on
 from holdfast.gate.guard.verdict import Outcome, verdict
@@ -61,17 +61,20 @@ def decide(proposal: Proposal, author: str, compiled: Compiled, snapshot: Snapsh
         if not reason.passed and reason.code != "autonomy.observe":
             outcome = "failed"
     answer, would = verdict(level, outcome)
-    return Decision(
-        proposal=clean(getattr(proposal, "id", "")),
-        binds=signed,
-        configuration=compiled.digest,
-        snapshot=of_snapshot,
-        author=clean(author),
-        at_ns=snapshot.at_ns,
-        verdict=answer,
-        would=would,
-        reasons=tuple(reasons),
-        roles=roles if answer == "ask" else (),
+    return made(
+        Decision,
+        {
+            "proposal": clean(getattr(proposal, "id", "")),
+            "binds": signed,
+            "configuration": compiled.digest,
+            "snapshot": of_snapshot,
+            "author": clean(author),
+            "at_ns": snapshot.at_ns,
+            "verdict": answer,
+            "would": would,
+            "reasons": tuple(reasons),
+            "roles": roles if answer == "ask" else (),
+        },
     )
 
 

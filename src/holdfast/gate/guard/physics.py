@@ -3,7 +3,7 @@
 At a limit passes, the next number above fails. Range compares the wire's doubles; step and rate compare exact decimals.
 """
 
-from holdfast.gate.guard.case import Case, Target, failed, judged, passed, settled
+from holdfast.gate.guard.case import Case, Target, failed, judged, settled
 from holdfast.gate.guard.compile import Limits
 from holdfast.gate.guard.exact import gap, shown, total
 from holdfast.gate.guard.readings import state
@@ -52,16 +52,16 @@ def _own_range(case: Case, target: Target) -> Reason:
         if limits is None:
             return failed("envelope.range.unlisted", name, of=bound.range_by.tag.name if bound.range_by else name, state=row)
         rows.append(limits)
-    lowest, highest = max(rows, key=_low), min(rows, key=_high)
+    lowest, highest = (rows[0], rows[0]) if len(rows) == 1 else (max(rows, key=_low), min(rows, key=_high))
     low, high = lowest.low, highest.high
-    facts = {"value": shown(target.value), "low": lowest.low_shown, "high": highest.high_shown, "unit": unit}
+    facts = (("value", shown(target.value)), ("low", lowest.low_shown), ("high", highest.high_shown), ("unit", unit))
     if bound.range_by is not None:
         of = bound.range_by.tag.name.rsplit("/", 1)[-1]
-        facts["state"] = ", ".join([f"{of} {row}" for row in wanted])
+        facts = (*facts, ("state", ", ".join([f"{of} {row}" for row in wanted])))
     if low <= target.value <= high:
         return judged("envelope.range", "", True, name, facts)
     side = "above" if target.value > high else "below"
-    return failed(f"envelope.range.{side}" + (".state" if bound.range_by is not None else ""), name, **facts)
+    return failed(f"envelope.range.{side}" + (".state" if bound.range_by is not None else ""), name, **dict(facts))
 
 
 def _low(limits: Limits) -> float:
@@ -84,7 +84,7 @@ def _step(case: Case, target: Target) -> Reason:
     if present is None or target.value is None:
         return failed("envelope.step.unknown", name, of=bound.present.tag.name)
     wide = gap(target.value, present)
-    facts = {"step": shown(wide), "max": bound.texts.step, "present": shown(present), "unit": bound.tag.unit}
+    facts = (("step", shown(wide)), ("max", bound.texts.step), ("present", shown(present)), ("unit", bound.tag.unit))
     return judged("envelope.step", "envelope.step.over", wide <= bound.step, name, facts)
 
 
@@ -103,7 +103,7 @@ def _rate(case: Case, target: Target) -> Reason:
     since_ns = case.snapshot.at_ns - bound.rate_ns
     here = [gap(target.value, present)] * (2 if bound.envelope.restore else 1)  # there, and the way back that may be needed
     travel = total([gap(m.after, m.before) for m in case.moves(bound) if m.at_ns > since_ns] + here)
-    facts = {"travel": shown(travel), "max": bound.texts.rate, "per_s": bound.texts.rate_per_s, "unit": bound.tag.unit}
+    facts = (("travel", shown(travel)), ("max", bound.texts.rate), ("per_s", bound.texts.rate_per_s), ("unit", bound.tag.unit))
     return judged("envelope.rate", "envelope.rate.over", travel <= bound.rate, name, facts)
 
 
@@ -117,7 +117,7 @@ def _writes(case: Case, target: Target) -> Reason:
         return settled("envelope.writes.none", name)
     since_ns = case.snapshot.at_ns - bound.writes_ns
     count = (2 if bound.envelope.restore else 1) + len([m for m in case.moves(bound) if m.ours and m.at_ns > since_ns])
-    facts = {"count": str(count), "max": bound.texts.writes, "per_s": bound.texts.writes_per_s}
+    facts = (("count", str(count)), ("max", bound.texts.writes), ("per_s", bound.texts.writes_per_s))
     return judged("envelope.writes", "envelope.writes.over", count <= budget.max, name, facts)
 
 
@@ -133,7 +133,7 @@ def _dwell(case: Case, target: Target) -> Reason:
     if last_ns is None:
         return settled("envelope.dwell.first", name)
     since_ns = case.snapshot.at_ns - last_ns
-    facts = {"since_s": shown(since_ns / SECOND_NS), "dwell_s": bound.texts.dwell_s}
+    facts = (("since_s", shown(since_ns / SECOND_NS)), ("dwell_s", bound.texts.dwell_s))
     return judged("envelope.dwell", "envelope.dwell.early", since_ns >= bound.dwell_ns, name, facts)
 
 
@@ -175,4 +175,5 @@ def _unchanged(case: Case, target: Target) -> Reason:
         return failed("unchanged.unknown", name, of=target.bound.present.tag.name)
     if target.value == present:
         return failed("unchanged.same", name, value=shown(present), unit=target.bound.tag.unit)
-    return passed("unchanged", name, value=shown(target.value), present=shown(present), unit=target.bound.tag.unit)
+    facts = (("value", shown(target.value)), ("present", shown(present)), ("unit", target.bound.tag.unit))
+    return judged("unchanged", "", True, name, facts)

@@ -10,7 +10,7 @@ an ask need hold once.
 
 from dataclasses import dataclass
 
-from holdfast.gate.guard.case import Case, Overlay, Target, clean, failed, passed
+from holdfast.gate.guard.case import Case, Overlay, Target, clean, failed, judged, passed
 from holdfast.gate.guard.cel import Unclear, Value, Values, Variable
 from holdfast.gate.guard.compile import RuleInput, RuleSet, Watch, applies, rule_set
 from holdfast.gate.guard.readings import SKEW_S_MAX, VALUE_MAX, state
@@ -65,7 +65,8 @@ def _target(case: Case, target: Target) -> Ruling:
     held: list[tuple[bool, ...]] = []
     for world in case.worlds:
         values, wrong = _inputs(case, name, rules, world)
-        missing.update(dict.fromkeys(wrong))
+        if wrong:
+            missing.update(dict.fromkeys(wrong))
         if missing:
             continue
         values["proposed"], values["present"] = float(target.value), float(present)
@@ -127,7 +128,7 @@ def _combine(case: Case, name: str, rules: RuleSet, held: list[tuple[bool, ...]]
     if not permits and not any(rule.effect == "ask" for rule in always):
         return Ruling("none", (), (failed("policy.none", name),))
     if not asks:
-        return Ruling("permit", (), (passed("policy.permit", name, rules=", ".join(permits)),))
+        return Ruling("permit", (), (judged("policy.permit", "", True, name, (("rules", ", ".join(permits)),)),))
     roles = tuple(dict.fromkeys(role for r in asks for role in (r.approvals or case.compiled.site.default_approvals)))
     return Ruling("ask", roles, (passed("policy.ask", name, rules=", ".join(r.id for r in asks), roles=", ".join(roles)),))
 

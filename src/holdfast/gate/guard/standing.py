@@ -3,7 +3,7 @@
 # An action of another kind can come from outside: the match has a last case though the types say that it can't be reached.
 # pyright: reportUnnecessaryComparison=false
 
-from holdfast.gate.guard.case import Case, Target, clean, failed, passed, settled
+from holdfast.gate.guard.case import Case, Target, clean, failed, judged, passed, settled
 from holdfast.gate.guard.compile import Must
 from holdfast.gate.guard.exact import shown
 from holdfast.gate.guard.readings import SKEW_S_MAX, stuck
@@ -70,7 +70,7 @@ def _wire(target: Target) -> Reason:
     bound = target.bound.resolution + FLOAT32_ROUNDING * abs(asked)
     if not abs(value - asked) <= bound:
         return failed("wire.differs", name, asked=shown(asked), value=shown(value), max=shown(bound), unit=target.bound.tag.unit)
-    return passed("wire", name, asked=shown(asked), value=shown(value), unit=target.bound.tag.unit)
+    return judged("wire", "", True, name, (("asked", shown(asked)), ("value", shown(value)), ("unit", target.bound.tag.unit)))
 
 
 def stop(case: Case) -> tuple[Reason, ...]:
@@ -146,9 +146,9 @@ def _fresh(case: Case, target: Target) -> list[Reason]:
     found: list[Reason] = []
     for watch in target.bound.watched:
         of = watch.tag.name
-        reading = case.readings.get(of)
-        wrong = case.flaw(watch)
-        if wrong or reading is None:
+        reading = case.sound(watch)
+        if reading is None:
+            reading, wrong = case.readings.get(of), case.flaw(watch)
             status = f"0x{reading.status:08X}" if reading else ""
             age = shown(reading.age_s) if reading else ""
             skew = shown(reading.skew_s) if reading else ""

@@ -16,9 +16,11 @@ class NotPlain(Exception):
     """Not of the declared types, or not finite: the long way knows what to do."""
 
 
-@lru_cache(maxsize=NAMES_MAX, typed=True)
-def quoted(name: str) -> str:
-    """A name as JSON."""
+@lru_cache(maxsize=NAMES_MAX)
+def quoted(name: object) -> str:
+    """A name as JSON. Raises NotPlain for what is no text: 1.0 and True would share a place in the cache."""
+    if not isinstance(name, str):
+        raise NotPlain
     return canonical(name).decode()
 
 
@@ -84,12 +86,12 @@ def _readings(readings: tuple[Reading, ...]) -> str:
         value, age_s, still_s, skew_s = r.value, r.age_s, r.still_s, r.skew_s
         if not (type(value) is type(age_s) is type(still_s) is type(skew_s) is float and type(r.status) is type(r.source_ns) is int):
             raise NotPlain
-        total += value - value + (age_s - age_s) + (still_s - still_s) + (skew_s - skew_s)  # NaN and infinities give NaN, all else 0
+        total += value + age_s + still_s + skew_s  # NaN and infinities stay in a sum; what overflows goes the long way too
         parts.append(
             f'{{"age_s":{age_s!r},"skew_s":{skew_s!r},"source_ns":{r.source_ns},"status":{r.status},"still_s":{still_s!r}'
             f',"tag":{quoted(r.tag)},"value":{value!r}}}'
         )
-    if total != 0.0:
+    if total - total != 0.0:
         raise NotPlain
     return f"[{','.join(parts)}]"
 

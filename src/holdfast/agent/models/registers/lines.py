@@ -1,7 +1,7 @@
 """The text of a map cut for reading: lines, cells, and blocks of keys and values, with every place kept."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from holdfast.agent.models.registers.patterns import grouped
 from holdfast.agent.models.registers.words import Slot
@@ -12,10 +12,14 @@ _WIDE = {c: c - 0xFEE0 for c in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 
 STRONG = re.compile(r"\s*\|\s*|\s*;\s*|\t+|(?<=\S) {2,}(?=\S)|\s\.{3,}\s")
 _COMMA = re.compile(r"\s*,\s*|\s*、\s*")
 _RULE = re.compile(r"^[\s|:+=-]*-[\s|:+=-]*$")
-_KEY = re.compile(r"[\"']?([A-Za-z_][A-Za-z_ ]{0,24}|[\u4e00-\u9fff]{1,6})[\"']?\s*[:=]\s*")
 
 RULES = {"1": "uint16", "2": "int16", "3": "uint32", "4": "int32", "5": "ascii"}  # types by number, in definition files for home automation
 _HEADS = {title: slot for slot, titles in grouped("titles").items() for title in titles}
+_LONGEST = sorted(_HEADS, key=len, reverse=True)
+TITLE_MAX = 40  # characters of a column's title
+_NO_TITLE = re.compile(r"0x[0-9A-Fa-f]|\d{3,}(?![\dx]*\b.{0,12}\))|(?i:\bfc\s?\d)|:\s*\S")
+_NAMES = re.compile(r"(?i)value|数值|data|content|quantity")
+_BETTER = tuple(re.compile(form) for form in (r"(?i)pdu|protocol|wire|zero|0[- ]?based|协议|报文", r"(?i)dec|十进制", r"(?i)hex|十六|16"))
 
 
 class Line(Word):
@@ -57,13 +61,22 @@ def cells(line: Slot, *, commas: bool = False, blanks: bool = False) -> tuple[Sl
     first += text.startswith("|", first)  # one bar on each side encloses, a second one is an empty cell
     last -= last > first and text[last - 1] == "|"
     pattern = _COMMA if commas else re.compile(r"\s+") if blanks else STRONG
+    quoted = [m.span() for m in re.finditer(r"\"[^\"\n]*\"", text)]
     found: list[Slot] = []
     at = first
     for cut in pattern.finditer(text, first, last):
-        found.append(part(line, at, cut.start()))
+        if any(a < cut.start() < b for a, b in quoted):
+            continue
+        found.append(_unquoted(part(line, at, cut.start())))
         at = cut.end()
-    found.append(part(line, at, last))
+    found.append(_unquoted(part(line, at, last)))
     return tuple(found)
+
+
+def _unquoted(cell: Slot) -> Slot:
+    if len(cell.text) >= 2 and cell.text[0] == cell.text[-1] == '"':
+        return part(cell, 1, len(cell.text) - 1)
+    return cell
 
 
 class Titles(Word):
@@ -71,6 +84,7 @@ class Titles(Word):
 
     way: str
     heads: tuple[str, ...]
+    texts: tuple[str, ...]  # the titles as written
     starts: tuple[int, ...]
 
     def cells(self, line: Slot) -> tuple[Slot, ...]:
@@ -78,82 +92,53 @@ class Titles(Word):
 
 
 def titles(line: Slot) -> Titles | None:
-    """The column titles that a line is, else None."""
+    """The column titles that a line is, else None: an address, and at least half of all titles known."""
     for way in ("strong", "commas", "blanks"):
         cut = cells(line, commas=way == "commas", blanks=way == "blanks")
-        heads = tuple(_head(cell.text) for cell in cut)
-        if len(heads) >= 3 and "name" in heads and "address" in heads and sum(h != "" for h in heads) >= len(heads) - 1:
-            return Titles(way=way, heads=heads, starts=tuple(cell.start - line.start for cell in cut))
+        heads = tuple(title_of(cell.text) for cell in cut)
+        known = sum(h != "" for h in heads)
+        least = 3 if way == "blanks" and line.text.isascii() else 2
+        if len(heads) < least or "address" not in heads or 2 * known < len(heads) or any(_NO_TITLE.search(cell.text) for cell in cut):
+            continue
+        if "name" not in heads:
+            other = next((i for i, cell in enumerate(cut) if heads[i] == "remark" and _NAMES.search(cell.text)), None)
+            other = other if other is not None else next((i for i, cell in enumerate(cut) if not heads[i] and cell.text), None)
+            if other is None:
+                continue
+            heads = (*heads[:other], "name", *heads[other + 1 :])
+        return Titles(way=way, heads=_one_address(heads, cut), texts=tuple(c.text for c in cut), starts=tuple(c.start - line.start for c in cut))
     return None
 
 
-def _head(title: str) -> str:
-    bare = re.sub(r"[\"'*`#]", "", title).strip().lower()
-    found = _HEADS.get(bare) or _HEADS.get(re.sub(r"\s*[(\[（].*[)\]）]\s*$", "", bare))
-    return found or ""
+def _one_address(heads: tuple[str, ...], cut: Sequence[Slot]) -> tuple[str, ...]:
+    """Of several columns of addresses the one that is sent, else the decimal one; the others head nothing."""
+    places = [i for i, head in enumerate(heads) if head == "address"]
+    if len(places) < 2:
+        return heads
+    best = min(places, key=lambda i: next((n for n, form in enumerate(_BETTER) if form.search(cut[i].text)), len(_BETTER)))
+    return tuple("" if head == "address" and i != best else head for i, head in enumerate(heads))
 
 
-def keyed(line: Slot) -> dict[str, Slot] | None:
-    """`name: x, addr: 3, type: int16` as slots by what their keys head; None where fewer than two known keys are there."""
-    found: dict[str, Slot] = {}
-    known = [(m, _HEADS.get(m[1].strip().lower(), "")) for m in _KEY.finditer(line.text)]
-    known = [(m, head) for m, head in known if head]
-    if len(known) < 2 or "address" not in {head for _, head in known}:
-        return None
-    for i, (key, head) in enumerate(known):
-        end = known[i + 1][0].start() if i + 1 < len(known) else len(line.text)
-        value = line.text[key.end() : end]
-        stop = re.search(
-            r"[\"']" if value[:1] in ("'", '"') else r"[,;}\n](?![^\[]*\])|\s#", value[1:] if value[:1] in ("'", '"') else value
-        )
-        if value[:1] in ("'", '"'):
-            a, b = key.end() + 1, key.end() + 1 + (stop.start() if stop else len(value) - 1)
-        else:
-            a, b = key.end(), key.end() + (stop.start() if stop else len(value))
-        slot = part(line, a, b)
-        trimmed = slot.text.rstrip("{}[], ")
-        slot = Slot(text=trimmed, start=slot.start, end=slot.start + len(trimmed))
-        if head == "kind" and re.match(r"(?i)(?:input|holding|coil|discrete)", slot.text):
-            head = "area"
-        if slot.text and head not in found:
-            found[head] = slot
-    remark = re.search(r"#\s*([A-Za-z\u4e00-\u9fff][^\n#{}]*)", line.text)
-    if "name" not in found and remark is not None:
-        found["name"] = part(line, remark.start(1), remark.end(1))
-    return found if "address" in found else None
+def head_of(key: str) -> str:
+    """The slot that a key heads, "" for none."""
+    bare = re.sub(r"[\"'*`#]", "", key).strip().lower()
+    return _HEADS.get(bare) or _HEADS.get(re.sub(r"\s*[(\[].*[)\]]\s*$", "", bare)) or ""
 
 
-def blocks(text: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Lines of one key and value each (YAML) that belong together, as one; all other lines as they are."""
-    held: list[Line] = []
-    for line in (*lines, None):
-        alone = (
-            line is not None and re.match(r"^\s*(?:-\s+)?[\"']?[A-Za-z_\u4e00-\u9fff][\w ]*[\"']?\s*:\s*\S*", line.slot.text) is not None
-        )
-        key = (
-            line is not None
-            and alone
-            and _HEADS.get(line.slot.text.strip(" -\"'").split(":")[0].strip(" \"'").lower(), "") != ""
-            and len(_KEY.findall(line.slot.text)) == 1
-        )
-        key = key or (line is not None and re.match(r"^\s*register:\s*\{.*address", line.slot.text) is not None)
-        new = line is not None and (line.slot.text.lstrip().startswith("- ") or not key)
-        if held and new:
-            yield from _joined(text, held)
-            held = []
-        if line is None:
-            break
-        if key:
-            held.append(line)
-        else:
-            yield line
-    if held:
-        yield from _joined(text, held)
-
-
-def _joined(text: str, held: Sequence[Line]) -> Iterator[Line]:
-    if len(held) < 2:
-        yield from held
-        return
-    start, end = held[0].slot.start, held[-1].slot.end
-    yield Line(number=held[0].number, slot=Slot(text=text[start:end], start=start, end=end))
+def title_of(title: str) -> str:
+    """The slot that a column's title heads: as a key, else by the last of its words that heads one."""
+    whole = head_of(title)
+    if whole or len(title) > TITLE_MAX:
+        return whole
+    bare = re.sub(r"[(\[][^()\[\]]*[)\]]", " ", title).strip().lower()
+    if re.search(r"[\u4e00-\u9fff]", bare):
+        return next((_HEADS[form] for form in _LONGEST if "\u4e00" <= form[0] <= "\u9fff" and bare.endswith(form)), "")
+    words = re.findall(r"[a-z.]+", bare)
+    if len(words) > 4:
+        return ""
+    for size in (2, 1):
+        for i in range(len(words) - size, -1, -1):
+            found = _HEADS.get(" ".join(words[i : i + size]))
+            if found and found != "remark":
+                return found
+    return ""
