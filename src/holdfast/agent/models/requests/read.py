@@ -7,7 +7,7 @@ so it is refused as unclear rather than half understood.
 import re
 
 from holdfast.agent.knowledge.called import Named, Names
-from holdfast.agent.models.requests.amounts import Amount, amounts, span_of
+from holdfast.agent.models.requests.amounts import Amount, amounts, converted, span_of
 from holdfast.agent.models.requests.dangers import dangerous
 from holdfast.agent.models.requests.rules import alternatives, names
 from holdfast.agent.models.requests.task import KINDS, Kind, Request, missing, refused
@@ -16,6 +16,7 @@ from holdfast.terms import Tag
 
 TREND_MIN_DEFAULT, TREND_MIN_MAX = 60.0, 31 * 24 * 60.0
 LOT_CHARS_MAX = 40
+CURRENT_LOT = "current"  # the one that runs now: whoever makes an action of the request looks it up in the context, or asks
 _LOOKS: frozenset[str] = frozenset(("trend", "why", "incidents", "alarms"))
 
 
@@ -30,8 +31,14 @@ _CHANGING = re.compile("|".join(alternatives("words", name) for name in ("changi
 # What only looks has no word of changing something in it: who says both is not understood.
 _ALTERS = re.compile(alternatives("words", "alters"))
 _GOES_ON = re.compile(r"继续|接着|然后|(?<!别)(?<!要)再|carry on|continue|\bthen\b|and go|back to|automatic(?! (?:moves|writes|actions))")
-# Words of a request to change something that say nothing beyond it.
-_IDLE = re.compile(alternatives("words", "idle"))
+_SHOWING = re.compile(alternatives("words", "showing"))
+_NEAR = re.compile(alternatives("words", "near"))
+_BATCH = re.compile(r"批|卷|料|\b(?:batch|lot|coil)\b")
+_THIS_BATCH = re.compile(r"[这本此当前](?:一|个|在轧的?)*(?:批|卷|料)|(?:在轧|正在轧|轧着)的?(?:这)?(?:批|卷|料)|\b(?:this|current|present|running)\b.{0,20}\b(?:batch|lot|coil)\b")
+# Words of a request to change something that say nothing beyond it; what is polite is taken out first, for it has words of a condition.
+_POLITE, _IDLE = re.compile(alternatives("words", "polite")), re.compile(alternatives("words", "idle"))
+_FORMER = re.compile(r"(?:从|由|原来|原先|\bfrom)\s?$")
+_BY = re.compile(r"\bby\s?$")
 
 
 class Reader:
@@ -52,8 +59,10 @@ class Reader:
         if named.strangers:
             return refused("outside")
         kind = next((kind for kind, pattern in _KINDS if pattern.search(plain)), "")
-        if kind in _LOOKS and _ALTERS.search(plain):
+        if kind in _LOOKS and _ALTERS.search(_SHOWING.sub(" ", plain)):
             return refused("unclear")
+        if kind == "hold_batch" and not _BATCH.search(plain) and (named.quantities or named.tags):
+            kind = ""  # "hold the tension at 103"
         if kind in ("alarms", "incidents", "acknowledge") and self._numbers(named):
             return refused("unclear")  # a list has no number; a limit has
         if kind == "stop" and _GOES_ON.search(plain):
@@ -71,7 +80,10 @@ class Reader:
                 return Request(kind="acknowledge", tag=tag.name) if tag is not None else missing("tag")
             case "trend":
                 return self._trend(named)
-            case "report" | "manual" | "incidents" | "alarms":
+            case "report":
+                span = span_of(plain)
+                return Request(kind="report", minutes=None if span is None else min(max(span.minutes, 1.0), TREND_MIN_MAX))
+            case "manual" | "incidents" | "alarms":
                 return Request(kind=kind)
             case _:
                 return self._value(named)
@@ -119,16 +131,19 @@ class Reader:
     # ---- what is asked of people -------------------------------------------------------------------------------------
 
     def _about(self, kind: Kind, named: Named) -> Request:
-        """A work order, a notice or a question why is about one piece of equipment."""
+        """A work order, a notice or a question why is about one piece of equipment: the one that is named, else the one that what is
+        named belongs to."""
         if len(named.equipment) == 1 or (kind != "why" and named.equipment):
             return Request(kind=kind, equipment=named.equipment[0].what)
-        tag = self._measured(named)
-        if tag is not None and not named.equipment:
-            return Request(kind=kind, equipment=tag.name.split("/", 1)[0])
-        return missing("equipment")
+        tags = [self._site.tag(one.what) for one in named.tags]
+        tags += [self._names.tag_of(one.what) for one in (*named.quantities, *(() if named.quantities or tags else named.things))]
+        of = {tag.name.split("/", 1)[0] for tag in tags if tag is not None}
+        return Request(kind=kind, equipment=of.pop()) if len(of) == 1 and not named.equipment else missing("equipment")
 
     def _hold(self, text: str, plain: str) -> Request:
         found = self._lots.findall(plain)
+        if not found and _THIS_BATCH.search(plain):
+            return Request(kind="hold_batch", lot=CURRENT_LOT)
         if len(found) != 1 or len(found[0]) > LOT_CHARS_MAX:
             return missing("lot")
         at = plain.find(found[0])
@@ -141,25 +156,35 @@ class Reader:
     def _value(self, named: Named) -> Request:
         plain = named.text
         numbers = self._numbers(named)
-        wants = bool(numbers) or (bool(_CHANGING.search(plain)) and not self._looks(named))
+        shown = self._showing(named)
+        wants = bool(numbers) or (bool(_CHANGING.search(shown)) and not self._looks(shown))
         if not wants:
             tag = self._measured(named)
             if tag is not None:
-                return refused("unclear") if _ALTERS.search(plain) else Request(kind="show", tag=tag.name)
+                return refused("unclear") if _ALTERS.search(shown) else Request(kind="show", tag=tag.name)
             return missing("tag") if named.vague and _ASKS.search(plain) else refused("outside")
         loops = self._loops(named)
         others = bool(named.quantities or named.tags) and not loops
         if others or self._unexplained(named, numbers):
             return refused("unclear" if loops or named.vague else "outside")
-        if len(numbers) > 1:
+        wanted = self._wanted(named)
+        if len(wanted) > 1:
             return missing("value")
         if len(loops) != 1:
             return missing("tag") if numbers else missing("tag", "value")
-        return self._move(loops[0], plain, numbers)
+        return self._move(loops[0], plain, wanted)
 
-    def _looks(self, named: Named) -> bool:
+    def _looks(self, plain: str) -> bool:
         """A question for a value, not a wish for another."""
-        return bool(_ASKS.search(named.text)) and not re.search(r"设|调|改|\bset\b|\badjust\b|\bchange\b", named.text)
+        return bool(_ASKS.search(plain)) and not re.search(r"设(?!定值)|调|改|\bset\b|\badjust\b|\bchange\b", plain)
+
+    def _showing(self, named: Named) -> str:
+        """The text without words of changing that only bring a value before somebody's eyes; "pull up the tension" may well change it."""
+        screened = re.search(r"屏|看|瞅|瞧|瞄|\bscreen\b|\bdisplay\b|\bmonitor\b|\bsee\b|\blook\b|\bcheck\b|\bread", named.text)
+        if self._loops(named) and not screened:
+            return named.text
+        found = _SHOWING.sub(" ", named.text)
+        return found if found == named.text else f"{found} show"
 
     def _move(self, loop: Loop, plain: str, numbers: list[Amount]) -> Request:
         tag = self._site.tag(loop.sp)
@@ -169,18 +194,40 @@ class Reader:
             return missing("value")
         number = numbers[0]
         change = self._is_change(plain, number)
-        if number.unit and number.unit != tag.unit:
+        value = converted(number, number.value if change is None else change, tag.unit, change=change is not None)
+        if value is None:
             return missing("unit")
-        if change is None:
-            return Request(kind="set", tag=tag.name, value=number.value)
-        return Request(kind="change", tag=tag.name, by=change)
+        if change is not None:
+            return Request(kind="change", tag=tag.name, by=value)
+        if _BY.search(plain[: number.start]) or (not _TO.search(self._before(plain, number)) and self._is_step(tag.name, value)):
+            return missing("value")  # by how much is said, up or down is not
+        return Request(kind="set", tag=tag.name, value=value)
+
+    def _is_step(self, tag: str, value: float) -> bool:
+        """Far below all that may be set, and no more than one step: surely no place to go to."""
+        envelope = self._site.envelope(tag)
+        if envelope is None or envelope.range is None or envelope.step is None:
+            return False
+        return abs(value) <= envelope.step and all(value < low / 2 for _, (low, _) in envelope.range.rows)
+
+    def _before(self, plain: str, number: Amount) -> str:
+        """What stands before the number, without words of nearness: "to around 330" goes to 330."""
+        before = plain[: number.start].rstrip()
+        while (shorter := _NEAR.sub("", before).rstrip()) != before:
+            before = shorter
+        return before
 
     def _is_change(self, plain: str, number: Amount) -> float | None:
         """By how much, signed; None where the number is where to go."""
         if number.signed:
             return number.value
+        within = plain[number.start : number.end]
+        if re.search(r"\b(?:more|extra|another)\b", within):
+            return number.value
+        if re.search(r"\b(?:less|fewer)\b", within):
+            return -number.value
         before = plain[: number.start].rstrip()
-        if _TO.search(before) and not re.search(r"\bby$", before):
+        if _TO.search(self._before(plain, number)) and not _BY.search(before):
             return None
         # the last word of direction before the number counts, else one after it ("30 L/min more")
         ups, downs = ([found.end() for found in pattern.finditer(before)] for pattern in (UP, DOWN))
@@ -201,12 +248,18 @@ class Reader:
             if not any(n.start < one.end and one.start < n.end for one in names) and not self._idle(named.text, n)
         ]
 
+    def _wanted(self, named: Named) -> list[Amount]:
+        """Numbers to go to or by: "from 103 to 101" goes to 101."""
+        numbers = self._numbers(named)
+        wanted = [n for n in numbers if not _FORMER.search(named.text[: n.start])]
+        return wanted if len(numbers) == 2 and len(wanted) == 1 else numbers
+
     def _idle(self, plain: str, number: Amount) -> bool:
         """`调一下`, `大一点`, `4号`, `half a kN` count nothing of their own."""
-        word = plain[number.start : number.end]
-        if word == "一" and plain[number.end : number.end + 1] in ("下", "点", "些", "张", "个", "份", "条"):
-            return True
-        return plain[number.end : number.end + 1] == "号" or (word == "one" and plain[number.end :].startswith(" of"))
+        word, after = plain[number.start : number.end], plain[number.end :]
+        if word == "一" and (after[:1] in tuple("下点些张个份条直会起样丢") or after[:1] == plain[number.start - 1 : number.start] != ""):
+            return True  # 收一收 is 收
+        return after[:1] == "号" or (word == "one" and after.startswith(" of")) or bool(re.match(r"a (?:bit|little|touch|tad|hair)", plain[number.start :]))
 
     def _loops(self, named: Named) -> list[Loop]:
         at = named.equipment[0].what if len(named.equipment) == 1 else ""
@@ -219,5 +272,5 @@ class Reader:
         kept = list(named.text)
         for one in (*named.quantities, *named.tags, *named.equipment, *named.vague, *numbers):
             kept[one.start : one.end] = " " * (one.end - one.start)
-        left = re.sub(r"\d+号", " ", "".join(kept))
+        left = _POLITE.sub(" ", re.sub(r"\d+号", " ", "".join(kept)))
         return _IDLE.sub("", left).strip()
