@@ -21,7 +21,8 @@ from holdfast.gate.ledger.agree import agreement
 from holdfast.gate.ledger.store import FILE
 from holdfast.gate.ledger.verify import opened
 from holdfast.gate.process import Doors
-from holdfast.link import Answered, AnswerStep, HttpLink, LinkRefused
+from holdfast.link import Answered, AnswerStep, LinkRefused
+from holdfast.link.http import HttpLink
 from holdfast.run.headless import AGENT
 from holdfast.run.papers import lay_out
 

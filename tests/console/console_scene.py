@@ -18,7 +18,7 @@ from holdfast.gate.identity.people import People
 from holdfast.gate.identity.seal import Cost
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
-from holdfast.link import HttpLink
+from holdfast.link.http import HttpLink
 from holdfast.run.desk import Desk
 from holdfast.run.mill import mill_site, past, site_file
 from holdfast.run.supervise import Home, enrol, python
@@ -86,7 +86,7 @@ class Scene:
         return self
 
     def start_gate(self) -> None:
-        self._spawn("gate", "holdfast.gate.process", "--site", self.site / "site.yaml", "--home", self.home.path)
+        self._spawn("gate", "holdfast.gate", "--site", self.site / "site.yaml", "--home", self.home.path)
 
     def start_console(self, listen: str = "127.0.0.1:0") -> None:
         self._launch_console(listen)

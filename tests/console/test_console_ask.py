@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 
 from holdfast.agent.ask.duty import duty_of
 from holdfast.clock import RealClock
-from holdfast.link import Answered, AnswerStep, CitationTold, HttpLink
+from holdfast.link import Answered, AnswerStep, CitationTold
+from holdfast.link.http import HttpLink
 from holdfast.run.papers import lay_out
 
 Open = Callable[..., Page]

@@ -19,7 +19,7 @@ from holdfast.console.proof import proof_of
 from holdfast.console.shown import Shown, ZoneInfo
 from holdfast.console.telling import Teller
 from holdfast.language import LANGUAGES, say
-from holdfast.link import HttpLink
+from holdfast.link.http import HttpLink
 from holdfast.terms import Finding
 
 Open = Callable[..., Page]

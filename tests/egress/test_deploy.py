@@ -49,9 +49,9 @@ def test_the_gate_reaches_single_addresses_only_and_the_agent_none() -> None:
 
 
 def test_the_units_start_modules_that_are_there_with_arguments_that_they_take() -> None:
-    for unit, module in zip(UNITS, ("holdfast.gate.process", "holdfast.agent.process"), strict=True):
+    for unit, module, file in zip(UNITS, ("holdfast.gate", "holdfast.agent.process"), ("gate", "agent"), strict=True):
         (command,) = settings(unit)["Service.ExecStart"]
-        source = (DEPLOY.parent / "src" / Path(*module.split("."))).with_suffix(".py").read_text()
+        source = (DEPLOY.parent / "src" / "holdfast" / file / "process.py").read_text()
         assert f"-m {module} " in command
         for argument in re.findall(r" (--[a-z-]+)", command):
             assert f'"{argument}"' in source, f"{module} takes no {argument}"

@@ -12,7 +12,8 @@ from small_plant import PASSWORD
 from holdfast.agent.process import serve
 from holdfast.clock import RealClock
 from holdfast.gate.identity.seal import opened
-from holdfast.link import ANOTHER_CONFIGURATION, HttpLink
+from holdfast.link import ANOTHER_CONFIGURATION
+from holdfast.link.http import HttpLink
 from holdfast.site.load import Loaded
 from holdfast.terms import Frame, digest
 

@@ -11,7 +11,8 @@ from people_door import Served, serving
 from small_plant import PASSWORD, T, proposal
 
 from holdfast.gate.api.messages import BODY_BYTES_MAX
-from holdfast.link import HttpLink, LinkError
+from holdfast.link import LinkError
+from holdfast.link.http import HttpLink
 from holdfast.terms import Diagnosis, Finding, canonical, plain
 
 SP = f"{T}.sp"

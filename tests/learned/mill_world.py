@@ -12,7 +12,8 @@ from holdfast.gate.actuation.learned import InForce
 from holdfast.gate.actuation.relearning import Asked, DetectorNow
 from holdfast.gate.identity.seal import Cost, opened
 from holdfast.gate.process import open_gate
-from holdfast.link import DirectLink, Link
+from holdfast.link import Link
+from holdfast.link.direct import DirectLink
 from holdfast.run.inprocess import InProcess
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import SteppedMill, mill_site, past

@@ -16,7 +16,8 @@ from mill_world import AGENT, PASSWORD, MillWorld
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
 from holdfast.gate.process import Doors
-from holdfast.link import HttpLink, LinkError
+from holdfast.link import LinkError
+from holdfast.link.http import HttpLink
 from holdfast.site.model import Site
 
 HOLDFAST = (sys.executable, "-c", "from holdfast.cli.main import main; main()")

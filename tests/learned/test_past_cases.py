@@ -9,7 +9,7 @@ from mill_world import MillWorld, learning_site
 from served_mill import Served, serving
 
 from holdfast.gate.actuation.causes import CASES_MAX, CauseError
-from holdfast.link import DirectLink
+from holdfast.link.direct import DirectLink
 from holdfast.sim.mill import EPOCH_NS
 from holdfast.site.model import Rule
 from holdfast.terms import Cause, Diagnosis, Finding

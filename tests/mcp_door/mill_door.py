@@ -19,7 +19,7 @@ from holdfast.clock import VirtualClock
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.identity.seal import Cost
 from holdfast.gate.process import Doors, open_gate
-from holdfast.link import HttpLink
+from holdfast.link.http import HttpLink
 from holdfast.run.inprocess import InProcess
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import SteppedMill, mill_site, past

@@ -22,7 +22,7 @@ from holdfast.console.visit import SESSION_COOKIE
 from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
 from holdfast.gate.process import Doors
-from holdfast.link import HttpLink
+from holdfast.link.http import HttpLink
 from holdfast.site.model import Rule
 from holdfast.site.modelroles import ModelFit, ModelRunning, ModelStanding, ModelsTold
 

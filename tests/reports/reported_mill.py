@@ -17,7 +17,7 @@ from holdfast.gate.api.agents import agents_app
 from holdfast.gate.api.people import people_app
 from holdfast.gate.identity.seal import Cost, opened
 from holdfast.gate.process import Doors, open_gate
-from holdfast.link import DirectLink
+from holdfast.link.direct import DirectLink
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import SteppedMill
 from holdfast.sim.mill import EPOCH_NS

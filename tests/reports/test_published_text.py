@@ -9,7 +9,7 @@ from reported_mill import AGENT, INCIDENT, PASSWORD, reported
 from holdfast.console.reports import html, markdown
 from holdfast.console.reports.document import Document
 from holdfast.console.reports.incident import incident_report
-from holdfast.link import HttpLink
+from holdfast.link.http import HttpLink
 from holdfast.terms import Report, ReportText
 
 MADE_NS = 1_767_580_000_000_000_000

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from mill_run import ASK_AGAIN_S, MillRun, holdfast, mill_run, verified
 
-from holdfast.link import HttpLink, LinkError
+from holdfast.link import LinkError
+from holdfast.link.http import HttpLink
 from holdfast.run.wired import tell
 from holdfast.terms import Proposal, Write
 

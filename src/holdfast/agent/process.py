@@ -16,7 +16,8 @@ from holdfast.agent.diagnosis.agent import Agent
 from holdfast.agent.models.bundles.hardware.found import found
 from holdfast.agent.models.bundles.in_use import InUse
 from holdfast.clock import Clock, RealClock, ScaledClock
-from holdfast.link import ANOTHER_CONFIGURATION, HttpLink, LinkError
+from holdfast.link import ANOTHER_CONFIGURATION, LinkError
+from holdfast.link.http import HttpLink
 from holdfast.plugins import PluginError
 from holdfast.site.model import Site, SiteError
 from holdfast.terms import digest

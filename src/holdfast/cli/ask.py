@@ -73,7 +73,8 @@ async def _asked(question: str, home: Path, agent: str, lang: str, talk: str, to
     from holdfast.agent.ask.modelled import asker_of
     from holdfast.agent.ask.talk import NAME
     from holdfast.agent.tools.listed import tools
-    from holdfast.link import HttpLink, LinkError
+    from holdfast.link import LinkError
+    from holdfast.link.http import HttpLink
     from holdfast.run.gate_time import gate_clock
     from holdfast.run.supervise import Home
 

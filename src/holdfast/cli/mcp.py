@@ -39,7 +39,8 @@ def mcp(
         fail(f"{error.name} is not installed: install holdfast with its extra `mcp`")
     from holdfast.agent.mcp.visitors import Visitors
     from holdfast.clock import RealClock
-    from holdfast.link import HttpLink, LinkError
+    from holdfast.link import LinkError
+    from holdfast.link.http import HttpLink
 
     if lang not in ("en", "zh"):
         fail(f"no language {lang!r}: give en or zh")

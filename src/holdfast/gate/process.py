@@ -235,6 +235,10 @@ async def run(gate: Gatekeeper, agents: Agents, home: Path, *, clock_name: str, 
         )
         if connection.writes:
             tasks.append(asyncio.create_task(ask_again(lambda name=name: gate.ask_limits(name), gate.clock)))
+    # What was made up to here lives as long as the process: walking it again at each full collection would only hold up
+    # a decision. Whoever started us may have put collections off until now.
+    gc.freeze()
+    gc.enable()
     sys.stdout.write(ready + "\n")
     sys.stdout.flush()
     ended = asyncio.create_task(end.wait())
@@ -288,10 +292,6 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(2)
     clock_name = "real" if given.epoch_ns is None else f"real x {given.factor:g}"
     ready = json.dumps({"configuration": settled.active.digest})
-    # What was made up to here lives as long as the process: walking it again at each full collection would only hold up
-    # a decision.
-    gc.collect()
-    gc.freeze()
     uvloop.run(run(gate, agents, given.home, clock_name=clock_name, ready=ready, messages_per_s=given.messages_per_s))
 
 

@@ -1,11 +1,14 @@
 """What an agent can ask of the gate, and nothing else: the same calls over HTTP and, for lockstep runs, direct.
 
-Identity is the caller's token (HTTP) or the name the link was made with (direct), never a field of a message.
+Identity is the caller's token (HTTP) or the name the link was made with (direct), never a field of a message. This file has the words
+and the contract, which the gate knows too; who calls takes `HttpLink` from `link.http` or `DirectLink` from `link.direct`.
 """
 
-from holdfast.link.direct import DirectLink
-from holdfast.link.http import AGENT, ANOTHER_CONFIGURATION, CONFIGURATION, REQUEST_TIMEOUT_S, HttpLink
 from holdfast.link.protocol import (
+    AGENT,
+    ANOTHER_CONFIGURATION,
+    CONFIGURATION,
+    REQUEST_TIMEOUT_S,
     Causes,
     Gate,
     Inquiry,
@@ -52,9 +55,7 @@ __all__ = [
     "ContextFact",
     "ContextState",
     "DetectorTold",
-    "DirectLink",
     "Gate",
-    "HttpLink",
     "IncidentTold",
     "Inquiry",
     "LearnedOffer",

@@ -7,6 +7,9 @@ from urllib.parse import unquote
 from pydantic import TypeAdapter, ValidationError
 
 from holdfast.link.protocol import (
+    AGENT,
+    CONFIGURATION,
+    REQUEST_TIMEOUT_S,
     LinkError,
     LinkRefused,
     LinkStranger,
@@ -46,11 +49,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 T = TypeVar("T")
-REQUEST_TIMEOUT_S = 10.0
-AGENT = "x-agent"  # a header of the site's answer: who the gate takes the token's holder for
-CONFIGURATION = "x-configuration"  # a header of every answer: the digest of what is in force
-# How an agent's process ends when another configuration came into force than the one it knows: it is to be started anew.
-ANOTHER_CONFIGURATION = 3
 _SITE = TypeAdapter(Site)
 _ALARMS = TypeAdapter(tuple[Alarm, ...])
 _MOVES = TypeAdapter(tuple[Move, ...])

@@ -1,23 +1,7 @@
 """The link as an agent sees it, and the gate as the link does; what can go wrong between them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
-
-from holdfast.site.model import Site
-from holdfast.site.modelroles import ModelStanding, ModelsTold
-from holdfast.terms import (
-    Alarm,
-    Decision,
-    Diagnosis,
-    Finding,
-    Frame,
-    Move,
-    Proposal,
-    Report,
-)
-
-if TYPE_CHECKING:
-    pass
+from typing import Protocol
 
 from holdfast.link.words import (
     INCIDENTS_TOLD_MAX,
@@ -33,6 +17,24 @@ from holdfast.link.words import (
     QuestionTold,
     RelearnDeclined,
 )
+from holdfast.site.model import Site
+from holdfast.site.modelroles import ModelStanding, ModelsTold
+from holdfast.terms import (
+    Alarm,
+    Decision,
+    Diagnosis,
+    Finding,
+    Frame,
+    Move,
+    Proposal,
+    Report,
+)
+
+REQUEST_TIMEOUT_S = 10.0
+AGENT = "x-agent"  # a header of the site's answer: who the gate takes the token's holder for
+CONFIGURATION = "x-configuration"  # a header of every answer: the digest of what is in force
+# How an agent's process ends when another configuration came into force than the one it knows: it is to be started anew.
+ANOTHER_CONFIGURATION = 3
 
 
 class LinkError(Exception):

@@ -17,7 +17,7 @@ from holdfast.gate.ledger.checkpoint import PUBLIC, read_public
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.gate.ledger.verify import Verdict, verify
-from holdfast.link import HttpLink
+from holdfast.link.http import HttpLink
 from holdfast.run.desk import Desk, DeskError, Vote
 from holdfast.run.headless import kept_rates
 from holdfast.run.isolate import available

@@ -12,7 +12,7 @@ from holdfast.gate.identity.seal import Cost
 from holdfast.gate.ledger.checkpoint import PUBLIC, read_public
 from holdfast.gate.ledger.verify import verify
 from holdfast.gate.process import open_gate
-from holdfast.link import DirectLink
+from holdfast.link.direct import DirectLink
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import CALIBRATION, Report, SteppedMill, past
 from holdfast.run.replayed import Ledgered

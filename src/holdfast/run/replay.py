@@ -26,7 +26,7 @@ from holdfast.gate.ledger.checkpoint import PUBLIC, read_public
 from holdfast.gate.ledger.store import FILE
 from holdfast.gate.ledger.verify import verify
 from holdfast.gate.process import open_gate
-from holdfast.link import DirectLink
+from holdfast.link.direct import DirectLink
 from holdfast.run.recorded import TYPE, Played, ReplayError, Survey, choose, moments, past, recording, source_of, survey
 from holdfast.run.replayed import Learned, Ledgered, Replayed, Tally
 from holdfast.site import plugged

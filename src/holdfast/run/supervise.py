@@ -175,7 +175,7 @@ def python(module: str, *arguments: str | Path) -> list[str]:
 async def start_gate(home: Home, site_path: Path, *, env: Mapping[str, str], clock: Sequence[str] = ()) -> Child:
     return await start(
         "the gate",
-        python("holdfast.gate.process", "--site", site_path, "--home", home.path, *clock),
+        python("holdfast.gate", "--site", site_path, "--home", home.path, *clock),
         env=env,
         log=home.path / "logs" / "gate.log",
     )

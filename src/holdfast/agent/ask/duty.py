@@ -16,7 +16,8 @@ from holdfast.agent.tools.listed import tools
 from holdfast.agent.tools.tool import Tool
 from holdfast.clock import Clock
 from holdfast.language import say
-from holdfast.link import Answered, AnswerStep, CitationTold, HttpLink, Inquiry, LinkError, LinkRefused, QuestionTold
+from holdfast.link import Answered, AnswerStep, CitationTold, Inquiry, LinkError, LinkRefused, QuestionTold
+from holdfast.link.http import HttpLink
 from holdfast.site.model import Site
 from holdfast.terms import Label
 

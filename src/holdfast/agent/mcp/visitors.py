@@ -14,7 +14,8 @@ from typing import Any
 from holdfast.agent.tools.listed import tools
 from holdfast.agent.tools.tool import Tool
 from holdfast.clock import Clock
-from holdfast.link import HttpLink, LinkStranger
+from holdfast.link import LinkStranger
+from holdfast.link.http import HttpLink
 from holdfast.terms import SECOND_NS, Label
 
 VISITORS_MAX = 32  # kept at once; who was away longest makes room

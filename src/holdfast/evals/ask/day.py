@@ -9,7 +9,7 @@ from holdfast.agent.diagnosis.agent import Agent
 from holdfast.clock import VirtualClock
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.process import open_gate
-from holdfast.link import DirectLink
+from holdfast.link.direct import DirectLink
 from holdfast.run.headless import AGENT, CHEAP, KEEP_EVERY
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import SteppedMill, past

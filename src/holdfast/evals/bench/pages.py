@@ -27,7 +27,8 @@ from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.index import RecordIndex
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
-from holdfast.link import HttpLink, LinkError
+from holdfast.link import LinkError
+from holdfast.link.http import HttpLink
 from holdfast.run.mill import mill_site, past, site_file
 from holdfast.run.supervise import Child, Home, StartError, enrol, python, start
 from holdfast.terms import SECOND_NS, Proposal, Word, Write
@@ -150,7 +151,7 @@ async def _running(home: Home, folder: Path) -> AsyncGenerator[Place]:
     try:
         plant = await process("plant", "holdfast.sim.serve", "--home", site, stdin=asyncio.subprocess.PIPE)
         env |= {"HOLDFAST_MILL_URL": str(plant.first["mill_url"]), "HOLDFAST_COOLING_PORT": str(plant.first["cooling_port"])}
-        await process("gate", "holdfast.gate.process", "--site", site / "site.yaml", "--home", home.path)
+        await process("gate", "holdfast.gate", "--site", site / "site.yaml", "--home", home.path)
         console = await process("console", "holdfast.console.process", "--gate", home.people)
         assert plant.process.stdin is not None  # noqa: S101
         plant.process.stdin.write(b"mode tension external\n")

@@ -15,7 +15,7 @@ from holdfast.agent.diagnosis.agent import STILLNESS, Agent
 from holdfast.agent.diagnosis.rank import NONE
 from holdfast.clock import VirtualClock
 from holdfast.gate.process import open_gate
-from holdfast.link import DirectLink
+from holdfast.link.direct import DirectLink
 from holdfast.run.headless import AGENT, CHEAP, KEEP_EVERY
 from holdfast.run.lockstep import Lockstep
 from holdfast.run.mill import SteppedMill, past

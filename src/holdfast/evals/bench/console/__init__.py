@@ -119,7 +119,7 @@ async def _run(folder: Path, seconds: float, options: Options) -> Ran:
     try:
         plant = await process("plant", "holdfast.evals.bench.console.plant")
         (folder / "site.yaml").write_text(site_text(int(plant.first["port"])))
-        gate = await process("gate", "holdfast.gate.process", "--site", folder / "site.yaml", "--home", home.path)
+        gate = await process("gate", "holdfast.gate", "--site", folder / "site.yaml", "--home", home.path)
         console = await process("console", "holdfast.console.process", "--gate", home.people)
         return await _looked(str(console.first["address"]), home, seconds, (console, gate), load, options)
     except StartError as error:

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from holdfast.link import HttpLink
+from holdfast.link.http import HttpLink
 from holdfast.site.tables import tables
 from holdfast.terms import Proposal, Write
 
