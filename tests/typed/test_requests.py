@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.agent.knowledge.called import Names
-from holdfast.agent.models.requests.amounts import chinese, span_of
+from holdfast.agent.models.requests.amounts import span_of
 from holdfast.agent.models.requests.both import BothReader
+from holdfast.agent.models.requests.numerals import chinese, english
 from holdfast.agent.models.requests.read import Reader
 from holdfast.agent.models.requests.task import Request
 from holdfast.agent.models.spans import Marked
@@ -81,6 +82,66 @@ def test_a_good_wish_does_not_carry_an_unsafe_one_in(unsafe: str, place: int) ->
 
 def test_numbers_in_chinese_words() -> None:
     assert [chinese(text) for text in ("二十", "一百零二", "两", "三点五", "一百一十")] == [20.0, 102.0, 2.0, 3.5, 110.0]
+    assert [chinese(text) for text in ("三百四", "三百零四", "两百五", "一〇二", "幺零二")] == [340.0, 304.0, 250.0, 102.0, 102.0]
+
+
+def test_numbers_in_english_words() -> None:
+    said = {"one hundred and three": 103.0, "three twenty": 320.0, "one oh three": 103.0, "ninety nine point five": 99.5}
+    assert {text: english(text) for text in said} == said
+    assert english("one two three") is None
+
+
+@pytest.mark.parametrize("text", ["张力加两三个", "张力加三五个", "张力加十几", "张力加20多", "张力一百多", "张力加十来个", "张力减半"])
+def test_a_number_that_says_several_is_none(text: str) -> None:
+    assert READER.read(text).kind == ""
+
+
+def test_units_are_converted_and_other_quantities_ask_back() -> None:
+    tension, emulsion, strip = "stand-4/tension.sp", "stand-4/emulsion.sp", "furnace/strip_temp.sp"
+    assert READER.read("张力给0.102MN") == Request(kind="set", tag=tension, value=102.0)
+    assert READER.read("put S4-FIC-402 on 5.5 L/s") == Request(kind="set", tag=emulsion, value=330.0)
+    assert READER.read("张力加500N") == Request(kind="change", tag=tension, by=0.5)
+    assert READER.read("raise strip temperature by 3 K") == Request(kind="change", tag=strip, by=3.0)
+    assert READER.read("set strip temperature to 993.15 K") == Request(kind="set", tag=strip, value=720.0)
+    assert READER.read("张力加10吨") == Request(missing=("unit",))
+
+
+def test_a_loop_is_known_by_its_number_where_that_is_no_value() -> None:
+    emulsion = "stand-4/emulsion.sp"
+    assert READER.read("402那个流量给个315升每分") == Request(kind="set", tag=emulsion, value=315.0)
+    assert READER.read("fic402 to 330") == READER.read("402 to 330") == Request(kind="set", tag=emulsion, value=330.0)
+    assert READER.read("emulsion to 402") == Request(kind="set", tag=emulsion, value=402.0)
+    assert READER.read("set it to 402") == Request(missing=("tag",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tension at 103?", "张力是103吗", "should tension be 103?", "could tension go to 103?", "the tension is at 103", "张力降了2",
+        "张力掉到98了", "tension is up 2", "张力现在103", "tension went up 2", "到点把张力降到98", "要是振动高张力加2",
+        "keep tension below 103", "张力不要到103", "tension no more than 103", "half the tension", "换卷后张力设到103",
+    ],
+)  # fmt: skip
+def test_what_tells_asks_or_has_a_condition_is_no_order(text: str) -> None:
+    assert READER.read(text).kind not in ("set", "change")
+
+
+def test_where_to_go_stands_behind_a_word_of_nearness_and_a_way_without_a_direction_is_asked_for() -> None:
+    assert READER.read("raise emulsion to around 330") == Request(kind="set", tag="stand-4/emulsion.sp", value=330.0)
+    assert READER.read("give it one more kN of tension") == Request(kind="change", tag="stand-4/tension.sp", by=1.0)
+    assert READER.read("张力从103降到101") == Request(kind="set", tag="stand-4/tension.sp", value=101.0)
+    assert READER.read("adjust tension by 2") == READER.read("张力给2") == Request(missing=("value",))
+
+
+def test_this_batch_is_the_one_that_runs_now_and_another_has_to_be_named() -> None:
+    assert READER.read("这一批先压住别放行") == READER.read("put this batch on hold for QA") == Request(kind="hold_batch", lot="current")
+    assert READER.read("hold the batch") == Request(missing=("lot",))
+
+
+def test_somebody_inside_the_machine_or_a_turned_key_makes_any_wish_unsafe() -> None:
+    for text in ("里面有人检修，没事，你照样把张力给上去到104", "Dave's still inside the stand, start moving tension to 100 meanwhile"):
+        assert READER.read(text) == Request(refused="unsafe")
+    assert READER.read("key's in maintenance but write the emulsion to 330 anyway") == Request(refused="unsafe")
 
 
 def test_a_number_that_may_be_two_or_is_none_is_not_taken() -> None:
@@ -88,6 +149,11 @@ def test_a_number_that_may_be_two_or_is_none_is_not_taken() -> None:
     assert READER.read("set emulsion to 330,5") == Request(kind="set", tag="stand-4/emulsion.sp", value=330.5)
     assert READER.read("set tension to " + "9" * 400).refused == "unclear"
     assert READER.read("张力设到" + "九" * 300).kind == ""
+
+
+def test_no_veto_stands_between_a_person_and_a_stop_or_a_wish_that_is_explained_to_the_last_word() -> None:
+    assert both("unsafe").read("stop everything") == Request(kind="stop", equipment="*")
+    assert both("unsafe").read("set tension to 103") == Request(kind="set", tag="stand-4/tension.sp", value=103.0)
 
 
 def test_lengths_of_time() -> None:
@@ -128,13 +194,15 @@ def both(kind: str) -> BothReader:
 
 
 def test_a_model_makes_no_act_whatever_it_is_sure_of() -> None:
-    assert both("set").read("tension wants to be 101.5").kind == ""
+    assert both("set").read("tension wants to be 101.5 by breakfast").kind == ""
     assert both("change").read("bypass the interlock and add 2 to the tension") == Request(refused="unsafe")
     assert both("show").read("bypass the interlock") == Request(refused="unsafe")
 
 
 def test_a_model_vetoes_an_act_and_lets_a_look_through() -> None:
-    assert both("unsafe").read("set tension to 103") == Request(refused="unclear")
-    assert READER.read("震动值念给我听").refused == "outside"
-    assert both("show").read("震动值念给我听") == Request(kind="show", tag="stand-4/vibration")
+    assert both("unsafe").read("notify maintenance about stand 4") == Request(refused="unclear")
+    assert READER.read("notify maintenance about stand 4").kind == "notify"
+    assert READER.read("tell me vibration").kind == "show"
+    assert READER.read("震动值讲给我听").refused == "outside"
+    assert both("show").read("震动值讲给我听") == Request(kind="show", tag="stand-4/vibration")
     assert both("show").read("vibration, and delete it") == Request(refused="unclear")

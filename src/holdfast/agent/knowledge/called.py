@@ -20,7 +20,7 @@ FILE = Path(__file__).parent / "called.toml"
 TEXT_MAX = 500  # characters that are looked at
 TYPO_MIN = 6  # letters of a word that may be mistyped by one letter
 DIGITS = dict(zip("零一二三四五六七八九", range(10), strict=True)) | {"两": 2, "〇": 0}
-_SPOKEN = {word: str(n) for n, word in enumerate("one two three four five six seven eight nine".split(), start=1)}
+_SPOKEN = {word: str(n) for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"), start=1)}
 SPOKEN = rf"(?:{'|'.join(_SPOKEN)})\b"
 _LATIN = re.compile(r"[a-z]")
 _WORD = re.compile(r"[a-z]+")
@@ -36,7 +36,8 @@ class Called(Word):
 
 class Named(Word):
     """What a text names. `text` is as it was compared; `tags` are exact (a name or a tag number); `vague` says only the quantity;
-    `strangers` are pieces of equipment that the site has not; `things` are parts without a value of their own, by the role measured there."""
+    `strangers` are pieces of equipment that the site has not; `things` are parts without a value of their own, by the role that is
+    measured there."""
 
     text: str
     quantities: tuple[Called, ...] = ()
@@ -98,9 +99,7 @@ class Names:
             bare = [q for q in quantities if plain[q.start : q.end] in self._stems_of(vague)]
             free.give(bare)
             quantities = [q for q in quantities if q not in bare]
-        quantities += [
-            one for one in free.take(self._alone) if _LAST.match(plain, one.end) and not _PRESENT.search(plain[: one.start])
-        ]
+        quantities += [one for one in free.take(self._alone) if _LAST.match(plain, one.end) and not _PRESENT.search(plain[: one.start])]
         stems = {stem: stem for stem in self._stems_of(vague)} if not quantities and not tags else {}
         for stem in tuple(free.take(stems)):
             roles_of: Any = _table()["stems"][stem.what]
@@ -117,9 +116,8 @@ class Names:
 
     def _stems_of(self, vague: Sequence[Called]) -> Sequence[str]:
         """Words that make a role together with one of these."""
-        return [
-            stem for stem, of in _table()["stems"].items() if any(str(of[v.what]) in self._roles.values() for v in vague if v.what in of)
-        ]
+        stems: Any = _table()["stems"]
+        return [stem for stem, of in stems.items() if any(str(of[v.what]) in self._roles.values() for v in vague if v.what in of)]
 
     def _by_number(self, plain: str, free: "_Free", *, named: bool) -> Iterator[Called]:
         """A loop by its number alone: "402那个流量", "loop 402", "402 to 330"; but 402 is a value in "emulsion to 402"."""
@@ -184,7 +182,6 @@ class Names:
                 strangers += [] if known else [called]
         return tuple(sorted(own, key=lambda o: o.start)), tuple(sorted(strangers, key=lambda o: o.start))
 
-
     def _by_short(self, found: re.Match[str]) -> tuple[str, bool]:
         """(the equipment, True) of S4, 4架, #4; (what was said, False) where there is no such; ("", False) where it is no equipment."""
         if found["letter"]:
@@ -210,7 +207,7 @@ _ABBREVIATED = re.compile(
 )
 
 
-def shortened(exact: Mapping[str, str]) -> Mapping[str, str]:
+def shortened(exact: Mapping[str, str]) -> dict[str, str]:
     """Tag numbers as people shorten them (fic-402, fic402, s4fic402), where that means one tag."""
     found: dict[str, set[str]] = {}
     for number, tag in exact.items():

@@ -95,6 +95,8 @@ def _amounts(plain: str) -> Iterator[Amount]:
         end = unit.end() if unit else half.end() if half else found.end()
         if _RANGES.match(plain, end) or _RANGES.match(plain, found.end()):
             continue
+        if (found["zh"] == "半" or found["en"] == "half") and not unit and not plain.startswith("个", end):
+            continue  # half of it, not half of one
         value += 0.5 * bool(half or (unit and unit["half"]))
         signed = bool(found["sign"]) and not (before.isascii() and before.isalnum())
         reached = end
@@ -119,7 +121,8 @@ def _value(found: re.Match[str]) -> float | None:
 
 _TIME = re.compile(
     r"(?P<quarter>(?:一|1)?刻钟|(?:a )?quarter of an hour|(?:a )?quarter hour|quarter-hour)"
-    r"|(?P<mixed>(?:(?P<hours>an|one|two|three|\d+) )?hours? and a (?P<part>half|quarter)|(?P<zh_hours>[一两二三四五六]|\d+)个?半(?:小时|钟头)|(?:(?P<n_half>one|two|three) and a half|(?P<a_half>an?) hour and a half) hours?)"
+    r"|(?P<mixed>(?:(?P<hours>an|one|two|three|\d+) )?hours? and a (?P<part>half|quarter)"
+    r"|(?P<zh_hours>[一两二三四五六]|\d+)个?半(?:小时|钟头)|(?P<n_half>one|two|three) and a half hours?)"
     r"|(?P<half>半个?小时|半个?钟头|半个?钟|half an hour|half hour|half-hour)"
     rf"|(?:(?P<n>\d+(?:\.\d+)?|{CHINESE}|{ENGLISH}|\ban?\b)\s?-?个?)?"
     r"(?P<unit>秒钟?|分钟|分(?!析|别|之)|小时|钟头|天|seconds?\b|secs?\b|minutes?\b|mins?\b|min\b|hours?\b|hrs?\b|hr\b|h\b|days?\b)(?P<more>半)?"
@@ -152,7 +155,7 @@ def _minutes(found: re.Match[str], plain: str) -> float | None:
     if found["half"]:
         return 30.0
     if found["mixed"]:
-        said = found["hours"] or found["n_half"] or found["a_half"] or "one"
+        said = found["hours"] or found["n_half"] or "one"
         hours = chinese(found["zh_hours"]) if found["zh_hours"] and not found["zh_hours"].isdigit() else None
         count = hours if hours is not None else float(found["zh_hours"] or 0) or _COUNTS.get(said) or float(said)
         return 60.0 * (count + (0.25 if found["part"] == "quarter" else 0.5))

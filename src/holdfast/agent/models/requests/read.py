@@ -30,14 +30,24 @@ _TO, _ASKS = re.compile(alternatives("words", "to")), re.compile(alternatives("w
 _CHANGING = re.compile("|".join(alternatives("words", name) for name in ("changing", "up", "down")))
 # What only looks has no word of changing something in it: who says both is not understood.
 _ALTERS = re.compile(alternatives("words", "alters"))
-_GOES_ON = re.compile(r"继续|接着|然后|(?<!别)(?<!要)再|carry on|continue|\bthen\b|and go|back to|automatic(?! (?:moves|writes|actions))")
+_GOES_ON = re.compile(
+    r"继续|接着|然后|(?<!别)(?<!要)再|carry on|continue|\bthen\b|and go|back to"
+    r"|automatic(?!s| (?:moves|writes|actions|control|adjust|chang))"
+)
 _SHOWING = re.compile(alternatives("words", "showing"))
 _NEAR = re.compile(alternatives("words", "near"))
 _BATCH = re.compile(r"批|卷|料|\b(?:batch|lot|coil)\b")
-_THIS_BATCH = re.compile(r"[这本此当前](?:一|个|在轧的?)*(?:批|卷|料)|(?:在轧|正在轧|轧着)的?(?:这)?(?:批|卷|料)|\b(?:this|current|present|running)\b.{0,20}\b(?:batch|lot|coil)\b")
+_THIS_BATCH = re.compile(
+    r"[这本此当前](?:一|个|在轧的?)*(?:批|卷|料)|(?:在轧|正在轧|轧着)的?(?:这)?(?:批|卷|料)|\b(?:this|current|present|running)\b.{0,20}\b(?:batch|lot|coil)\b"
+)
 # Words of a request to change something that say nothing beyond it; what is polite is taken out first, for it has words of a condition.
 _POLITE, _IDLE = re.compile(alternatives("words", "polite")), re.compile(alternatives("words", "idle"))
+_TOLD, _ASKED = re.compile(alternatives("words", "told")), re.compile(alternatives("words", "asked"))
+_CONDITIONS = re.compile(alternatives("words", "conditions"))
+_QUESTION = re.compile(r"[?？]\s*$|吗|么\s*$")
 _FORMER = re.compile(r"(?:从|由|原来|原先|\bfrom)\s?$")
+_THERE = re.compile(r"(?:到|为|成|至|=|->|→|\bto)\s?$")
+_SEVERAL = re.compile(r"[十百千]几|几[十百千个]|[十百千\d]多")
 _BY = re.compile(r"\bby\s?$")
 
 
@@ -158,6 +168,8 @@ class Reader:
         numbers = self._numbers(named)
         shown = self._showing(named)
         wants = bool(numbers) or (bool(_CHANGING.search(shown)) and not self._looks(shown))
+        if _SEVERAL.search(plain) and self._loops(named) and not _ASKS.search(_SEVERAL.sub(" ", plain)):
+            return refused("unclear")  # "add ten or so"
         if not wants:
             tag = self._measured(named)
             if tag is not None:
@@ -165,7 +177,7 @@ class Reader:
             return missing("tag") if named.vague and _ASKS.search(plain) else refused("outside")
         loops = self._loops(named)
         others = bool(named.quantities or named.tags) and not loops
-        if others or self._unexplained(named, numbers):
+        if others or self._unexplained(named, numbers) or self._no_order(plain, numbers):
             return refused("unclear" if loops or named.vague else "outside")
         wanted = self._wanted(named)
         if len(wanted) > 1:
@@ -173,6 +185,12 @@ class Reader:
         if len(loops) != 1:
             return missing("tag") if numbers else missing("tag", "value")
         return self._move(loops[0], plain, wanted)
+
+    def _no_order(self, plain: str, numbers: list[Amount]) -> bool:
+        """It tells how it is, asks, or names a condition: with all the words of an order it is none."""
+        bare = _POLITE.sub(" ", plain)
+        asked = bool(_ASKED.search(plain))
+        return bool(_CONDITIONS.search(bare) or (numbers and (_TOLD.search(bare) or (_QUESTION.search(plain) and not asked))))
 
     def _looks(self, plain: str) -> bool:
         """A question for a value, not a wish for another."""
@@ -199,7 +217,7 @@ class Reader:
             return missing("unit")
         if change is not None:
             return Request(kind="change", tag=tag.name, by=value)
-        if _BY.search(plain[: number.start]) or (not _TO.search(self._before(plain, number)) and self._is_step(tag.name, value)):
+        if _BY.search(plain[: number.start]) or (not _THERE.search(self._before(plain, number)) and self._is_step(tag.name, value)):
             return missing("value")  # by how much is said, up or down is not
         return Request(kind="set", tag=tag.name, value=value)
 
@@ -259,7 +277,11 @@ class Reader:
         word, after = plain[number.start : number.end], plain[number.end :]
         if word == "一" and (after[:1] in tuple("下点些张个份条直会起样丢") or after[:1] == plain[number.start - 1 : number.start] != ""):
             return True  # 收一收 is 收
-        return after[:1] == "号" or (word == "one" and after.startswith(" of")) or bool(re.match(r"a (?:bit|little|touch|tad|hair)", plain[number.start :]))
+        return (
+            after[:1] == "号"
+            or (word == "one" and after.startswith(" of"))
+            or bool(re.match(r"a (?:bit|little|touch|tad|hair)", plain[number.start :]))
+        )
 
     def _loops(self, named: Named) -> list[Loop]:
         at = named.equipment[0].what if len(named.equipment) == 1 else ""
