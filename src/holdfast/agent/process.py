@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 from holdfast.agent.ask.duty import Duty, duty_of, ways_of
 from holdfast.agent.diagnosis.agent import Agent
+from holdfast.agent.knowledge.manuals.fused import ByMeaning
 from holdfast.agent.models.bundles.hardware.found import found
 from holdfast.agent.models.bundles.in_use import InUse
+from holdfast.agent.models.embeddings.encoder import SKILL as EMBEDDINGS
+from holdfast.agent.models.embeddings.in_force import InForce
 from holdfast.clock import Clock, RealClock, ScaledClock
 from holdfast.link import ANOTHER_CONFIGURATION, LinkError
 from holdfast.link.http import HttpLink
@@ -75,6 +78,7 @@ async def serve(
     duty: Duty | None = None
     opinions: Opinions | None = None
     failures, known, in_use = 0, "", InUse(link, models, found)
+    near = ByMeaning(InForce(lambda: in_use.of(EMBEDDINGS), lambda of: in_use.unfit(of, "model.unfit")), clock)
     while not stop.is_set():
         try:
             if agent is None:
@@ -84,7 +88,7 @@ async def serve(
                 heard = None if opinions is None else opinions.hear
                 made = Agent(link, site, clock, name=name, learned=_kept(folder, site), heard=heard)
                 await made.start()
-                agent, duty = made, duty_of(link, site, papers, clock=clock, name=name, folder=folder)
+                agent, duty = made, duty_of(link, site, papers, clock=clock, name=name, folder=folder, near=near)
                 print(json.dumps({"agent": name, "learning": [who for who, _ in agent.status().learning]}), flush=True)  # noqa: T201
             learning = bool(agent.status().learning)
             await agent.step(wait_s=1.0)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from holdfast.cli.manuals_embed import added as embedded_too
+from holdfast.cli.manuals_embed import embed, ranked, ranked_line
 from holdfast.cli.people import HOME, HomeOption, JsonOption
 from holdfast.cli.render import DONE, NO, Answer, fail, render
 
@@ -22,11 +24,12 @@ LangOption = Annotated[str, typer.Option(help="en or zh.")]
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Manuals: add, list, search, remove. Nothing leaves the machine.")
+    group = typer.Typer(no_args_is_help=True, help="Manuals: add, list, search, remove, embed. Nothing leaves the machine.")
     group.command("add")(add)
     group.command("list")(list_)
     group.command("search")(search)
     group.command("remove")(remove)
+    group.command("embed")(embed)
     app.add_typer(group, name="manuals")
 
 
@@ -45,7 +48,7 @@ def add(
     added: list[dict[str, Any]] = []
     lines: list[str] = []
     wrong: list[str] = []
-    with _index(home, lang, json=json) as index, Progress(console=Console(stderr=True), transient=True, disable=json) as bar:
+    with opened_index(home, lang, json=json) as index, Progress(console=Console(stderr=True), transient=True, disable=json) as bar:
         for file in files:
             task = bar.add_task(file.name, total=1.0)
             try:
@@ -57,9 +60,12 @@ def add(
                 added.append(told)
                 lines += said
             bar.remove_task(task)
+        bar.stop()
+        made, said_of = embedded_too(index, home, lang, json=json) if lines else (None, "")
     if wrong and not lines:
         fail("\n".join(wrong), json=json)
-    render(Answer(data={"files": added}, lines=(*lines, *wrong), code=2 if wrong else DONE), json=json)
+    data: dict[str, Any] = {"files": added} if made is None else {"files": added, "embedded": made}
+    render(Answer(data=data, lines=(*lines, *wrong, *filter(None, [said_of])), code=2 if wrong else DONE), json=json)
 
 
 def _progress(bar: "Progress", task: "TaskID", share: float) -> None:
@@ -106,7 +112,7 @@ def list_(home: HomeOption = HOME, lang: LangOption = "en", json: JsonOption = F
     """What is in the index."""
     from holdfast.language import say
 
-    with _index(home, lang, json=json) as index:
+    with opened_index(home, lang, json=json) as index:
         found = index.documents()
     rows = tuple((d.name, str(d.pages), str(d.passages), str(d.blank), d.sha256[:12]) for d in found)
     columns = ("document", "pages", "passages", "pages without text", "sha256")
@@ -124,10 +130,12 @@ def search(
     """The passages that answer best: document, page, paragraph and a quotation. Exit 1 where nothing fits."""
     from holdfast.language import say
 
-    with _index(home, lang, json=json) as index:
-        hits = index.search(question, limit)
+    with opened_index(home, lang, json=json) as index:
+        found = ranked(index, home, question, limit)
+    hits = found.hits
     lines = [line for hit in hits for line in _shown(hit, lang)] or [say("manuals.nothing", {}, lang)]
-    data = {"question": question, "hits": [_plain(hit) for hit in hits]}
+    lines += filter(None, [ranked_line(found, lang)])
+    data = {"question": question, "ranked_by": found.ranked_by, "share": found.share, "why": found.why, "hits": [_plain(h) for h in hits]}
     render(Answer(data=data, lines=tuple(lines), code=DONE if hits else NO), json=json)
 
 
@@ -140,7 +148,7 @@ def remove(
     """Take a document out of the index; the file itself stays. Exit 1 where it isn't there."""
     from holdfast.language import say
 
-    with _index(home, lang, json=json) as index:
+    with opened_index(home, lang, json=json) as index:
         gone = index.remove(name)
     line = say("manuals.removed" if gone else "manuals.unknown", {"file": name}, lang)
     render(Answer(data={"document": name, "removed": gone}, lines=(line,), code=DONE if gone else NO), json=json)
@@ -160,7 +168,8 @@ def _plain(hit: "Hit") -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _index(home: Path, lang: str, *, json: bool) -> "Generator[Index]":
+def opened_index(home: Path, lang: str, *, json: bool) -> "Generator[Index]":
+    """The index of a home; what is wrong with it ends the command."""
     from holdfast.agent.knowledge.manuals.index import NAME, BadIndex, Index
 
     if lang not in ("en", "zh"):

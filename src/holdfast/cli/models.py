@@ -288,14 +288,14 @@ def tagger_in_force(role: str, home: Path | None, *, json: bool) -> "Tagger | No
     if home is None:
         return None
     with refusing(json=json):
-        found = _in_force(role, home)
+        found = in_force(role, home)
         try:
             return None if found is None else shipped(found.weights)
         except ModelUnusable as error:
             fail(f"{named(found) if found else role}: {error}", json=json)
 
 
-def _in_force(role: str, home: Path) -> "Bundle | None":
+def in_force(role: str, home: Path) -> "Bundle | None":
     """Raises BundleError."""
     from holdfast.agent.models.bundles.registry import Registry
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.agent.ask.answer import Answer, Step
 from holdfast.agent.ask.asker import Asker, language_of
@@ -20,6 +20,9 @@ from holdfast.link import Answered, AnswerStep, CitationTold, Inquiry, LinkError
 from holdfast.link.http import HttpLink
 from holdfast.site.model import Site
 from holdfast.terms import Label
+
+if TYPE_CHECKING:
+    from holdfast.agent.knowledge.manuals.fused import ByMeaning
 
 AT_ONCE_MAX = 2  # questions of one look
 ANSWER_S_MAX = 30.0
@@ -84,12 +87,15 @@ def ways_of(link: HttpLink) -> Path | None:
     return Path(link.address.removeprefix("unix:")).parent if link.address.startswith("unix:") else None
 
 
-def duty_of(link: HttpLink, site: Site, papers: Path | None, *, clock: Clock, name: str, folder: Path | None) -> Duty:
-    """`papers`: the folder with manuals, maintenance records and standards; `folder`: the agent's own, for what was asked last."""
+def duty_of(
+    link: HttpLink, site: Site, papers: Path | None, *, clock: Clock, name: str, folder: Path | None, near: "ByMeaning | None" = None
+) -> Duty:
+    """`papers`: the folder with manuals, maintenance records and standards; `folder`: the agent's own, for what was asked last.
+    `near`: finds passages of manuals by their meaning."""
     file = None if folder is None else folder / NAME
 
     def make(clearance: Label) -> Sequence[Tool[Any]]:
-        return tools(link, site, papers, clock=clock, author=name, clearance=clearance)
+        return tools(link, site, papers, clock=clock, author=name, clearance=clearance, near=near)
 
     asker = asker_of(make, site, clock=clock, file=file, sockets=ways_of(link))
     return Duty(link, asker, None if asker.why else lambda: asker.prepare(SystemRandom()))

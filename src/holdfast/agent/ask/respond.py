@@ -226,7 +226,9 @@ class Responder:
         wanted, asked = searched(question.text), question.about or question.text
         if not wanted:
             raise Nothing("no.manual")
-        found = await self._use("search_manuals", {"question": wanted[:300], "limit": HITS}, question.text[:100], shown, told)
+        # By words alone: what is answered here has them, and what is only alike in meaning must make no answer of a refusal.
+        given = {"question": wanted[:300], "limit": HITS, "words_only": True}
+        found = await self._use("search_manuals", given, question.text[:100], shown, told)
         hits = [hit for hit in cast(ManualHits, found.body).hits if hit.text.plant_text != hit.heading.plant_text]
         least = COVERS_MIN if len(terms(wanted)) > FEW else COVERS_FEW_MIN
         fitting = [

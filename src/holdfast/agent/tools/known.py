@@ -1,15 +1,16 @@
 """What is known: the plant's context, its manuals, the standards it keeps, and past cases."""
 
+import asyncio
 import contextlib
 import datetime
 from collections.abc import Generator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from holdfast.agent.knowledge.logs import store as logs
 from holdfast.agent.knowledge.logs.cases import alike
-from holdfast.agent.knowledge.manuals.index import NAME, BadIndex, Index
+from holdfast.agent.knowledge.manuals.index import NAME, BadIndex, FoundBy, Index
 from holdfast.agent.knowledge.standards import store as kept
 from holdfast.agent.knowledge.standards.find import find
 from holdfast.agent.knowledge.standards.graph import Graph
@@ -18,6 +19,10 @@ from holdfast.agent.tools.named import label_in
 from holdfast.agent.tools.tool import Citation, PlantText, Returned, ToolError, plant_text, within
 from holdfast.link import ConfirmedCause, PlantContext
 from holdfast.terms import SECOND_NS, Word
+
+if TYPE_CHECKING:
+    from holdfast.agent.knowledge.manuals.fused import ByMeaning
+    from holdfast.agent.knowledge.manuals.meaning import Ranked
 
 HITS_MAX = 10
 CASES_MAX = 10
@@ -33,10 +38,11 @@ class Context(Word):
 class SearchManuals(Word):
     question: Annotated[str, Field(min_length=1, max_length=300, description="Words or a question, in the manuals' language.")]
     limit: Annotated[int, Field(ge=1, le=HITS_MAX)] = 5
+    words_only: Annotated[bool, Field(description="Only passages that hold words of the question, none that are alike in meaning.")] = False
 
 
 class ManualHit(Word):
-    """`covers`: how much of the question's words the passage has, 0 to 1."""
+    """`covers`: how much of the question's words the passage has, 0 to 1; one that vectors alone found may have none."""
 
     ref: str
     page: int
@@ -45,10 +51,15 @@ class ManualHit(Word):
     quote: PlantText
     text: PlantText
     covers: float
+    found_by: FoundBy = "words"
 
 
 class ManualHits(Word):
+    """`why`: the code of why words alone ranked though there was a model to ask."""
+
     hits: tuple[ManualHit, ...]
+    ranked_by: str = "words"
+    why: str = ""
 
 
 class Standards(Word):
@@ -110,17 +121,26 @@ class Known:
         return Returned(label=PAPER, body=body, citations=cites, cut=cut)
 
     async def manuals(self, wanted: SearchManuals) -> Returned:
-        with self._index() as index:
-            hits = index.search(wanted.question, wanted.limit)
+        near = None if wanted.words_only else self._look.near
+        # A model takes its time, and the agent watches the plant meanwhile.
+        ranked = await asyncio.to_thread(self._ranked, near, wanted) if near is not None and near.serves() else self._ranked(near, wanted)
         told = tuple(
             ManualHit(
                 ref=hit.ref, page=hit.page, paragraph=hit.paragraph, heading=plant_text(hit.heading), quote=plant_text(hit.quote),
-                text=plant_text(hit.text, PASSAGE_CHARS_MAX), covers=hit.covers,
+                text=plant_text(hit.text, PASSAGE_CHARS_MAX), covers=hit.covers, found_by=hit.found_by,
             )
-            for hit in hits
+            for hit in ranked.hits
         )  # fmt: skip
         cites = tuple(Citation(kind="document", ref=hit.ref, quote=hit.quote.plant_text) for hit in told)
-        return Returned(label=PAPER, body=ManualHits(hits=told), citations=cites)
+        return Returned(label=PAPER, body=ManualHits(hits=told, ranked_by=ranked.ranked_by, why=ranked.why), citations=cites)
+
+    def _ranked(self, near: "ByMeaning | None", wanted: SearchManuals) -> "Ranked":
+        from holdfast.agent.knowledge.manuals.meaning import Ranked
+
+        with self._index() as index:
+            if near is None:
+                return Ranked(hits=index.search(wanted.question, wanted.limit))
+            return near.search(index, wanted.question, wanted.limit)
 
     async def standards(self, wanted: Standards) -> Returned:
         self._look.paper()

@@ -1,7 +1,7 @@
 """All tools, in one list: what can be looked at, and the one way to ask for something."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.agent.tools.ask_for import AskFor, Propose
 from holdfast.agent.tools.happened import Alarms, FailureModes, Happened, Incidents, OneIncident
@@ -15,13 +15,24 @@ from holdfast.link import Link
 from holdfast.site.model import Site
 from holdfast.terms import Label
 
+if TYPE_CHECKING:
+    from holdfast.agent.knowledge.manuals.fused import ByMeaning
+
 
 def tools(
-    link: Link, site: Site, home: Path | None, *, clock: Clock, author: str = "", clearance: Label = "restricted"
+    link: Link,
+    site: Site,
+    home: Path | None,
+    *,
+    clock: Clock,
+    author: str = "",
+    clearance: Label = "restricted",
+    near: "ByMeaning | None" = None,
 ) -> tuple[Tool[Any], ...]:
-    """`author`: whom the link speaks for, which makes proposals' ids its own. `clearance`: nothing above it is ever in an answer."""
+    """`author`: whom the link speaks for, which makes proposals' ids its own. `clearance`: nothing above it is ever in an answer.
+    `near`: finds passages of manuals by their meaning, where a model for that is in force."""
     # Manuals and standards are the site's as a whole, wherever they name a tag.
-    look = Look(link, site, home, clock, author, clearance)
+    look = Look(link, site, home, clock, author, clearance, near)
     values, happened, known = Values(look), Happened(look), Known(look)
     return (
         Tool("read_tags", ReadTags, held(look, values.read)),

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from holdfast.agent.tools.tool import ToolError, joined, within
 from holdfast.clock import Clock
@@ -11,6 +12,9 @@ from holdfast.link import Link
 from holdfast.site.model import Site
 from holdfast.site.tables import tables
 from holdfast.terms import SECOND_NS, Frame, Label, Tag, TagTable
+
+if TYPE_CHECKING:
+    from holdfast.agent.knowledge.manuals.fused import ByMeaning
 
 NEWEST_S = 60.0  # how far back the newest value of a tag is looked for
 NAMES_MAX = 8  # that a refusal names
@@ -20,7 +24,8 @@ PAPER: Label = "site"
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """`home`: the folder of the run, where manuals, standards and maintenance records lie; None where there is none."""
+    """`home`: the folder of the run, where manuals, standards and maintenance records lie; None where there is none.
+    `near`: what finds manuals' passages by their meaning; None where no model is to be asked."""
 
     link: Link
     site: Site
@@ -28,6 +33,7 @@ class Look:
     clock: Clock
     author: str = ""
     clearance: Label = "restricted"
+    near: "ByMeaning | None" = None
 
     @cached_property
     def tags(self) -> Mapping[str, Tag]:

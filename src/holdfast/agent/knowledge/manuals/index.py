@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 
@@ -40,10 +40,19 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 """
 FOUND = f"""
-SELECT d.name, p.page, p.paragraph, p.heading, p.text, p.is_table, p.held, best.rank FROM (
+SELECT p.id, d.name, p.page, p.paragraph, p.heading, p.text, p.is_table, p.held, best.rank FROM (
   SELECT rowid, rank FROM words WHERE words MATCH ? AND rank MATCH 'bm25(1.0, {HEADING_WEIGHT})' ORDER BY rank LIMIT {CANDIDATES}
 ) AS best JOIN passage AS p ON p.id = best.rowid JOIN document AS d ON d.id = p.document ORDER BY best.rank
 """  # noqa: S608 - constants
+NAMED = """
+SELECT p.id, d.name, p.page, p.paragraph, p.heading, p.text, p.is_table, p.held, 0.0
+FROM passage AS p JOIN document AS d ON d.id = p.document WHERE p.id = ?
+"""
+# Whoever has read the vectors (vectors.py), which go with their passages, sees by this number that they are others.
+CHANGED = "UPDATE embedded SET changed = changed + 1"
+
+
+FoundBy = Literal["words", "vectors", "both"]
 
 
 class BadIndex(Exception):
@@ -72,6 +81,7 @@ class Hit(Word):
     table: bool
     score: float  # larger is better; only an order, no probability
     covers: float  # how much of the question's words the passage has, 0 to 1
+    found_by: FoundBy = "words"
 
     @property
     def ref(self) -> str:
@@ -105,7 +115,7 @@ class Index:
 
     def add(self, name: str, sha256: str, size: int, manual: Manual, now_ns: int) -> Document:
         """In place of a document of the same name."""
-        with self._told(), self._db:
+        with self.told(), self._db:
             self._remove(name)
             row = (name, sha256, size, manual.pages, len(manual.passages), len(manual.blank), now_ns)
             sql = "INSERT INTO document (name, sha256, bytes, pages, passages, blank, added_ns) VALUES (?,?,?,?,?,?,?) RETURNING id"
@@ -129,11 +139,21 @@ class Index:
 
     def remove(self, name: str) -> bool:
         """False where there is none of that name."""
-        with self._told():
+        with self.told():
             there = any(document.name == name for document in self.documents())
             with self._db:
                 self._remove(name)
         return there
+
+    @property
+    def db(self) -> apsw.Connection:
+        """For the vectors beside the passages."""
+        return self._db
+
+    @property
+    def embedded(self) -> bool:
+        """Whether vectors were ever made here."""
+        return bool(self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'embedded'").fetchall())
 
     def _remove(self, name: str) -> None:
         found = self._db.execute("SELECT id FROM document WHERE name = ?", (name,)).fetchall()
@@ -141,9 +161,11 @@ class Index:
             self._db.execute("DELETE FROM words WHERE rowid IN (SELECT id FROM passage WHERE document = ?)", (document,))
             self._db.execute("DELETE FROM passage WHERE document = ?", (document,))
             self._db.execute("DELETE FROM document WHERE id = ?", (document,))
+        if found and self.embedded:
+            self._db.execute(CHANGED)
 
     def documents(self) -> tuple[Document, ...]:
-        with self._told():
+        with self.told():
             rows: list[Any] = self._db.execute(
                 "SELECT name, sha256, bytes, pages, passages, blank, added_ns FROM document ORDER BY name"
             ).fetchall()
@@ -151,31 +173,52 @@ class Index:
 
     def search(self, question: str, limit: int = 5) -> tuple[Hit, ...]:
         """The passages that answer best, best first. () where nothing of the question is in any."""
-        wanted = terms(question)
-        if not wanted:
-            return ()
-        with self._told():
-            rows: list[Any] = self._db.execute(FOUND, (" OR ".join(wanted),)).fetchall()
-        looked = {term.strip('"*') for term in wanted}
-        hits: list[Hit] = []
-        for name, page, paragraph, heading, text, table, here, rank in rows:
-            covers = sum(_has(here, term) for term in looked) / len(looked)
-            # Rare words weigh most (bm25), but a passage that holds all that was asked for comes before one that repeats a part.
-            hits.append(
-                Hit(
-                    document=name, page=page, paragraph=paragraph, heading=heading, quote="", text=text, table=bool(table),
-                    score=-rank * (0.3 + covers) * (HEADING_SCORE if text == heading else 1.0), covers=covers,
-                )
-            )  # fmt: skip
-        best = sorted(hits, key=lambda hit: -hit.score)[: min(limit, HITS_MAX)]
+        looked = _looked(question)
+        best = [hit for _, hit in self.by_words(question)][: min(limit, HITS_MAX)]
         return tuple(_quoted(hit, looked) for hit in best)
 
+    def by_words(self, question: str) -> list[tuple[int, Hit]]:
+        """All candidates, best first, each with its passage's id and not quoted yet."""
+        wanted = terms(question)
+        if not wanted:
+            return []
+        with self.told():
+            rows: list[Any] = self._db.execute(FOUND, (" OR ".join(wanted),)).fetchall()
+        looked = _looked(question)
+        return sorted((_hit(row, looked) for row in rows), key=lambda found: -found[1].score)
+
+    def named(self, passage: int, question: str) -> Hit | None:
+        """A passage by its id, as a hit for a question; None where it is gone."""
+        with self.told():
+            rows: list[Any] = self._db.execute(NAMED, (passage,)).fetchall()
+        return _hit(rows[0], _looked(question))[1] if rows else None
+
+    def quoted(self, hit: Hit, question: str) -> Hit:
+        """With the words of the passage that say most of what was asked; its beginning where none does."""
+        return _quoted(hit, _looked(question))
+
     @contextlib.contextmanager
-    def _told(self) -> Generator[None]:
+    def told(self) -> Generator[None]:
+        """Whatever SQLite says inside is said as BadIndex."""
         try:
             yield
         except apsw.Error as error:
             raise BadIndex(f"the index of manuals can't be used ({error}); is its disk full, or the file damaged?") from error
+
+
+def _looked(question: str) -> set[str]:
+    return {term.strip('"*') for term in terms(question)}
+
+
+def _hit(row: Any, looked: set[str]) -> tuple[int, Hit]:
+    """Of a row of FOUND or NAMED. Rare words weigh most (bm25), but a passage that holds all that was asked for comes before one that
+    repeats a part."""
+    id, name, page, paragraph, heading, text, table, here, rank = row
+    covers = sum(_has(here, term) for term in looked) / len(looked) if looked else 0.0
+    score = -rank * (0.3 + covers) * (HEADING_SCORE if text == heading else 1.0)
+    return id, Hit(
+        document=name, page=page, paragraph=paragraph, heading=heading, quote="", text=text, table=bool(table), score=score, covers=covers
+    )  # fmt: skip
 
 
 def _has(here: str, term: str) -> bool:

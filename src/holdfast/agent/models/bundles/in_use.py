@@ -20,6 +20,7 @@ from holdfast.terms import SECOND_NS
 
 LOOK_NS = 10 * SECOND_NS  # between looks at what is in force
 WAIT_LOOKS_MAX = 32
+UNFIT_MAX = 64
 TELL_NS = 300 * SECOND_NS  # a gate that was started anew knows nothing of what is running; and the bundles may have changed
 
 
@@ -38,10 +39,15 @@ class InUse:
         self._passed: dict[str, int] = {}
         self._looked_ns = self._told_ns = -(10**18)
         self._told: ModelsTold | None = None
+        self._unfit: dict[str, str] = {}
 
     def of(self, role: str) -> Bundle | None:
         """The model to use for a role, every byte of it checked; None where there is none: the rung below serves."""
         return self._used.get(role)
+
+    def unfit(self, of: str, code: str) -> None:
+        """A model, by its digest, turned out to be unusable though its bytes are right: told as the trouble of its role. For any thread."""
+        self._unfit = {of: code, **dict(list(self._unfit.items())[: UNFIT_MAX - 1])}
 
     async def step(self, now_ns: int) -> None:
         """Follow what is in force, and tell what is loaded. Raises LinkError; what is lost by it is done again."""
@@ -121,6 +127,8 @@ class InUse:
         for role in self._wanted:
             used = self._used.get(role)
             trouble = self._trouble.get(role, "")
+            if used is not None and used.digest in self._unfit:
+                used, trouble = None, self._unfit[used.digest]
             told.append(
                 ModelRunning(role=role, trouble=trouble)
                 if used is None
