@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from encoders import CONCEPTS, DIMS, bundle, encoder_card, files  # pyright: ignore[reportMissingImports]
 from packed import key_file  # pyright: ignore[reportMissingImports]
+from test_in_use import Scene  # pyright: ignore[reportMissingImports]
 
 from holdfast.agent.knowledge.manuals.meaning import NoMeaning
 from holdfast.agent.models.bundles.bundle import Bundle
@@ -19,6 +20,7 @@ from holdfast.agent.models.embeddings.in_force import InForce
 from holdfast.agent.models.embeddings.tokens import Tokens
 from holdfast.evals.bench.manuals.encoder import graph
 from holdfast.language import say
+from holdfast.site.modelroles import ModelRunning
 
 PATIENCE_S = 20.0
 
@@ -307,3 +309,13 @@ def test_one_that_can_not_be_opened_is_told_once_and_not_tried_again(tmp_path: P
     assert threading.active_count() == before
     assert there.unfit == [there.bundle.digest]
     assert say("model.unfit", {}, "zh") != say("model.unfit", {}, "en") != "model.unfit"
+
+
+async def test_an_agent_tells_of_a_model_that_is_whole_and_of_no_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(tmp_path, monkeypatch)
+    scene.promoted(scene.first.digest)
+    assert (await scene.look()).digest == scene.first.digest
+    scene.in_use.unfit(scene.first.digest, "model.unfit")
+    assert await scene.look() == ModelRunning(role="registers", trouble="model.unfit")
+    scene.promoted(scene.second.digest)
+    assert (await scene.look()).digest == scene.second.digest
