@@ -57,7 +57,7 @@ class ByMeaning:
                 near, share = self._near(index.db, question)
         except NoMeaning as why:
             return Ranked(hits=index.search(question, limit), why=why.code, facts=tuple(why.facts.items()))
-        hits = _fused(index, question, near)[: min(limit, HITS_MAX)]
+        hits = _fused(index, question, near, min(limit, HITS_MAX))
         return Ranked(hits=tuple(index.quoted(hit, question) for hit in hits), ranked_by="words+vectors", share=share)
 
     def _awake(self) -> Embedder:
@@ -120,7 +120,7 @@ def _largest(like: NDArray[np.float32]) -> NDArray[np.int64]:
     return some[np.lexsort((some, -like[some]))].astype(np.int64)
 
 
-def _fused(index: Index, question: str, near: list[int]) -> list[Hit]:
+def _fused(index: Index, question: str, near: list[int], limit: int) -> list[Hit]:
     words = index.by_words(question)[:CANDIDATES]
     by_words = dict(words)
     score = {passage: 1.0 / (FUSED + place) for place, (passage, _) in enumerate(words, start=1)}
@@ -129,7 +129,9 @@ def _fused(index: Index, question: str, near: list[int]) -> list[Hit]:
     alike = set(near)
     found: list[Hit] = []
     # Of equals what words found comes first: it holds what was asked for.
-    for passage in sorted(score, key=lambda one: (-score[one], one not in by_words))[:HITS_MAX]:
+    for passage in sorted(score, key=lambda one: (-score[one], one not in by_words)):
+        if len(found) == limit:
+            break
         hit = by_words.get(passage) or index.named(passage, question)
         if hit is not None:
             way = "vectors" if passage not in by_words else "both" if passage in alike else "words"

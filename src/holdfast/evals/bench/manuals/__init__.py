@@ -1,6 +1,7 @@
 """How fast a manual is read and searched, and how often the right page comes first: on a seeded generated one, of 120 pages.
 
-SQLite's own trigrams are asked the same questions side by side, since they are the ready-made way to search Chinese.
+SQLite's own trigrams are asked the same questions side by side, since they are the ready-made way to search Chinese. And what vectors cost
+and find beside words, with an encoder made by hand (by_meaning.py): figures, no condition.
 """
 
 import itertools
@@ -16,6 +17,7 @@ import apsw
 from holdfast.agent.knowledge.manuals.index import Index, digest_of
 from holdfast.agent.knowledge.manuals.passage import Manual, Unreadable
 from holdfast.agent.knowledge.manuals.read import read
+from holdfast.evals.bench.manuals.by_meaning import measured
 from holdfast.evals.bench.manuals.generated import Fact, manual
 from holdfast.evals.bench.quantiles import spread
 from holdfast.evals.suites import Figures, Options, SuiteError
@@ -48,6 +50,7 @@ def run(options: Options) -> Figures:
         index.close()
         trigrams = Trigrams(found)
         theirs = _asked(facts, trigrams.search)
+    by_meaning = measured(options.seed, options.n or QUESTIONS, lambda share: options.progress(0.85 + 0.15 * share, "vectors"))
     figures: dict[str, Any] = {
         "pages": found.pages,
         "passages": len(found.passages),
@@ -59,6 +62,7 @@ def run(options: Options) -> Figures:
         "questions": len(facts),
         **ours,
         "trigram": theirs,
+        "by_meaning": by_meaning,
     }
     passed = (
         add_s < ADD_S_MAX

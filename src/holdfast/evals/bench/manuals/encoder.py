@@ -5,7 +5,6 @@ does, and how long it takes, it does not show.
 """
 
 import json
-import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -68,19 +67,6 @@ def graph(rows: NDArray[np.float32], *, slow: int = 0) -> bytes:
     made += _field(11, _info("input_ids", INT64, ["texts", "tokens"]))
     made += _field(12, _info("last_hidden_state", FLOAT, ["texts", "tokens", dims]))
     return _number(1, IR_VERSION) + _field(7, made) + _field(8, _field(1, b"") + _number(2, OPSET))
-
-
-def passages(concepts: Sequence[Sequence[str]], count: int, seed: int) -> list[str]:
-    """Texts that name a few concepts each, in one language a text, with words between that mean nothing."""
-    rng = random.Random(seed)
-    made: list[str] = []
-    for place in range(count):
-        named = rng.sample(range(len(concepts)), 3)
-        words = [concepts[i][place % len(concepts[i])] for i in named]
-        made.append(
-            f"{place}: " + ("，".join(words) + "，每班检查一次。" if place % 2 == 0 else " - ".join(words) + " - look at it once a shift.")
-        )
-    return made
 
 
 # ---- protocol buffers, field by field of onnx.proto ----------------------------------------------------------------------------
