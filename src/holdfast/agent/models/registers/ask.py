@@ -29,6 +29,7 @@ _BEFORE = _any(
 _VALUE = _any(
     rf"(?:\bto|:=|=|为|成|到|\bat|\bof|\bis|至|写入|下发|给|\bequals?|\bbe\b|\bas|设|改|调|\s)\s*{_NUMBER}(?![A-Za-z0-9]*[A-Za-z]\d)"
 )
+_CLOSE = re.compile(rf"(?<=[\u4e00-\u9fff]){_NUMBER}\s*([^\s\d]{{1,8}}?)[.。!]?\s*$", re.ASCII)  # `下发功率80kW`
 _WORD = pattern("ask", "word")
 _FILL = pattern("ask", "fill")
 _COMMAND = pattern("ask", "command")
@@ -91,7 +92,15 @@ def is_number(text: str) -> bool:
 
 def writes(text: str) -> bool:
     """Whether a request is to change something."""
-    if _COMMAND.search(text) or re.match(r"\s*(?:请|麻烦)?(?:你)?(?:把|将)", text):
+    taken = re.match(r"\s*(?:请|麻烦)?(?:你)?(?:把|将)", text) is not None
+    if (
+        taken
+        and re.search(r"读(?:取|出|回|上来|一下)|(?:查|取|抄)(?:出|回|一下)", text)
+        and _valued(text) is None
+        and switched(text) is None
+    ):
+        return False
+    if taken or _COMMAND.search(text):
         return True
     if _WRITE.search(text) is None:
         return False
@@ -115,10 +124,14 @@ def _valued(text: str) -> tuple[Slot, str, int] | None:
             continue
         if (
             rest == ""
+            or ((of := re.match(r"(\S{1,8}) (?:of|der|des) ", rest)) is not None and notation.UNIT.fullmatch(of[1]))
             or notation.UNIT.fullmatch(rest)
             or (re.fullmatch(r"[^\s\d]{1,8}", rest) and not re.search(r"[\u4e00-\u9fff]{3,}", rest))
         ):
-            return Slot(text=match[1], start=match.start(1), end=match.end(1)), _unit(rest), match.start()
+            return Slot(text=match[1], start=match.start(1), end=match.end(1)), _unit(rest.split(" of ")[0]), match.start()
+    close = _CLOSE.search(text)
+    if close is not None and _unit(close[2]):
+        return Slot(text=close[1], start=close.start(1), end=close.end(1)), _unit(close[2]), close.start(1)
     return None
 
 

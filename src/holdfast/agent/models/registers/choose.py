@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 
 from holdfast.agent.models.registers import notation
-from holdfast.agent.models.registers.compile import bit_asked, bits_of, names_state, states_of
-from holdfast.agent.models.registers.meaning import Fit, Meaning, fit, meaning, plain, shared_beginning
+from holdfast.agent.models.registers.meaning import Fit, Idea, Meaning, atoms_of, fit, meaning, plain, shared_beginning
 from holdfast.agent.models.registers.patterns import any_of
+from holdfast.agent.models.registers.states import bit_asked, bits_of, names_state, states_of
 from holdfast.agent.models.registers.words import Abstention, Area, Ask, Refusal, Row
 from holdfast.terms import Word
 
@@ -31,13 +31,18 @@ class Chosen(Word):
     fit: Fit
 
 
-def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Abstention:
-    """`request` is the whole text, for what it says of phases and coils."""
+def choose(ask: Ask, request: str, rows: Sequence[Row], text: str = "") -> Chosen | Refusal | Abstention:
+    """`request` is the whole text, for what it says of phases and coils; `text` the map, for what it says of the device as a whole."""
     missing = Refusal(reason="not_in_map", missing=("register_for_quantity",))
     if not rows:
         return missing
-    prefix = shared_beginning([row.name.text for row in rows])
-    wanted = _wanted(ask, request, rows)
+    prefix = shared_beginning([row.title for row in rows])
+    if prefix and set(prefix) <= set(atoms_of(request)):
+        prefix = ()  # a request that says the common beginning counts it
+    quoted = _quoted(request, rows, prefix)
+    if quoted is not None:
+        return quoted
+    wanted = _without_device(_wanted(ask, request, rows), rows, text)
     if not wanted.ideas:
         return _only(ask, request, rows)
     meanings = [_meant(row, prefix) for row in rows]
@@ -54,20 +59,78 @@ def choose(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Ab
         if not able and len(here) == 1 and not fits[here[0]].opposed and fits[here[0]].lacking < LACKING_ALONE_MAX and fits[here[0]].kind:
             able = here
     if not able:
+        able = _alone_of_kind(wanted, rows, meanings, fits)
+    if not able:
         named = _by_state(ask, request, rows) or _by_bit(ask, request, rows)
         return named or (_only(ask, request, rows) if hinted is not None or not ask.name else missing)
     able.sort(key=lambda i: (-fits[i].score, rows[i].block.start))
     best = able[0]
     near = [i for i in able if fits[best].score - fits[i].score < (CLOSE if i != best else 1)]
-    same = [i for i in near if plain(rows[i].name.text) == plain(rows[best].name.text)]
+    same = [i for i in near if plain(rows[i].title) == plain(rows[best].title)]
     if len(same) > 1:
         return _differ([rows[i] for i in same]) or Chosen(rows=(rows[best],), fit=fits[best])
     if len(near) > 1:
-        named = _by_unit(ask, [rows[i] for i in near]) or _by_access(ask, [rows[i] for i in near])
+        some = [rows[i] for i in near]
+        stated = _by_state(ask, request, some)
+        named = _by_unit(ask, some) or _by_access(ask, some) or (stated.rows[0] if isinstance(stated, Chosen) else None)
         if named is None:
             return Abstention(why="ambiguous")
         return Chosen(rows=(named,), fit=fits[next(i for i in near if rows[i] is named)])
     return Chosen(rows=(rows[best],), fit=fits[best])
+
+
+def _quoted(request: str, rows: Sequence[Row], prefix: tuple[str, ...]) -> Chosen | None:
+    """The one row whose name, written as programs write names or in the other language's letters, stands whole in the request."""
+    if _ALL_PHASES.search(request):
+        return None
+    found: list[tuple[int, Row]] = []
+    foreign = re.search(r"[\u4e00-\u9fff]", request) is not None
+    for row in rows:
+        name = row.title.strip()
+        if not name.isascii() and not re.search(r"[A-Za-z]", name):
+            continue
+        forms = {name, *([re.sub(r"(?i)^" + r"[\W_]*".join(prefix) + r"[\W_]*", "", name)] if prefix else [])}
+        for form in forms:
+            coded = (
+                re.search(r"_|[a-z][A-Z]|\d|\.", form) is not None
+                or foreign
+                or re.search(rf"[(\"'`]{re.escape(form)}[)\"'`]", request) is not None
+            )
+            if len(form) >= 2 and coded and re.search(rf"(?<![A-Za-z0-9_]){re.escape(form)}(?![A-Za-z0-9_])", request, re.IGNORECASE):
+                found.append((len(form), row))
+    longest = max((size for size, _ in found), default=0)
+    best = {id(row): row for size, row in found if size == longest}
+    if len(best) != 1:
+        return None
+    row = next(iter(best.values()))
+    return Chosen(rows=(row,), fit=Fit(score=5.0, lacking=0.0, extra=0.0, opposed=False, kind=True))
+
+
+def _without_device(wanted: Meaning, rows: Sequence[Row], text: str) -> Meaning:
+    """What is wanted without words that only tell which device is meant: they stand outside the rows and in none of them."""
+    if not text:
+        return wanted
+    outside, at = "", 0
+    for row in sorted(rows, key=lambda one: one.block.start):
+        outside += text[at : max(at, row.block.start)] + "\n"
+        at = max(at, row.block.end)
+    device = meaning(outside + text[at:])
+    have = frozenset[Idea]().union(*(meaning(row.title).ideas | meaning(row.remark).ideas for row in rows))
+    told = {idea for idea in wanted.ideas if idea.group in ("word", "sign", "narrow") and idea in device.ideas and idea not in have}
+    if Idea(group="narrow", text="charger") in device.ideas:
+        told |= {idea for idea in wanted.ideas if idea.text == "charge" and idea not in have}
+    left = wanted.ideas - told
+    return dataclasses.replace(wanted, ideas=left) if any(idea.group != "wish" for idea in left) else wanted
+
+
+def _alone_of_kind(wanted: Meaning, rows: Sequence[Row], meanings: Sequence[Meaning], fits: Sequence[Fit]) -> list[int]:
+    """The one row of the quantity that is asked for, where neither it nor the map says more than that and the rest is no known idea."""
+    kinds = {idea for idea in wanted.ideas if idea.group == "kind"}
+    rest = {idea for idea in wanted.ideas - kinds if idea.group not in ("word", "sign", "wish")}
+    if not kinds or rest:
+        return []
+    able = [i for i, m in enumerate(meanings) if kinds <= m.ideas | m.also and not fits[i].opposed]
+    return able if len(able) == 1 and not (meanings[able[0]].ideas - kinds - meanings[able[0]].also) else []
 
 
 def _by_bit(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | None:
@@ -108,13 +171,13 @@ def _fit(wanted: Meaning, row_meaning: Meaning, ask: Ask, row: Row) -> Fit:
 
 
 def _meant(row: Row, prefix: tuple[str, ...]) -> Meaning:
-    return meaning(row.name.text, unit=row.unit.text if row.unit is not None else "", remark=row.remark, without=prefix)
+    return meaning(row.title, unit=row.unit.text if row.unit is not None else "", remark=row.remark, without=prefix)
 
 
 def _wanted(ask: Ask, request: str, rows: Sequence[Row]) -> Meaning:
     """What is asked for; a row's own name that is quoted whole outranks what rules cut out of the request."""
     whole = plain(request)
-    quoted = [row.name.text for row in rows if len(plain(row.name.text)) >= 6 and plain(row.name.text) in whole]
+    quoted = [row.title for row in rows if len(plain(row.title)) >= 6 and plain(row.title) in whole]
     found = meaning(ask.name)
     if quoted:
         longest = max(quoted, key=len)
@@ -129,9 +192,7 @@ def _only(ask: Ask, request: str, rows: Sequence[Row]) -> Chosen | Refusal | Abs
         able = [
             row
             for row in rows
-            if row.unit is not None
-            and row.unit.text == ask.unit
-            and any(i.text in ("setpoint", "limit") for i in meaning(row.name.text).ideas)
+            if row.unit is not None and row.unit.text == ask.unit and any(i.text in ("setpoint", "limit") for i in meaning(row.title).ideas)
         ]
         if len(able) == 1:
             return Chosen(rows=(able[0],), fit=Fit(score=1.0, lacking=0.0, extra=0.0, opposed=False, kind=True))
@@ -181,7 +242,8 @@ def _by_access(ask: Ask, rows: Sequence[Row]) -> Row | None:
 def _phases(wanted: Meaning, request: str, rows: Sequence[Row], meanings: Sequence[Meaning]) -> Chosen | None:
     """One request for all phases: a row of several values, or three rows that follow each other."""
     if _ALL_PHASES.search(request) is None or (
-        sum(idea.group == "phase" for idea in wanted.ideas) == 1 and not re.search(r"(?i)l1.{0,6}l3", request)
+        sum(idea.group == "phase" for idea in wanted.ideas) == 1
+        and not re.search(r"(?i)l1.{0,12}l3|(?<![a-z])a\W.{0,6}c(?![a-z])", request)
     ):
         return None
     loose = Meaning(
@@ -189,7 +251,7 @@ def _phases(wanted: Meaning, request: str, rows: Sequence[Row], meanings: Sequen
             i
             for i in wanted.ideas
             if i.group not in ("phase", "number", "pair")
-            and i.text not in ("all", "three", "phase_any", "one", "each", "per", "三", "各", "个")
+            and i.text not in ("all", "three", "phase_any", "one", "each", "per", "三", "各", "个", "a", "b", "c", "line")
         ),
         plain=wanted.plain,
     )

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from holdfast.agent.models.registers.ask import switched
-from holdfast.agent.models.registers.meaning import meaning, plain
+from holdfast.agent.models.registers.meaning import meaning
+from holdfast.agent.models.registers.states import names_state, same_word, states_of
 from holdfast.agent.models.registers.words import READ_CODE, Abstention, Answer, Ask, Point, Refusal, Request, Row
 from holdfast.terms import Word
 
@@ -53,21 +54,10 @@ _SIZES: tuple[dict[str, Decimal], ...] = tuple(
         (("N·m", "1"), ("Nm", "1"), ("N.m", "1")),
     )
 )  # fmt: skip
-_BIT = re.compile(r"(?i)(?:\bbit\s?|\bb)(\d{1,2})\s*[:=：-]?\s*([A-Za-z][A-Za-z _-]*|[\u4e00-\u9fff]+)")
-_BIT_ASKED = re.compile(r"(?i)\bbit\s?(\d{1,2})\b|第\s?(\d{1,2})\s?位|位\s?(\d{1,2})(?!\d)")
 _NUMBER_WORDS = {"single": Decimal(1), "one": Decimal(1), "单": Decimal(1), "three": Decimal(3), "三": Decimal(3)}
 _WITHIN = re.compile(
-    r"(?<![0-9A-Za-z.x])(-?\d+(?:\.\d+)?)\s*(?:\.{2,3}|~|～|…|至|\bto\b|-(?=\d))\s*(-?\d+(?:\.\d+)?)(?![0-9]*[A-Fa-f]*[Hh]\b)\s*([^\s\d,;，。)|]{0,8})"
-)
-_STATES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?<![A-Za-z0-9.])(?P<n>0x[0-9A-Fa-f]{1,4})\s*[=:]?\s*(?P<w>[A-Za-z][A-Za-z _/-]*|[\u4e00-\u9fff]+)",
-        r"(?<![A-Za-z0-9.])(?P<n>\d{1,5})\s*[=:]\s*\"?(?P<w>[A-Za-z][A-Za-z _/-]*|[\u4e00-\u9fff]+)",
-        r"(?<![A-Za-z0-9.])(?P<n>\d{1,2})\s?(?P<w>[\u4e00-\u9fff]{2,6})",
-        r"(?P<w>[A-Za-z][A-Za-z_-]+|[\u4e00-\u9fff]+)\s*=\s*(?P<n>\d{1,5})(?![0-9A-Za-z.])",
-        r"(?:^|[,:;(/]\s?)(?P<n>\d{1,3})\s(?P<w>[A-Za-z][A-Za-z _-]+)(?=\s*(?:[,;)/]|$))",
-    )
+    r"(?<![0-9A-Za-z.x])(-?\d+(?:\.\d+)?)\s*(?:\.{2,3}|~|～|…|至|\bto\b|"
+    r"-(?=\d))\s*(-?\d+(?:\.\d+)?)(?![0-9]*[A-Fa-f]*[Hh]\b)\s*([^\s\d,;，。)|]{0,8})"
 )
 
 
@@ -106,7 +96,7 @@ def write_request(point: Point, row: Row, ask: Ask, source: Source) -> Answer:
         return Abstention(why="doubt")
     if point.writable is None:
         return Abstention(why="access_unknown")
-    value = _wanted_value(point, ask, source)
+    value = _sampled(row, ask, point, source) or _wanted_value(point, ask, source)
     if not isinstance(value, Decimal):
         return value
     if point.area == "coil":
@@ -139,9 +129,23 @@ def _request(point: Point, code: int, *, count: int | None = None, registers: tu
         scale=point.scale,
         unit=point.unit,
         bit=point.bit,
+        offset=point.offset,
         registers=registers,
         bits=bits,
     )
+
+
+def _sampled(row: Row, ask: Ask, point: Point, source: Source) -> Decimal | Abstention | None:
+    """What an example's frame writes, where that frame is what is asked for; and a reset only with the value that the map has for it."""
+    if row.sample is not None and (ask.value is None or ask.word) and not re.search(r"\d", row.title):
+        return Decimal(row.sample) * point.scale if point.area != "coil" else Decimal(int(row.sample == 0xFF00))
+    resets = any(idea.text == "reset" for idea in meaning(row.title).ideas) and any(
+        idea.text == "reset" for idea in meaning(source.request).ideas
+    )
+    if resets and (ask.value is None or ask.word) and len(states_of(source.behind)) < 2:
+        told = re.search(r"(?i)(?:write|set to|写入?|置)\s*(\d)(?!\d)|(\d)\s*[=:]\s*(?:reset|clear|复位|清零)", source.behind)
+        return Decimal(told[1] or told[2]) if told is not None else Abstention(why="state_unknown")
+    return None
 
 
 def _wanted_value(point: Point, ask: Ask, source: Source) -> Decimal | Answer:
@@ -163,7 +167,8 @@ def _wanted_value(point: Point, ask: Ask, source: Source) -> Decimal | Answer:
             return Refusal(reason="out_of_range", missing=("value_within_range",))
         return _converted(number, ask.unit, point.unit)
     if ask.word and states:
-        fitting = [number for number, name in states if _same_word(name, ask.word)]
+        fitting = [number for number, name in states if same_word(name, ask.word)]
+        fitting = fitting or [number for number, name in states if names_state(name, ask.word)]
         if len(fitting) == 1:
             return Decimal(fitting[0])
         return Refusal(reason="out_of_range", missing=("value_within_range",))
@@ -198,48 +203,6 @@ def pdu(request: Request) -> bytes:
             return struct.pack(">BHH", code, address, request.count)
 
 
-def bits_of(text: str) -> tuple[tuple[int, str], ...]:
-    """(number, name) of the single bits that a row lists, as `bit 3: fault`; 0 is the least significant."""
-    return tuple((int(m[1]), m[2].strip()) for m in _BIT.finditer(text) if int(m[1]) <= 15)
-
-
-def bit_asked(text: str, request: str) -> int | None:
-    """The one bit of a row that a request means, by its number or by its name."""
-    numbered = _BIT_ASKED.search(request)
-    if numbered is not None:
-        return int(next(n for n in numbered.groups() if n))
-    named = [number for number, name in bits_of(text) if names_state(name, request)]
-    return named[0] if len(named) == 1 else None
-
-
-def states_of(text: str) -> tuple[tuple[int, str], ...]:
-    """(number, name) of the states that a row lists, as `0=off 1=on`; none where it lists fewer than two."""
-    for pattern in _STATES:
-        found = [(int(m["n"], 16 if m["n"].startswith("0x") else 10), m["w"].strip()) for m in pattern.finditer(text)]
-        if found:
-            break
-    else:
-        return ()
-    return tuple(found) if len({n for n, _ in found}) == len(found) else ()
-
-
-def names_state(state: str, request: str) -> bool:
-    """Whether a request names a state, by what it means."""
-    ideas = {i.text.replace("start", "running") for i in meaning(state).ideas}
-    said = {i.text.replace("start", "running") for i in meaning(request).ideas}
-    return bool(ideas) and ideas <= said
-
-
-def _same_word(state: str, wanted: str) -> bool:
-    if plain(state) == plain(wanted):
-        return True
-    both = switched(state), switched(wanted)
-    if both[0] is not None and both[0] is both[1]:
-        return True
-    ideas = meaning(state).ideas, meaning(wanted).ideas
-    return bool(ideas[0]) and ideas[0] == ideas[1]
-
-
 def _converted(number: Decimal, asked: str, stated: str) -> Decimal | Refusal:
     if not asked or not stated or asked == stated:
         return number
@@ -252,7 +215,10 @@ def _converted(number: Decimal, asked: str, stated: str) -> Decimal | Refusal:
 def _beyond(value: Decimal, raw: Decimal, point: Point, source: Source) -> Refusal | None:
     """A range with a unit is meant in that unit; one without may be raw numbers or not, so that both must hold."""
     refusal = Refusal(reason="out_of_range", missing=("value_within_range",))
-    for match in _WITHIN.finditer(f"{source.behind}\n{source.ranges}"):
+    low, high = _bounded(source.behind)
+    if (low is not None and value < low) or (high is not None and value > high):
+        return refusal
+    for match in _WITHIN.finditer(f"{_without_map(source.behind)}\n{source.ranges}"):
         low, high = Decimal(match[1]), Decimal(match[2])
         if low >= high:
             continue
@@ -260,9 +226,27 @@ def _beyond(value: Decimal, raw: Decimal, point: Point, source: Source) -> Refus
         inside = _converted(value, point.unit, unit) if unit else value
         if isinstance(inside, Refusal):
             inside = value
-        if not low <= inside <= high or (not unit and not source.ranges and not low <= raw <= high):
+        real = bool(unit) or "." in match[1] + match[2] or -100 <= low < high <= 100  # else it may be of raw numbers
+        if not low <= inside <= high or (not real and not source.ranges and not low <= raw <= high):
             return refusal
     return None
+
+
+def _without_map(text: str) -> str:
+    """Without the raw numbers of `-10000..10000 = -100..100 %`: what is left bounds the value."""
+    return re.sub(
+        r"-?\d+(?:\.\d+)?\s*(?:~|\.{2,3}|…|至|to|-)\s*-?\d+(?:\.\d+)?\s*,?\s*(?:=>?|->|对应|表示|代表|"
+        r"corresponds? to)[^\d\n-]{0,12}(?:的\s*)?(?=-?\d)",
+        " ",
+        text,
+    )
+
+
+def _bounded(text: str) -> tuple[Decimal | None, Decimal | None]:
+    """The bounds that keys give: `min: 6, max: 32`."""
+    low = re.search(r"(?i)\bmin(?:imum|_value)?[\"']?\s*[:=]\s*(-?\d+(?:\.\d+)?)", text)
+    high = re.search(r"(?i)\bmax(?:imum|_value)?[\"']?\s*[:=]\s*(-?\d+(?:\.\d+)?)", text)
+    return (Decimal(low[1]) if low is not None else None), (Decimal(high[1]) if high is not None else None)
 
 
 def _encoded(point: Point, raw: Decimal) -> tuple[int, ...] | Refusal:

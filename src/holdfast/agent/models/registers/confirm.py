@@ -40,7 +40,7 @@ def unconfirmed(tagger: Tagger, text: str, asked: str, ask: Ask, row: Row, seen:
     for slot, label in ((row.kind or row.facts.kind, "type"), (row.scale or row.facts.scale, "scale")):
         if slot is None and _elsewhere(shares, row, labels.index(label)):
             return label
-    return _of_heading(row, own) or _of_request(tagger, asked, ask, row, seen)
+    return _of_heading(row, own) or _of_request(tagger, text, asked, ask, row, seen)
 
 
 def _label(shares: NDArray[np.float32], slot: Slot, labels: tuple[str, ...]) -> str:
@@ -79,7 +79,7 @@ def _of_heading(row: Row, own: tuple[Row, ...]) -> str:
     return ""
 
 
-def _of_request(tagger: Tagger, asked: str, ask: Ask, row: Row, seen: tuple[Row, ...]) -> str:
+def _of_request(tagger: Tagger, text: str, asked: str, ask: Ask, row: Row, seen: tuple[Row, ...]) -> str:
     other = tagged.read_request(tagger, asked)
     if not other.writes:
         return "kind"
@@ -90,5 +90,5 @@ def _of_request(tagger: Tagger, asked: str, ask: Ask, row: Row, seen: tuple[Row,
         slot = Slot(text=ask.value.text, start=ask.value.start + len(_LEAD), end=ask.value.end + len(_LEAD))
         if _label(shares, slot, tagger.labels) != "value":
             return "value"
-    chosen = choose(other, asked, seen)
+    chosen = choose(other, asked, seen, text)
     return "" if isinstance(chosen, Chosen) and chosen.rows[0] == row else "name"

@@ -26,7 +26,7 @@ def ungrounded(request: Request, rows: Sequence[Row], ask: Ask, text: str, asked
         if wrong:
             return wrong
     first = rows[0]
-    if request.address not in _readings(first.address.text):
+    if not any(reading + plus == request.address for reading in _readings(first.address.text) for plus in _added(first, text)):
         return "address"
     if not _typed(request, rows):
         return "type"
@@ -58,6 +58,9 @@ def _stands(slot: Slot, text: str) -> bool:
 def _readings(text: str) -> set[int]:
     """Every address that a reference can mean: as it is, less one, as hexadecimal, as a Modicon reference."""
     found: set[int] = set()
+    pair = re.fullmatch(r"(?:0x)?([0-9A-Fa-f]{2})[ ,]{1,2}(?:0x)?([0-9A-Fa-f]{2})", text.strip())
+    if pair is not None:
+        return {int(pair[1] + pair[2], 16)}
     for match in _NUMBER.finditer(text):
         word = match[0]
         if word.lower().startswith("0x") or word[-1] in "Hh":
@@ -75,12 +78,21 @@ def _readings(text: str) -> set[int]:
     return found | {number - 1 for number in found if number}
 
 
+def _added(row: Row, text: str) -> tuple[int, ...]:
+    """What is added to the address as written: a block's base that stands in the map, the place in a run whose ends stand in the row."""
+    base = row.facts.plus
+    if base is None:
+        return (row.plus,) if row.plus == 0 or row.called else ()
+    return tuple(reading + row.plus for reading in _readings(base.text) if reading) if _stands(base, text) else ()
+
+
 def _typed(request: Request, rows: Sequence[Row]) -> bool:
     if request.data_type in ("bool", "string"):
         return True
     width = REGISTERS[request.data_type]
     values = rows[0].several if len(rows) == 1 else len(rows)
     said = rows[0].length.text if rows[0].length is not None else ""
+    said = str(int(said.replace(" ", ""), 16)) if re.fullmatch(r"[0-9A-Fa-f]{2} [0-9A-Fa-f]{2}", said) else said
     return request.count == width * values or (said.isdigit() and request.count == int(said))
 
 
@@ -91,8 +103,17 @@ def _scaled(scale: Decimal, row: Row) -> bool:
         return False
     found = notation.scale_of(slot.text, bare_way=row.scale_way)
     numbers = [Decimal(n) for n in re.findall(r"\d+(?:\.\d+)?", slot.text)]
+    worded = (
+        re.search(r"(?i)tenth|hundred|thousand|\bten\b|decimal|位小数|小数|分之一", slot.text) is not None or row.scale_way == "decimals"
+    )
+    ends = notation.ends_of(slot.text)
+    mapped = len(ends) == 4 and ends[1] != ends[0] and (ends[3] - ends[2]) / (ends[1] - ends[0]) == scale
     written = (
-        any(n in (scale, 1 / scale) for n in numbers) or re.search(r"10|SCALE|FIX", slot.text) is not None or row.scale_way == "power"
+        worded
+        or mapped
+        or any(n in (scale, 1 / scale) for n in numbers)
+        or re.search(r"10|SCALE|FIX", slot.text) is not None
+        or row.scale_way == "power"
     )  # the last two are powers of ten
     return found is not None and found[0] == scale and written
 

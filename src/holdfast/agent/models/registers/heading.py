@@ -5,14 +5,15 @@ from collections.abc import Iterator
 
 from holdfast.agent.models.registers import notation
 from holdfast.agent.models.registers.patterns import pattern
-from holdfast.agent.models.registers.words import READ_CODE, Area, Base, Facts, Order, Slot
+from holdfast.agent.models.registers.words import READ_CODE, Area, Base, Facts, Order, OrderSaid, Slot
 from holdfast.terms import Word
 
 _AREA_OF_CODE: dict[int, Area] = {code: area for area, code in READ_CODE.items()}
 
 # Function codes: a number behind a word for it, in brackets behind an area, or before a word for reading or writing.
 _CODE_WORD = (
-    r"(?:\bfc\s*[=:#]?\s*|\bfn\s*[=:]?\s*|\bf\.?c\.?\s|\bfunc(?:tion)?s?(?:[ _-]?codes?)?\s*[=:\"]*\s*|功能码\s*[:：=为]?\s*|\bcodes?\s+)"
+    r"(?:\bfc\s*[=:#]?\s*|\bfn\s*[=:]?\s*|\bf\.?c\.?\s|(?<![A-Za-z])func(?:tion)?s?(?:[ _-]?codes?)?\s*[=:\"]*\s*|"
+    r"功能码\s*[:：=为]?\s*|\bcodes?\s+)"
 )
 _NUMBER = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10|15|16)h|0?[1-6]|15|16)(?![0-9A-Za-z]|\.\d)(?!\s*-?\s*(?:位|digit|bit))(?:\(1[56]\))?"
 _MORE = r"(?:\s*(?:/|和|or|and|&|[,、](?=\s*(?:fc|0)))\s*(?:fc\s*)?" + _NUMBER + r")?"
@@ -32,9 +33,25 @@ _CODES = tuple(
         r"(?<![0-9A-Za-z.x])" + _PLAIN + r"(?:\s*/\s*" + _PLAIN + r")?\s*(?=读|写|read\b|write\b)",
         r"\bFC(\d{1,2})(?:Read|Write)",
         r"(?<![0-9A-Za-z])[0-9A-F]{2}\s(05|06|0f|10)\s(?:[0-9A-F]{2}\s){4}",  # an example's bytes
+        _PLAIN + r"\s*号?功能码",
         r"(?:写|writ\w*|preset|force)[^\d\n]{0,24}?" + _WRITE_NUMBER,
     )
 )
+
+_API = re.compile(
+    r"(?<![A-Za-z])(?P<verb>read|write)_?(?P<how>single|multiple|multi)?_?(?P<what>holding|input|discrete|coils?)?_?(?P<unit>inputs?|"
+    r"reg(?:ister)?s?|coils?)(?![a-z])",
+    re.IGNORECASE,
+)  # as libraries name their calls
+_PLUS = re.compile(
+    r"(?:\bbase(?: address| register| addr\.?)?|\b(?:block|table|section) (?:start(?:s)?(?: address| at)?|address|begins at)|"
+    r"offsets? (?:are )?(?:relative to|from|to)|基(?:准)?地址|首地址|起始地址)"
+    r"\s*(?:[:=]|is|at|of|为)?\s*(0x[0-9A-Fa-f]{2,4}|[0-9A-Fa-f]{2,4}[Hh]|\d{2,5})(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+_OFFSETS = re.compile(r"(?i)\boffsets?\b|偏移|相对")
+_BASE_DOUBT, _ORDER_DOUBT, _AREA_DOUBT = (pattern("heading", f"{of}_doubt") for of in ("base", "order", "area"))
+_ALWAYS, _UNLESS = pattern("heading", "order_always"), pattern("heading", "order_unless")
 
 _REFERENCE = pattern("heading", "reference")
 _NOT_ONE = pattern("heading", "not_one")
@@ -63,9 +80,13 @@ class Told(Word):
     areas: tuple[Area, ...] = ()
     write_codes: tuple[int, ...] = ()
     base: Base | None = None
-    order: Order | None = None
+    order: OrderSaid | None = None
+    always: bool = False  # the order is of all values, with no exception
     byte_order: Order = "big"
     hexadecimal: bool = False
+    plus: Slot | None = None
+    area_doubt: bool = False
+    mixed: bool = False
     kind: Slot | None = None
     write_kind: Slot | None = None
     scale: Slot | None = None
@@ -81,6 +102,43 @@ def codes_in(text: str) -> Iterator[tuple[int, int, int]]:
                 if found[index] and found.start(index) not in seen:
                     seen.add(found.start(index))
                     yield _code(found[index]), found.start(index), found.end(index)
+
+
+def codes_of(text: str) -> tuple[int, ...]:
+    """The function codes of a slot that may be nothing but one, as `04`, `03H`, `writesingle`."""
+    bare = re.fullmatch(r"\s*(?:fc|0x)?\s*(0?[1-6]|0f|10|1[56])h?\s*", text, re.IGNORECASE)
+    codes = tuple(code for code, _, _ in codes_in(text)) or ((_code(bare[1]),) if bare is not None else ())
+    return codes + tuple(writes_of(text))
+
+
+def writes_of(text: str) -> Iterator[int]:
+    """How a configuration's word says to write."""
+    for word, code in (("writesingle", 6), ("writemultiple", 16), ("writecoil", 5)):
+        if word in re.sub(r"[ _-]", "", text.lower()):
+            yield code
+
+
+def api_in(text: str) -> Iterator[tuple[Area | None, int | None]]:
+    """(area read, code to write with) of each call that a text names as libraries do: `read_input_registers`, `WriteSingleCoil`."""
+    for found in _API.finditer(text):
+        if (
+            found["how"] is None
+            and found["what"] is None
+            and found["verb"].lower() == "read"
+            and not found["unit"].lower().startswith("coil")
+        ):
+            continue
+        if found["verb"].lower() == "read":
+            what = (found["what"] or found["unit"]).lower()
+            yield ("holding" if what == "holding" else "input" if what == "input" else "discrete" if what == "discrete" else "coil"), None
+        else:
+            bits = (found["what"] or found["unit"]).lower().startswith("coil")
+            more = (found["how"] or "").lower().startswith("multi") or (found["unit"].lower().endswith("s") and found["how"] is None)
+            yield None, (15 if more else 5) if bits else (16 if more else 6)
+
+
+def bytes_swapped(text: str) -> bool:
+    return _BYTES_SWAPPED.search(text) is not None
 
 
 def _code(text: str) -> int:
@@ -106,14 +164,26 @@ def told(text: str, start: int) -> Told:
         area = reads[0]
     elif len(set(reads)) > 1 and not named and (said := _READ_WITH.search(text)) is not None:
         area = _AREA_OF_CODE.get(int(said[1]))  # `read: FC04 … (FC03 to read back)`
-    writes = tuple(dict.fromkeys(code for code, _, _ in found if code in (5, 6, 15, 16)))
+    calls = tuple(api_in(text))
+    called: set[Area] = {read for read, _ in calls if read is not None}
+    if area is None and not named and len(called) == 1:
+        area = next(iter(called))
+    writes = tuple(
+        dict.fromkeys([*(code for code, _, _ in found if code in (5, 6, 15, 16)), *(code for _, code in calls if code is not None)])
+    )
+    plus = _PLUS.search(text) if _OFFSETS.search(text) else None
+    order = order_of(text)
     return Told(
         area=area,
         areas=areas,
         write_codes=writes,
-        base=base_of(text),
-        order=order_of(text),
+        base=base_of(text) or ("zero" if calls or plus is not None else None),
+        order="unclear" if _ORDER_DOUBT.search(text) else order,
+        always=order is not None and _ALWAYS.search(text) is not None and _UNLESS.search(text) is None,
         byte_order="little" if _BYTES_SWAPPED.search(text) else "big",
+        plus=Slot(text=plus[1], start=start + plus.start(1), end=start + plus.end(1)) if plus is not None else None,
+        mixed=len({kind for _, _, kind in notation.types_in(text, faint=False)}) > 1,
+        area_doubt=_AREA_DOUBT.search(text) is not None,
         hexadecimal=_HEX.search(text) is not None,
         kind=_default_kind(text, start),
         write_kind=_write_kind(text, start),
@@ -129,6 +199,8 @@ def hexadecimal(text: str) -> bool:
 
 def base_of(text: str) -> Base | None:
     """Where addresses count from. A reference form (4xxxx) outranks a start at 1, which outranks one at 0."""
+    if _BASE_DOUBT.search(text):
+        return "unclear"
     if _REFERENCE.search(text):
         return "reference"
     if _NOT_ONE.search(text):
@@ -149,7 +221,9 @@ def _default_kind(text: str, start: int) -> Slot | None:
     ]
     if len(clear) == 2 and _write_kind(text, start) is not None:
         clear = clear[:1]
-    if len(clear) == 1:
+    if len(clear) == 1 or (
+        clear and len({notation.kind_of(text[a:b]) for a, b in clear}) == 1 and None not in {notation.kind_of(text[a:b]) for a, b in clear}
+    ):
         a, b = clear[0]
         return Slot(text=text[a:b], start=start + a, end=start + b)
     if not clear and _WIDE_DEFAULT.search(text):
@@ -173,8 +247,10 @@ def _write_kind(text: str, start: int) -> Slot | None:
 
 def _default_scale(text: str, start: int) -> Slot | None:
     said = [(a, b) for a, b, by_word in notation.scales_in(text) if by_word and not re.match(r"(?i)/|unit|单位|10", text[a:b].strip())]
-    if len(said) == 1:
-        a, b = said[0]
+    if not said and re.search(r"\w\([^()]*\)\s*[/*]", text):  # an expression of a program that decodes all
+        said = [(a, b) for a, b, by_word in notation.scales_in(text) if by_word]
+    if len(said) == 1 or (said and len({notation.scale_of(text[a:b]) for a, b in said}) == 1):
+        a, b = said[-1]
         return Slot(text=text[a:b], start=start + a, end=start + b)
     return None
 
@@ -191,11 +267,23 @@ def codelike(lines: list[str]) -> bool:
 
 def merged(before: Facts, more: Told, *, section: bool) -> Facts:
     """Facts with what a further line says; a section line replaces area and access of the section before."""
+    order: OrderSaid | None = more.order or before.order
+    if (
+        not section
+        and before.always
+        and more.order in ("big", "little")
+        and before.order in ("big", "little")
+        and more.order != before.order
+    ):
+        order = "clash"
     return Facts(
-        area=more.area or (None if section and more.areas else before.area),
+        area=None if more.area_doubt else more.area or (None if section and more.areas else before.area),
         write_code=_write_code(more) or before.write_code,
-        base=more.base or before.base,
-        order=more.order or before.order,
+        base="unclear" if "unclear" in (more.base, before.base) else more.base or before.base,
+        order=order,
+        always=more.always if more.order else before.always,
+        plus=more.plus or before.plus,
+        mixed=more.mixed or before.mixed,
         byte_order=more.byte_order if more.order else before.byte_order,
         hexadecimal=more.hexadecimal or before.hexadecimal,
         kind=more.kind or before.kind,

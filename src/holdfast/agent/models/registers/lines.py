@@ -18,7 +18,7 @@ _HEADS = {title: slot for slot, titles in grouped("titles").items() for title in
 _LONGEST = sorted(_HEADS, key=len, reverse=True)
 TITLE_MAX = 40  # characters of a column's title
 _NO_TITLE = re.compile(r"0x[0-9A-Fa-f]|\d{3,}(?![\dx]*\b.{0,12}\))|(?i:\bfc\s?\d)|:\s*\S")
-_NAMES = re.compile(r"(?i)value|数值|data|content|quantity")
+_NAMES = re.compile(r"(?i)^(?:value|values?|数值|数据|data|contents?|quantity)$")
 _BETTER = tuple(re.compile(form) for form in (r"(?i)pdu|protocol|wire|zero|0[- ]?based|协议|报文", r"(?i)dec|十进制", r"(?i)hex|十六|16"))
 
 
@@ -96,17 +96,25 @@ def titles(line: Slot) -> Titles | None:
     for way in ("strong", "commas", "blanks"):
         cut = cells(line, commas=way == "commas", blanks=way == "blanks")
         heads = tuple(title_of(cell.text) for cell in cut)
-        known = sum(h != "" for h in heads)
+        known, sure = sum(h != "" for h in heads), sum(head_of(cell.text) != "" for cell in cut)
         least = 3 if way == "blanks" and line.text.isascii() else 2
-        if len(heads) < least or "address" not in heads or 2 * known < len(heads) or any(_NO_TITLE.search(cell.text) for cell in cut):
+        if (
+            len(heads) < least
+            or "address" not in heads
+            or 5 * known < 3 * len(heads)
+            or sure < (2 if way == "commas" else 1)
+            or any(_NO_TITLE.search(cell.text) for cell in cut)
+        ):
             continue
         if "name" not in heads:
-            other = next((i for i, cell in enumerate(cut) if heads[i] == "remark" and _NAMES.search(cell.text)), None)
+            other = next((i for i, cell in enumerate(cut) if heads[i] in ("remark", "length", "kind") and _NAMES.search(cell.text)), None)
             other = other if other is not None else next((i for i, cell in enumerate(cut) if not heads[i] and cell.text), None)
             if other is None:
                 continue
             heads = (*heads[:other], "name", *heads[other + 1 :])
-        return Titles(way=way, heads=_one_address(heads, cut), texts=tuple(c.text for c in cut), starts=tuple(c.start - line.start for c in cut))
+        return Titles(
+            way=way, heads=_one_address(heads, cut), texts=tuple(c.text for c in cut), starts=tuple(c.start - line.start for c in cut)
+        )
     return None
 
 
@@ -134,7 +142,7 @@ def title_of(title: str) -> str:
     if re.search(r"[\u4e00-\u9fff]", bare):
         return next((_HEADS[form] for form in _LONGEST if "\u4e00" <= form[0] <= "\u9fff" and bare.endswith(form)), "")
     words = re.findall(r"[a-z.]+", bare)
-    if len(words) > 4:
+    if len(words) > 3 or (words and words[0] in ("all", "addresses", "read", "write", "with", "no")):
         return ""
     for size in (2, 1):
         for i in range(len(words) - size, -1, -1):

@@ -8,12 +8,13 @@ from holdfast.agent.models.registers.words import Facts
 
 Stretch = tuple[int, int]  # start and end in the line
 ADDRESS = re.compile(
-    r"(?<![A-Za-z0-9_.])(?:0x[0-9A-Fa-f]{1,5}|[0-9A-Fa-f]{2,5}[Hh]|[0134]x\d{1,5}|%MW\d{1,5}|\d{1,6})(?![A-Za-z0-9_%]|\.\d)(?:\s?[-~–]\s?(?:0x[0-9A-Fa-f]{1,5}|\d[0-9A-Fa-f]{0,5}[Hh]?)(?![A-Za-z0-9.]|\s*=))?"
+    r"(?<![A-Za-z0-9_.])(?:0x[0-9A-Fa-f]{1,5}|(?=[A-Fa-f]*\d)[0-9A-Fa-f]{2,5}[Hh]|[0134]x\d{1,5}|%MW\d{1,5}|\d{1,6})(?![A-Za-z0-9_%]|"
+    r"\.\d)(?:\s?[-~–]\s?(?:0x[0-9A-Fa-f]{1,5}|\d[0-9A-Fa-f]{0,5}[Hh]?)(?![A-Za-z0-9.]|\s*=))?"
 )
 _BARE_HEX = re.compile(r"(?<![A-Za-z0-9_.])[0-9A-F]{4}(?![A-Za-z0-9_.])")
 _LED = re.compile(
     r"(?:=|:=|=>|->|@|\bat(?: address| register)?|\bis|\baddr(?:ess|\.)?|\breg(?:ister|\.)?|\boffset|地址|在|位于|寄存器|\bno\.?|编号|"
-    r"\bcoil|\bholding|\bdiscrete(?: input)?|\binput|线圈|(?:^|[|;,\s])(?:输入|保持)|\.{3,})"
+    r"\bcoil|\b[HI]R|\bholding|\bdiscrete(?: input)?|\binput|线圈|(?:^|[|;,\s])(?:输入|保持)|\.{3,})"
     r"\s*[:=是为]?\s*\[?\s*$",
     re.IGNORECASE,
 )
@@ -25,6 +26,7 @@ RANGE = re.compile(r"\d+(?:\.\d+)?\s*(?:\.{2,3}|~|～|…|至|\bto\b)\s*-?\d+(?:
 STATE = re.compile(
     r"(?<![A-Za-z0-9.])\d{1,3}\s*(?:=|:|-|：)\s*(?=[A-Za-z\u4e00-\u9fff])|(?<=[A-Za-z\u4e00-\u9fff])\s*=\s*\d{1,3}(?=\s*[,;)/]|\s*$)"
 )
+_TIMES = re.compile(r"(?<![A-Za-z0-9.])(\d)\s?[x×*]\s?(?=[A-Za-z])")
 COMMENT = re.compile(r"//|#(?!\d)|/\*|\(\*|--\s|\s;\s")
 INDEX = re.compile(r"^\s*[-*(\[]?\s*\d{1,2}\s*[.)、]\s*(?=\D)")
 LETTERS = re.compile(r"[A-Za-z\u4e00-\u9fff]")
@@ -36,12 +38,14 @@ _DECLARES = re.compile(
 )
 _LEAD = re.compile(r"^(?:the|table \d+:?|表\s*\d+:?|no\.?\s*\d+|[-*•>]+|名称|变量|点名|name|the)\s*[:：]?\s+|^[-*•]\s*", re.IGNORECASE)
 _SEPARATES = re.compile(
-    r"\s*(?:=>|:=|->|=|//|/\*|\*/|\(\*|\*\)|#|;|\||\t|@|: |:$| -- | is at\b| sits at\b| at address\b| at register\b|"
+    r"\s*(?:=>|:=|->|=|//|/\*|\*/|\(\*|\*\)|#|;|\||\t|@|: |:$|:(?=-?\d)| -- | is at\b| sits at\b| at address\b| at register\b|"
     r" at\b(?=\s*(?:0x|\d|$))|在地址|在(?=\s|$|\d)|位于|的地址(?:是|为)|地址|[{}\[\]\"'`]|,|、|。|\(|\)| - |  +| \.{3,})\s*",
     re.IGNORECASE,
 )
 _WORDS_OF_SLOTS = re.compile(
-    r"^(?:as|in|with|is|of|the|unit|units|单位|type|类型|addr(?:ess)?\.?|reg(?:ister)?|地址|系数|倍率|属性|权限|access|scale|table|no\.?|const|define|var|poll|ref|values?|起始|寄存器|lsb|/lsb|per|and|or|至|-|—|int|static|final|null|none|n/a|high|low|range|bit|bits)$",
+    r"^(?:as|in|with|is|of|the|unit|units|单位|type|类型|addr(?:ess)?\.?|reg(?:ister)?|地址|系数|倍率|属性|权限|access|scale|table|no\.?|const|"
+    r"define|var|poll|ref|values?|起始|寄存器|lsb|/lsb|per|and|or|至|-|—|int|static|final|null|none|n/a|high|low|range|bit|bits|next|"
+    r"next one|then|also|同上)$",
     re.IGNORECASE,
 )  # fmt: skip
 
@@ -129,6 +133,12 @@ def _points(text: str, span: Stretch, comment: int, facts: Facts) -> int:
         points -= 5
     if _TABLE_NUMBER.search(before):
         points -= 6
+    if re.match(r"\s?(?:位|[Bb]its?\b)", after) or (
+        word.isdigit() and re.search(r"(?i)\b(?:read|get|parse|slice|sleep|wait)\w*\($", before)
+    ):
+        points -= 6
+    if re.fullmatch(r"[0134]0{3,4}1", word) and re.match(r"\s*(?:=|is\b|为|是)", after):
+        points -= 6  # tells how numbers are meant
     if span[0] > comment:
         points -= 5
     if lead and (lead[-1].isalpha()) and before.endswith(" ") and not before.endswith("  ") and not _LED.search(before):
@@ -205,7 +215,7 @@ def _bare_name(text: str, a: int, b: int, slots: Sequence[Stretch]) -> Stretch |
     if (
         a >= b
         or not LETTERS.search(word)
-        or re.fullmatch(r"(?i)(?:table|表|page|chapter)\s*\d+", word)
+        or re.fullmatch(r"(?i)(?:table|表|page|chapter|section|sheet|part|block|rev\.?|第?\d*[章节])\s*\d*(?:\s*\(.*\))?", word)
         or _WORDS_OF_SLOTS.match(word)
         or (notation.access_of(word) and len(word) <= 5)
     ):
@@ -238,3 +248,12 @@ def _trimmed(text: str, a: int, b: int) -> Stretch:
     while b > a and text[b - 1] in " \t|,;:=>{}\"'`、([-@":
         b -= 1
     return a, b
+
+
+def several(text: str) -> int:
+    """How many values of one kind follow each other: `3x FLOAT32`, or further addresses behind the first in a comment."""
+    times = _TIMES.search(text)
+    if times is not None:
+        return max(1, min(int(times[1]), 9))
+    more = re.search(r"(?://|#|/\*)\s*((?:0x[0-9A-Fa-f]+|\d+)(?:\s*,\s*(?:0x[0-9A-Fa-f]+|\d+)){1,3})\s*(?:$|\*/|,)", text)
+    return 1 + more[1].count(",") + 1 if more is not None else 1

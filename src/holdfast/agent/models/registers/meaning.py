@@ -15,6 +15,7 @@ from holdfast.terms import Word
 
 WEIGHTS = {"kind": 3.0, "apart": 2.5, "narrow": 1.5, "word": 1.8, "number": 2.0, "sign": 0.7}
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z]{3})(?=[0-9])|(?<=[0-9])(?=[A-Z][a-z])")
+_UNIT_WORD = re.compile(r"(?<![A-Za-z])[kMGm](?:Wh|W|varh|var|VAh|VA|V|A|Hz|Pa|N|J)(?![A-Za-z])")  # no camels
 _ATOM = re.compile(r"[a-z]+[0-9]*|[0-9]+(?:\.[0-9]+)?|[\u4e00-\u9fff]")
 _STOP = frozenset(listed("idle"))
 _UNIT_KIND: dict[str, str] = {
@@ -34,7 +35,16 @@ _UNIT_KIND: dict[str, str] = {
     **dict.fromkeys(("rpm", "r/min", "m/min", "m/s"), "speed"),
     **dict.fromkeys(("h", "min", "s", "hours", "Seconds"), "time"),
     **dict.fromkeys(("m3", "m³"), "volume"),
-    **dict.fromkeys(("Nm", "N·m"), "torque"),
+    **dict.fromkeys(("Nm", "N·m", "kNm"), "torque"),
+    **dict.fromkeys(("ppm", "ppb", "%vol", "mg/L", "mg/l", "mg/m3", "mg/m³"), "concentration"),
+    **dict.fromkeys(("kg", "t", "g"), "weight"),
+    **dict.fromkeys(("µS/cm", "uS/cm", "mS/cm"), "conductivity"),
+    **dict.fromkeys(("kg/m3", "kg/m³"), "density"),
+    **dict.fromkeys(("NTU",), "turbidity"),
+    **dict.fromkeys(("W/m²", "W/m2"), "irradiance"),
+    **dict.fromkeys(("lux", "lx"), "lighting"),
+    **dict.fromkeys(("%RH", "%rh"), "humidity"),
+    **dict.fromkeys(("t/h", "kg/h", "m3/s", "m³/s", "L/s", "l/s"), "flow"),
 }  # fmt: skip
 _FLAVOUR_OF_UNIT = {
     "var": "reactive",
@@ -91,16 +101,17 @@ def _lexicon() -> tuple[Mapping[str, Idea], int]:
     for group in ("kind", "narrow"):
         for text, forms in cast("dict[str, list[str]]", raw[group]).items():
             for form in forms:
-                found.setdefault(" ".join(_atoms(form)), Idea(group=group, text=text))
+                found.setdefault(" ".join(atoms_of(form)), Idea(group=group, text=text))
     for group, sides in cast("dict[str, list[list[str]]]", raw["apart"]).items():
         for forms in sides:
             for form in forms:
-                found.setdefault(" ".join(_atoms(form)), Idea(group=group, text=forms[0]))
+                found.setdefault(" ".join(atoms_of(form)), Idea(group=group, text=forms[0]))
     return found, max(form.count(" ") + 1 for form in found)
 
 
-def _atoms(text: str) -> tuple[str, ...]:
-    spaced = _CAMEL.sub(" ", text.replace("_", " "))
+def atoms_of(text: str) -> tuple[str, ...]:
+    whole = _UNIT_WORD.sub(lambda unit: unit[0].lower(), text.replace("_", " "))
+    spaced = _CAMEL.sub(" ", whole)
     return tuple(_ATOM.findall(spaced.lower()))
 
 
@@ -111,7 +122,7 @@ def plain(text: str) -> str:
 
 def meaning(text: str, *, unit: str = "", remark: str = "", without: tuple[str, ...] = ()) -> Meaning:
     """The ideas of a name; `without` are atoms at its beginning that all names of a map share."""
-    atoms = list(_atoms(text))
+    atoms = list(atoms_of(text))
     if without and tuple(atoms[: len(without)]) == without and len(atoms) > len(without):
         atoms = atoms[len(without) :]
     atoms = [_phase_letter(atoms, i, text) for i in range(len(atoms))]
@@ -126,7 +137,7 @@ def meaning(text: str, *, unit: str = "", remark: str = "", without: tuple[str, 
                 i += size
                 break
         else:
-            ideas |= _plain_idea(atoms[i])
+            ideas |= _glued(atoms[i], listed) or _plain_idea(atoms[i])
             i += 1
     also: set[Idea] = set()
     if unit in _UNIT_KIND:
@@ -135,6 +146,17 @@ def meaning(text: str, *, unit: str = "", remark: str = "", without: tuple[str, 
         also.add(Idea(group="flavour", text=_FLAVOUR_OF_UNIT[unit]))
     beside = meaning(remark).ideas if remark else frozenset[Idea]()
     return Meaning(ideas=_adjective(frozenset(ideas), text), also=frozenset(also), beside=beside, plain=plain(text))
+
+
+def _glued(atom: str, listed: Mapping[str, Idea]) -> set[Idea]:
+    """Two known words written as one: `maxcurrent`."""
+    if not atom.isalpha() or not atom.isascii() or len(atom) < 6:
+        return set()
+    for cut in range(len(atom) - 3, 2, -1):
+        first, second = listed.get(atom[:cut]), listed.get(atom[cut:])
+        if first is not None and second is not None:
+            return {first, second}
+    return set()
 
 
 def _phase_letter(atoms: list[str], i: int, text: str) -> str:
@@ -189,7 +211,8 @@ def _adjective(ideas: frozenset[Idea], text: str) -> frozenset[Idea]:
 
 def shared_beginning(names: Iterable[str]) -> tuple[str, ...]:
     """Atoms that all of several identifiers begin with, as a maker's prefix; only where each has more."""
-    cut = [_atoms(name) for name in names if name and " " not in name.strip() and name.isascii()]
+    names = list(names)
+    cut = [atoms_of(name) for name in names if name and " " not in name.strip() and name.isascii()]
     listed = list(names)
     if len(cut) < 2 or len(cut) != len(listed):
         return ()
@@ -217,7 +240,11 @@ def fit(wanted: Meaning, row: Meaning, *, writes: bool = False) -> Fit:
     matched = {idea for idea in wanted.ideas if idea in known or _near(idea, known) or (idea.text == "actual" and "setpoint" not in wishes)}
     lacking = sum(idea.weight for idea in wanted.ideas - matched)
     total = sum(idea.weight for idea in wanted.ideas) or 1.0
-    extra = sum(idea.weight for idea in row.ideas - wanted.ideas if not _near(idea, wanted.ideas))
+    if writes and "max" in {idea.text for idea in row.ideas if idea.group == "height"}:
+        matched |= {idea for idea in wanted.ideas if idea.text == "limit"}  # who limits a current sets its maximum
+        lacking = sum(idea.weight for idea in wanted.ideas - matched)
+    free = {"setpoint"} if writes else set[str]()  # what is written is a setpoint, said or not
+    extra = sum(idea.weight for idea in row.ideas - wanted.ideas if not _near(idea, wanted.ideas) and idea.text not in free)
     if not writes and "setpoint" in wishes and not any(idea.group == "wish" for idea in wanted.ideas):
         extra += 2.0  # who asks for the speed does not mean what it is set to
     quoted = bool(row.plain) and len(row.plain) >= 3 and row.plain in wanted.plain

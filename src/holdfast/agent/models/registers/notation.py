@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import cast
 
 from holdfast.agent.models.registers.patterns import grouped, listed
-from holdfast.agent.models.registers.words import Area, Kind
+from holdfast.agent.models.registers.words import Area, Kind, Order
 
 _L, _R = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
 
@@ -46,6 +46,22 @@ def kind_of(text: str) -> Kind | None:
     return next(iter(inside)) if len(inside) == 1 else None
 
 
+_SWAPPED_KIND = re.compile(
+    r"(?:32|64)s|\w*(?:word|qword|fp32|int|float)\w*_r(?:everse)?|\w*(?:16|32|64)_?le|swapped|.*inverse", re.IGNORECASE
+)
+_STRAIGHT_KIND = re.compile(r"[us]_[dq]word|fp32|\w*(?:32|64)_?be", re.IGNORECASE)
+
+
+def order_of_kind(text: str) -> Order | None:
+    """Word order that is part of a type's name: `int32s`, `U_DWORD_R`, `readInt32BE`."""
+    for word in re.findall(r"\w+", text):
+        if _SWAPPED_KIND.fullmatch(word) or re.fullmatch(r"(?i)u?(?:int|float)(?:32|64)s", word):
+            return "little"
+        if _STRAIGHT_KIND.fullmatch(word):
+            return "big"
+    return None
+
+
 def text_registers(text: str) -> int | None:
     """How many registers a text type takes: `ASCII 6 regs` says it, `char[20]` and bytes are two a register."""
     found = _LENGTH.search(re.sub(r"(?i)utf-?8", "", text))
@@ -68,21 +84,40 @@ _AFTER_NUMBER = rf"(?:{_UNITS})(?![A-Za-z0-9_³²])"
 
 _SCALE_WORD = (
     r"(?:倍率|系数|比例(?:系数)?|缩放(?:系数)?|分辨率|精度|"
-    rf"{_L}(?:scale(?:d|[ _]factor)?(?: by)?|ratio|multiplier|mult|resolution|res\.?|coeff(?:icient)?))"
+    r"最小单位|每(?:个)?单位|步长|"
+    rf"{_L}(?:scale(?:d|[ _]factor)?(?: by)?|scaling|ratio|multiplier|multiply(?: by)?|mult|mul|resolution(?: of)?|res\.?|"
+    rf"coeff(?:icient)?|LSB|"
+    rf"(?:in )?(?:steps?|units|increments) of))"
 )
 
+_RAW = r"(?:读数|原始值|寄存器(?:数)?值|采集值|上传值|读取值|返回值|raw(?: value)?|reading|reg(?:ister)?(?: value)?|data|\bn|\bx)"
+_SPAN = r"-?\d+(?:\.\d+)?%?\s*(?:~|～|\.{2,3}|…|至|to|-)\s*\+?-?\d+(?:\.\d+)?"
+_MAPPED = rf"({_SPAN}\s*,?\s*(?:=>?|->|对应|表示|代表|corresponds? to|represents?|means?|maps? to)[^\d\n-]{{0,12}}(?:的\s*)?{_SPAN})"
+_STORED = r"(?:stored|sent|transmitted|encoded|delivered|held|kept)\b"
+_PARTS = {"tenth": 1, "hundredth": 2, "thousandth": 3, "十分之一": 1, "百分之一": 2, "千分之一": 3, "ten": 1, "hundred": 2, "thousand": 3}
+_PLACES = {"one": 1, "two": 2, "three": 3, "four": 4, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4}
 # (pattern, how the number in it is meant): value = raw × it (times), value = raw / it (over), or times below 1 and over above (either).
 _SCALES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), way)
     for pattern, way in (
         (rf"(?:{_SCALE_WORD}\s*[:=]?\s*)?[×x*]?\s?10\s?(?:\^|\*\*)\s?\(?(-?\d+)\)?", "power"),
+        (r"[×x*]?\s?(?<![0-9.])10(-\d)(?![0-9.])", "power"),  # with the exponent raised in print
+        (rf"{_STORED}[^,;.\n\d]{{0,24}}?(?:[×x*]|times|multiplied by|乘以?)\s?{_N}", "over"),
+        (rf"(?:[×x*]|乘以?)\s?{_N}\s*(?:后)?(?:上传|发送|存储|存放|传输|表示)", "over"),
+        (rf"(?:{_SCALE_WORD}\s*[:=]?\s*)?(?<![0-9./])1\s?/\s?(10{{1,4}})(?![0-9.])", "over"),
+        (r"(?:in |of |to )?\b(tenths?|hundredths?|thousandths?)\b(?:\s+of(?:\s+an?\b|\s+one\b|\s+1\b)?)?", "part"),
+        (r"(十分之一|百分之一|千分之一)", "part"),
+        (r"\b(one|two|three|four|[1-4])\s+(?:implied\s+|fixed\s+)?decimals?(?:\s+(?:places?|digits?))?", "places"),
+        (r"(?:保留|带|含)?\s?([一二两三四1-4])\s?位小数|小数(?:点后|位数?)\s?[:为]?\s?([一二两三四1-4])\s?位?", "places"),
+        (r"(?:divided?|div|scaled down)\s+by\s+(?:a\s+|one\s+)?(ten|hundred|thousand)\b", "over_word"),
         (r"SCALE_FACTOR_MINUS_(\d)", "minus_power"),
         (r"SCALE_FACTOR_(\d)", "power"),
+        (_MAPPED, "map"),
         (rf"{_L}FIX(\d)(?![0-9])", "minus_power"),  # decimals of a fixed-point format
-        (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*(?:读数|原始值|寄存器值|raw(?: value)?|reading)\s*[÷/]\s*{_N}", "over"),
-        (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*(?:读数|原始值|寄存器值|raw(?: value)?|reading)\s*[×x*·]\s*{_N}", "times"),
+        (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*{_RAW}\s*[÷/]\s*{_N}", "over"),
+        (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*{_RAW}\s*[×x*·]\s*{_N}", "times"),
         (rf"(?:real |actual )?value\s*[÷/]\s*{_N}", "over"),
-        (rf"放大\s*{_N}\s*倍", "over"),
+        (rf"(?:放大|扩大)\s*{_N}\s*倍", "over"),
         (rf"缩小\s*{_N}\s*倍", "times"),
         (rf"(?:除以|divided? by|div(?:isor)?\.?|÷)\s*[:=]?\s*{_N}", "over"),
         (rf"{_L}gain\s*[:=]?\s*{_N}", "gain"),
@@ -107,6 +142,14 @@ def _likely(number: str) -> bool:
     return digits == "1" or (digits in _LEADING and Decimal(number) <= 10) or number in ("16", "32", "256", "1024", "3600", "4096")
 
 
+_WORDY = frozenset(("map", "power", "minus_power", "part", "places", "over_word"))
+
+
+def _number(found: re.Match[str]) -> str:
+    """What stands in the one group that matched."""
+    return found[found.lastindex or 1]
+
+
 def scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
     """(start, end, said) of what could be a scale; `said` where a word or sign says so, not a unit behind a number alone."""
     taken: list[tuple[int, int]] = []
@@ -116,8 +159,8 @@ def scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
             if (
                 not listed
                 and all(found.end() <= a or found.start() >= b for a, b in taken)
-                and (found[1].strip("0.") or "power" in way)
-                and (way != "over" or _likely(found[1]))
+                and (way in _WORDY or _number(found).strip("0."))
+                and (way != "over" or _likely(_number(found)))
             ):
                 taken.append(found.span())
                 yield found.start(), found.end(), True
@@ -132,9 +175,13 @@ def scale_of(text: str, *, bare_way: str = "times") -> tuple[Decimal, bool] | No
     for pattern, way in _SCALES:
         found = pattern.fullmatch(whole)
         if found is not None:
-            return _factor(found[1], way)
-    if bare_way == "power" and re.fullmatch(r"-?\d", whole):
+            return _factor(_number(found), way)
+    if bare_way in ("power", "decimals") and re.fullmatch(r"-?\d", whole):
+        return _factor(whole, "power" if bare_way == "power" else "places")
+    if bare_way == "either" and re.fullmatch(r"-\d", whole):
         return _factor(whole, "power")
+    if re.fullmatch(r"0,\d{1,4}", whole):
+        return _factor(whole.replace(",", "."), "times")
     bare = _BARE.fullmatch(whole)
     if bare is None:
         bare = re.fullmatch(rf"\s*{_N}\s*{_AFTER_NUMBER}\s*", whole)
@@ -143,7 +190,21 @@ def scale_of(text: str, *, bare_way: str = "times") -> tuple[Decimal, bool] | No
     return None
 
 
+def ends_of(text: str) -> list[Decimal]:
+    """The four ends of `0..27648 = 0.0..100.0`, in order."""
+    return [Decimal(n) for n in re.findall(r"(?<!\d)-?\d+(?:\.\d+)?", re.sub(r"\.{2,}|(?<=\d)-(?=\d)", " ", text))]
+
+
 def _factor(number: str, way: str) -> tuple[Decimal, bool] | None:
+    if way == "map":
+        ends = ends_of(number)
+        if len(ends) != 4 or ends[0] >= ends[1] or ends[2] >= ends[3] or ends[0] * ends[3] != ends[1] * ends[2]:
+            return None  # raw and real value don't share their zero
+        return (ends[3] - ends[2]) / (ends[1] - ends[0]), True
+    if way in ("part", "over_word"):
+        return Decimal(10) ** -_PARTS[number.lower().removesuffix("s")], True
+    if way in ("places", "decimals"):
+        return Decimal(10) ** -(_PLACES.get(number.lower()) or int(number)), True
     try:
         value = Decimal(number)
     except InvalidOperation:
@@ -179,21 +240,28 @@ _AREAS: tuple[tuple[re.Pattern[str], Area], ...] = (
     (
         re.compile(
             rf"保持寄存器|保持(?=\s*(?:\d|$))|"
-            rf"{_L}(?:holding(?:[ _-]?reg(?:ister)?s?)?|hold(?:ing)?reg(?:ister)?s?|HR|4x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
+            rf"保持区|{_L}(?:holding(?:[ _-]?(?:reg(?:ister)?s?|area|space|block|data))?|hold(?:ing)?reg(?:ister)?s?|"
+            r"writeholding|writesingle|writemultiple|HR|4x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
             re.IGNORECASE,
         ),
         "holding",
     ),
     (
         re.compile(
-            rf"输入寄存器|输入(?=\s*(?:\d{{2,}}|$))|{_L}(?:input[ _-]?reg(?:ister)?s?|"
-            r"(?<!discrete )(?<!digital )inputs?(?=\s*(?:$|[,;:)\]|/，；：]|\[))|IR|3x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
+            rf"输入寄存器|输入(?=\s*(?:\d{{2,}}|$))|输入区|{_L}(?:input[ _-]?(?:reg(?:ister)?s?|area|space|block|data)|"
+            r"(?<!discrete )(?<!digital )inputs?(?=[\"']?\s*(?:$|[,;:)\]|/，；：]|\[))|IR|3x(?= *(?:$|[|;,/])))(?![A-Za-z0-9_])",
             re.IGNORECASE,
         ),
         "input",
     ),
-    (re.compile(rf"线圈|{_L}coils?{_R}(?!\s*(?:/|and|or)\s*(?:holding |input )?register)", re.IGNORECASE), "coil"),
-    (re.compile(rf"离散输入|{_L}(?:discrete[ _-]?inputs?|discretes?|DI){_R}", re.IGNORECASE), "discrete"),
+    (
+        re.compile(rf"线圈|{_L}(?:write)?coils?(?:[ _-]?outputs?)?{_R}(?!\s*(?:/|and|or)\s*(?:holding |input )?register)", re.IGNORECASE),
+        "coil",
+    ),
+    (
+        re.compile(rf"离散(?:量)?输入|开关量输入|输入状态|{_L}(?:discrete[ _-]?inputs?|input[ _]status|discretes?|DI){_R}", re.IGNORECASE),
+        "discrete",
+    ),
 )
 
 

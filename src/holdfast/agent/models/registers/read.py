@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from holdfast.agent.models.registers import ask as asking
 from holdfast.agent.models.registers import lines, notation, rows, tagged
 from holdfast.agent.models.registers.choose import Chosen, area_of, choose
-from holdfast.agent.models.registers.compile import Source, bit_asked, read_request, write_request
+from holdfast.agent.models.registers.compile import Source, read_request, write_request
 from holdfast.agent.models.registers.confirm import unconfirmed
 from holdfast.agent.models.registers.ground import ungrounded
 from holdfast.agent.models.registers.meaning import plain
-from holdfast.agent.models.registers.resolve import point
+from holdfast.agent.models.registers.resolve import offset_of, point
+from holdfast.agent.models.registers.states import bit_asked
 from holdfast.agent.models.registers.words import Abstention, Answer, Ask, Point, Refusal, Request, Row
 from holdfast.agent.models.spans import Tagger
 from holdfast.terms import Word
 
 MAP_MAX = 20_000  # characters of a map that is read for a request
-_OFFSET = re.compile(r"(?i)\boffset\s*[:=]?\s*-?[1-9]|偏移量?\s*[:：=]?\s*-?[1-9]|\b(?:raw|value|reading)\s*[-+]\s*\d|读数\s*[-+减加]\s*\d")
 _RANGES = re.compile(r"(?im)^\W*(?:允许(?:范围)?|范围|取值范围|allowed|range|limits?|permitted|valid).*$")
 
 
@@ -102,7 +102,7 @@ def _gated(reading: Reading, flat: str, asked: str) -> Reading:
 
 def _reading(text: str, ask: Ask, request: str, found: Sequence[Row]) -> Reading:
     """From a reader's rows and its reading of the request to the answer."""
-    chosen = choose(ask, request, found)
+    chosen = choose(ask, request, found, text)
     if isinstance(chosen, Chosen) and ask.unclear:
         return Reading(answer=Abstention(why=ask.unclear), seen=tuple(found), ask=ask)
     if not isinstance(chosen, Chosen):
@@ -110,15 +110,13 @@ def _reading(text: str, ask: Ask, request: str, found: Sequence[Row]) -> Reading
     return Reading(answer=_answer(text, ask, request, found, chosen), rows=chosen.rows, seen=tuple(found), ask=ask)
 
 
-def _without_address(row: Row) -> str:
-    """`offset` may head an address as well."""
-    a, b = row.address.start - row.block.start, row.address.end - row.block.start
-    return f"{row.block.text[:a]}  {row.block.text[b:]}"
+def _access(row: Row) -> str:
+    return notation.access_of(row.access.text) if row.access is not None else row.facts.access
 
 
 def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Chosen) -> Answer:
     here = area_of(chosen.rows[0])
-    anyone = any(row.access is not None or row.facts.access for row in found if area_of(row) == here)
+    anyone = any("w" in _access(row) for row in found if area_of(row) == here)
     points: list[Point] = []
     for row in chosen.rows:
         made = point(row, writes=ask.writes, anyone_says_access=anyone)
@@ -127,8 +125,11 @@ def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Cho
             return Refusal(reason="not_writable", missing=("writable_register",)) if read_only else made
         points.append(made)
     row = chosen.rows[0]
-    if any(_OFFSET.search(_without_address(one)) for one in chosen.rows):
+    offsets = {offset_of(one, here.scale) for one, here in zip(chosen.rows, points, strict=True)}
+    offset = next(iter(offsets)) if len(offsets) == 1 else None
+    if offset is None or (offset and ask.writes):
         return Abstention(why="offset")
+    points = [dataclasses.replace(one, offset=offset) for one in points]
     bit = bit_asked(row.block.text, request) if len(points) == 1 and points[0].count == 1 and points[0].kind in ("uint16", "bits") else None
     if bit is not None and bit <= 15:
         # One bit of a word is read with its word, and never written: its neighbours may move meanwhile.
@@ -136,5 +137,5 @@ def _answer(text: str, ask: Ask, request: str, found: Sequence[Row], chosen: Cho
     if not ask.writes:
         return read_request(points)
     last = max(row.address.end, row.name.end) if row.name.end <= row.address.start else row.name.end
-    about = "\n".join(m[0] for m in _RANGES.finditer(text) if len(found) == 1 or plain(row.name.text) in plain(m[0]))
+    about = "\n".join(m[0] for m in _RANGES.finditer(text) if len(found) == 1 or plain(row.title) in plain(m[0]))
     return write_request(points[0], row, ask, Source(behind=row.block.text[last - row.block.start :], ranges=about, request=request))

@@ -6,13 +6,19 @@ from decimal import Decimal
 from holdfast.agent.models.registers import heading, notation
 from holdfast.agent.models.registers.lines import RULES
 from holdfast.agent.models.registers.patterns import any_of
+from holdfast.agent.models.registers.states import bits_of, states_of
 from holdfast.agent.models.registers.words import READ_CODE, REGISTERS, Area, Facts, Kind, Point, Reason, Refusal, Row
 
 _DIGIT_AREA: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4": "holding"}
 _REFERENCE = re.compile(r"([0134])(\d{4,5})")
 _OTHER_REFERENCE = re.compile(r"([134])x(\d{4,5})", re.IGNORECASE)  # 0x… is a hexadecimal number
+_BYTES = re.compile(r"(?:0x)?[0-9A-Fa-f]{2}[ ,]{1,2}(?:0x)?[0-9A-Fa-f]{2}")  # of a frame
 _RANGE = re.compile(r"\s?[-~–]\s?")
 _STATUS_NAME = re.compile(r"(?i)status ?word|control ?word|command ?word|状态字|控制字|命令字")
+_OFFSET = re.compile(
+    r"(?i)\boffset[\"']?\s*[:=]?\s*-?[1-9]|偏移量?\s*[:：=]?\s*-?[1-9]|\b(?:raw|value|reading)\s*[-+]\s*\d|读数\s*[-+减加]\s*\d|"
+    r"\b(?:subtract|add)\s+\d|减去\s?\d"
+)
 _WISHED = any_of("wished")
 
 
@@ -36,7 +42,10 @@ def point(row: Row, *, writes: bool, anyone_says_access: bool) -> Point | Refusa
     if kind is not None and count is None:
         lacks.append("length")
     wide = kind is not None and REGISTERS.get(kind, 1) > 1
-    if wide and row.facts.order is None:
+    order = row.facts.order
+    if wide and order == "clash":
+        return _contradicts("word_order")
+    if wide and order not in ("big", "little"):
         lacks.append("word_order")
     if lacks or area is None or address is None or kind is None or count is None:
         return Refusal(reason="incomplete", missing=tuple(lacks))
@@ -49,7 +58,7 @@ def point(row: Row, *, writes: bool, anyone_says_access: bool) -> Point | Refusa
         address=address,
         count=count * row.several,
         kind=kind,
-        word_order=row.facts.order if wide else None,
+        word_order=("little" if order == "little" else "big") if wide else None,
         byte_order=None if bits else row.facts.byte_order if row.facts.byte_order == "little" else "big",
         scale=scale,
         unit=row.unit.text if row.unit is not None and not bits else "",
@@ -78,20 +87,29 @@ def _placed(row: Row) -> tuple[Area | None, int | None, int | None] | Refusal:
     if start is not None and end is not None:
         whole = end if end > start else None
         span = whole - start + 1 if whole is not None and whole - start < 125 else None
-    if (facts.base == "reference" and plain is not None) or other is not None:
+    beyond = plain is not None and int(first) > 65_535 and not row.plus  # what can be nothing but a reference
+    if (facts.base == "reference" and plain is not None) or other is not None or beyond:
         found = other or plain
         digit, number = (found[1], int(found[2])) if found is not None else ("4", 0)
         named = _DIGIT_AREA[digit]
         stated = _row_area(row) or facts.area
         if stated is not None and stated != named:
             return _contradicts("register_space", "address")
+        if facts.base == "unclear":
+            return named, None, span
         if not 1 <= number <= 65_536:
             return _contradicts("address")
-        return named, number - 1, span
+        return named, number - 1 + row.plus, span
     if start is None:
         return _contradicts("address")
-    if area is None and facts.write_code in (6, 16) and _kind(row, None, writes=False)[0] not in (None, "bool"):
+    if area is None and facts.write_code in (6, 16) and _kind(row, None, writes=True)[0] not in (None, "bool"):
         area = "holding"  # what these functions write
+    if facts.base == "unclear":
+        return area, None, span
+    plus = _number(facts.plus.text, facts) if facts.plus is not None else 0
+    if plus is None or (facts.plus is not None and start >= plus):
+        return area, None, span  # the whole address or what is added to the base: neither is sure
+    start += plus + row.plus
     if facts.base == "one":
         return (area, start - 1, span) if start >= 1 else _contradicts("address", "address_base")
     if facts.base == "reference":
@@ -103,7 +121,7 @@ def _placed(row: Row) -> tuple[Area | None, int | None, int | None] | Refusal:
 def _row_area(row: Row) -> Area | None:
     if row.area is None:
         return None
-    named = notation.area_of(row.area.text)
+    named = notation.area_of(row.area.text) or ("input" if row.area.text.strip().lower() == "read" else None)
     if named is not None:
         return named
     codes = [code for code, _, _ in heading.codes_in(row.area.text)] or ([int(row.area.text)] if row.area.text.strip().isdigit() else [])
@@ -114,6 +132,8 @@ def _row_area(row: Row) -> Area | None:
 
 
 def _split(text: str) -> tuple[str, str, str]:
+    if _BYTES.fullmatch(text):
+        return text, "", ""
     parts = _RANGE.split(text, maxsplit=1)
     if len(parts) == 2:
         return parts[0], "-", parts[1]
@@ -127,6 +147,8 @@ def _hexadecimal(text: str, facts: Facts) -> bool:
 
 def _number(text: str, facts: Facts) -> int | None:
     bare = text.strip()
+    if _BYTES.fullmatch(bare):
+        return int("".join(re.findall(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{2}(?![0-9A-Za-z])", bare.replace("0x", ""))), 16)
     if bare.upper().startswith("%MW"):
         return int(bare[3:])
     try:
@@ -141,15 +163,24 @@ def _number(text: str, facts: Facts) -> int | None:
         return None
 
 
+def _behind(row: Row) -> str:
+    return row.block.text[row.address.end - row.block.start :]
+
+
 def _kind(row: Row, area: Area | None, *, writes: bool) -> tuple[Kind | None, str]:
     """(type, why it is in doubt)."""
     if area in ("coil", "discrete"):
         return "bool", ""
     slot = row.kind or (row.facts.write_kind if writes else None) or row.facts.kind
+    named = _STATUS_NAME.search(row.name.text.replace("_", " ")) is not None and row.facts.code_like
+    if slot is None and (bits_of(row.block.text) or (named and not states_of(_behind(row)))):
+        return "bits", ""
     if slot is None and row.untyped:
         return "uint16", "signless"
+    if slot is None and writes and row.facts.write_code == 6 and len(states_of(_behind(row))) >= 2:
+        return "uint16", "signless"  # one register of named states
     if slot is None:
-        return ("bits", "") if _STATUS_NAME.search(row.name.text.replace("_", " ")) and row.facts.code_like else (None, "")
+        return None, ""
     kind = notation.kind_of(RULES.get(slot.text, slot.text))
     if kind == "bool":
         return None, ""  # a bit of a register needs its number
@@ -164,7 +195,7 @@ def _kind(row: Row, area: Area | None, *, writes: bool) -> tuple[Kind | None, st
 
 
 def _count(row: Row, kind: Kind | None, span: int | None) -> int | Refusal | None:
-    length = int(row.length.text) if row.length is not None and row.length.text.isdigit() else None
+    length = _number(row.length.text, Facts()) if row.length is not None else None
     if kind is None:
         return None
     if kind == "string":
@@ -177,6 +208,22 @@ def _count(row: Row, kind: Kind | None, span: int | None) -> int | Refusal | Non
         if said is not None and said not in (width, width * row.several):
             return _contradicts("data_type", what) if kind != "bool" else 1
     return width
+
+
+def offset_of(row: Row, scale: Decimal) -> Decimal | None:
+    """What is added once the scale is applied; None where a row speaks of one in a way that is not sure."""
+    a, b = row.address.start - row.block.start, row.address.end - row.block.start
+    text = f"{row.block.text[:a]}  {row.block.text[b:]}"  # `offset` may head an address as well
+    if _OFFSET.search(text) is None:
+        return Decimal(0)
+    before = re.search(r"(?i)\(\s*raw\s*-\s*offset\s*\)", text)
+    keyed = re.search(r"(?i)\boffset[\"']?\s*[:=]\s*(-?\d+(?:\.\d+)?)", text)
+    if keyed is not None:
+        return -Decimal(keyed[1]) * scale if before is not None else Decimal(keyed[1])
+    taken = re.search(r"(?i)(?:subtract|minus|减去?|less)\s*(\d+(?:\.\d+)?)\b.{0,24}?(?:after (?:scaling|that)|afterwards)", text)
+    if taken is not None:
+        return -Decimal(taken[1])
+    return None
 
 
 def _scale(row: Row) -> tuple[Decimal, bool]:

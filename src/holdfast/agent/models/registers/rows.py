@@ -4,107 +4,195 @@ import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 
-from holdfast.agent.models.registers import heading, lines, notation
+from holdfast.agent.models.registers import frames, heading, labelled, lines, notation, prose, runs
 from holdfast.agent.models.registers.lines import Line, Titles, part
-from holdfast.agent.models.registers.look import ADDRESS, INDEX, LETTERS, RANGE, STATE, Stretch, address_in, free, letter, name_in, own
-from holdfast.agent.models.registers.words import Facts, Order, Row, ScaleWay, Slot
+from holdfast.agent.models.registers.look import INDEX, LETTERS, RANGE, STATE, Stretch, address_in, free, letter, name_in, own, several
+from holdfast.agent.models.registers.records import Record, records, units
+from holdfast.agent.models.registers.together import completed
+from holdfast.agent.models.registers.words import Facts, Order, Row, Slot
 
 _RANGE_LINE = re.compile(r"^\W*(?:允许(?:范围)?|范围|取值范围|allowed|range|limits?|permitted|valid)", re.IGNORECASE)
 _TASK = re.compile(
     r"FC\d{1,2}(?:Read|Write)\w*Task\([^()]*$|^\s*(?:poll|device)\s*,|^\s*(?:const|var|enum|type)?\s*[({\[]\s*$"
 )  # of rows to come
-_FRAME = re.compile(r"(?:(?<![0-9A-Za-z])[0-9A-Fa-f]{2}\s){6,}|(?:0x[0-9A-Fa-f]{2},?\s){6,}")  # bytes of an example
-_TIMES = re.compile(r"(?<![A-Za-z0-9.])(\d)\s?[x×*]\s?(?=[A-Za-z])")
 _LENGTH = re.compile(
-    r"(?i)(?<![A-Za-z])(?:(?:len(?:gth)?|count|size|长度|数量|qty)\s*[:=]?|(?:words?|regs?)\s*[:=])\s*(\d{1,2})(?![\d.])|(?<![A-Za-z0-9.])(\d{1,2})\s*(?:regs?|registers?|words?|个寄存器)(?![A-Za-z])"
+    r"(?i)(?<![A-Za-z])(?:(?:len(?:gth)?|count|size|长度|数量|qty)\s*[:=]?|(?:words?|regs?)\s*[:=])\s*(\d{1,2})(?![\d.])|"
+    r"(?<![A-Za-z0-9.])(\d{1,2})\s*(?:regs?|registers?|words?|个寄存器)(?![A-Za-z])"
 )
 _COUNT_BEFORE = re.compile(r"(?<=\s)([1-9])()\s+(?=\d)")
 _NUMBER_CELL = re.compile(r"(?:[|;,\t]|  )\s*(\d+\.\d+|1)(?=\s*(?:$|[|;,\t]|  ))")  # a factor in a cell of its own
-_SCALE_HEADS: dict[str, ScaleWay] = {"scale": "times", "divisor": "over", "either": "either", "power": "power"}  # by a column's title
-SHIFT_MAX = 3  # characters that a cell may stand beside its title
+_BELOW = re.compile(
+    r"\s*(?:[-*•]\s*)?(?:bits?\s?\d{1,2}\b|b\d{1,2}\b|第?\s?\d{1,2}\s?位|位\s?\d{1,2})|\s{2,}\d{1,3}\s*=\s*[A-Za-z\u4e00-\u9fff]",
+    re.IGNORECASE,
+)
+_BITS = re.compile(r"\s*(?:[-*•]\s*)?(?:bits?\s?\d|b\d)", re.IGNORECASE)
+_REMARK = re.compile(r"\W*(?:备注|注意?|说明|note|remark|nb|hint)\s*\d?\s*[:.,]", re.IGNORECASE)
+_FIRST = re.compile(r"(?<![\dA-Za-z])[0134]x?0{3,4}1\b\s*(?:=|is\b|为|是|对应)|(?:=|\bis|为|是|at)\s*[0134]x?0{3,4}1\b", re.IGNORECASE)
+_SETTING = re.compile(
+    r"(?i)(?:slave|unit|device|station|node)?[ _-]?(?:id|addr(?:ess)?|no\.?)|port|baud(?:rate)?|timeout|interval|start|end|parity|"
+    r"host|uom|rule|"
+    r"version|revision|scan_interval|polling|period|delay|stop ?bits"
+)
+_PREFIXED = re.compile(
+    r"(?:^\s*(?:\[[^\]\n]*\]\s*)?|[\s|;,=(\"'])(?P<kind>(?P<area>[HI]R)(?:F|I|UI|US|U|S)?)(?P<at>\d{1,5})(?=\s*(?:[\s|;,)\"':=]|$))"
+)
 WIDE_MAX = 400  # characters of a line that is read as a row
 
 
 def read(text: str) -> tuple[Row, ...]:
     """The rows of a map, in order. `text` is flat (lines.flat)."""
-    found: list[Row] = []
-    all_lines = list(lines.blocks(text, lines.lines_of(text)))
-    facts = Facts(code_like=heading.codelike([line.slot.text for line in all_lines]))
-    columns: Titles | None = None
-    for index, line in enumerate(all_lines):
-        heads = lines.titles(line.slot)
-        if heads is not None:
-            columns = heads
-            facts = heading.merged(facts, heading.Told(hexadecimal="hex" in line.slot.text.lower()), section=False)
-            continue
-        rows = tuple(_rows(line, facts, columns, first=index == 0))
-        if rows:
-            found += rows
+    reading = _Reading(text)
+    for index, unit in enumerate(reading.units):
+        if isinstance(unit, Record):
+            reading.record(unit)
         else:
-            facts = heading.merged(facts, heading.told(line.slot.text, line.slot.start), section=bool(found) or index > 0)
-    return completed(found, facts)
+            reading.line(unit, first=index == 0)
+    return completed(reading.found, reading.facts)
 
 
-def completed(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
-    """Rows with what lines behind them say, and single registers where no row has a type. `last` are the facts at the end."""
-    return _untyped(_coded(_with_later(found, last)))
+class _Reading:
+    """Where the reading of one map stands: the rows so far, what holds for the next, the columns, the lines that may go on."""
 
+    def __init__(self, text: str) -> None:
+        all_lines = lines.lines_of(text)
+        self.text = text
+        self.units = list(units(text, all_lines, records(text)))
+        self.found: list[Row] = []
+        self.facts = Facts(code_like=heading.codelike([line.slot.text for line in all_lines]))
+        self.columns: Titles | None = None
+        self.before: Line | None = None
+        self.before_that: Line | None = None
 
-def _coded(found: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Names as programs have them (`VoltageL1`, `regPower`) come from a program, and with them the addresses."""
-    names = [row.name.text for row in found]
-    humps = sum(re.fullmatch(r"[A-Za-z][a-z0-9]+(?:[A-Z0-9][a-z0-9]*)+", name) is not None for name in names)
-    if len(names) < 2 or 2 * humps < len(names) or any(" " in name or not name.isascii() for name in names):
-        return found
-    return tuple(dataclasses.replace(row, facts=dataclasses.replace(row.facts, code_like=True)) for row in found)
+    def record(self, record: Record) -> None:
+        row = labelled.of_record(record, self.facts)
+        self.found += [row] if row is not None else []
 
+    def line(self, line: Line, *, first: bool) -> None:
+        before, self.before = self.before, line
+        self.before_that = before
+        heads = lines.titles(line.slot) if not frames.has_frame(line.slot.text) else None
+        if heads is not None:
+            self.columns = heads
+            self.facts = heading.merged(self.facts, _told_by_titles(line.slot, heads), section=False)
+            return
+        if self._goes_on(line):
+            return
+        rows = tuple(self._rows(line, before, first=first))
+        if rows:
+            self.found += rows
+            base = heading.base_of(re.sub(r"\b\d ?x", " ", line.slot.text))
+            self.facts = heading.merged(self.facts, heading.Told(base=base), section=False) if base is not None else self.facts
+        else:
+            more = heading.told(line.slot.text, line.slot.start)
+            self.facts = heading.merged(self.facts, more, section=bool(self.found) or not first)
 
-def _untyped(found: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Where no row of several has a type, and no heading, registers are single: that is what the protocol itself has."""
-    if len(found) < 2 or any(row.kind is not None or row.facts.kind is not None for row in found):
-        return found
-    if any(any(True for _ in notation.types_in(row.remark, faint=faint)) for row in found for faint in (False, True)):
-        return found
-    return tuple(dataclasses.replace(row, untyped=True) for row in found)
+    def _goes_on(self, line: Line) -> bool:
+        """Bits and states listed below a row belong to it."""
+        if not _BELOW.match(line.slot.text):
+            return False
+        if not self.found and self.before_that is not None and _BITS.match(line.slot.text):
+            row = _of_look(self.before_that.slot, self.facts)
+            self.found += [row] if row is not None and not row.address.text.isdigit() else []
+        if not self.found:
+            return False
+        row = self.found[-1]
+        if self.text[row.block.end : line.slot.start].strip():
+            return False
+        block = Slot(text=self.text[row.block.start : line.slot.end], start=row.block.start, end=line.slot.end)
+        self.found[-1] = dataclasses.replace(row, block=block)
+        return True
 
+    def _rows(self, line: Line, before: Line | None, *, first: bool) -> Iterator[Row]:
+        """The rows of a line: of its frames, a run of points, the table's columns, its sentences, else by the look of its pieces."""
+        if frames.has_frame(line.slot.text):
+            yield from self._framed(line, before)
+            return
+        if not _RANGE_LINE.match(line.slot.text):
+            counted = tuple(runs.rows(line.slot, self.facts))
+            if counted:
+                yield from counted
+                return
+        if prose.tells(line.slot.text):
+            said = tuple(_of_sentence(one, self.facts) for one in prose.told(line.slot))
+            yield from (row for row in said if row is not None)
+            if said:
+                own = heading.told(line.slot.text, line.slot.start)
+                self.facts = heading.merged(self.facts, _general(own), section=False)
+            if said:
+                return
+        yield from _rows(line, self.facts, self.columns, first=first)
 
-def _with_later(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
-    """How to write, where counting starts and word order may stand below the rows as well as above."""
-    later = [
-        Facts(
-            area=row.facts.area,
-            write_code=row.facts.write_code or last.write_code,
-            base=row.facts.base or last.base,
-            order=row.facts.order or last.order,
-            byte_order=row.facts.byte_order if row.facts.order else last.byte_order,
-            hexadecimal=row.facts.hexadecimal,
-            kind=row.facts.kind,
-            write_kind=row.facts.write_kind,
-            scale=row.facts.scale,
-            access=row.facts.access,
-            code_like=row.facts.code_like,
-            told_writes=row.facts.told_writes or last.told_writes,
+    def _framed(self, line: Line, before: Line | None) -> Iterator[Row]:
+        made = tuple(frames.rows(line.slot, "", self.facts))
+        yield from made
+        if not made and before is not None and not frames.has_frame(before.slot.text):
+            whole = Slot(text=self.text[before.slot.start : line.slot.end], start=before.slot.start, end=line.slot.end)
+            row = frames.above(before.slot, whole, self._inherited())
+            if row is not None:
+                yield row
+
+    def _inherited(self) -> Facts:
+        """`same format`: what the example before says of type, order and scale holds on."""
+        if not self.found:
+            return self.facts
+        last = self.found[-1]
+        return dataclasses.replace(
+            self.facts, kind=last.kind or self.facts.kind, scale=last.scale or self.facts.scale, order=last.facts.order or self.facts.order
         )
-        for row in found
-    ]
-    return tuple(dataclasses.replace(row, facts=facts) for row, facts in zip(found, later, strict=True))
+
+
+def _general(told: heading.Told) -> heading.Told:
+    """What a sentence says of the device, without what it says of its own row."""
+    return heading.Told(area=told.area, base=told.base, hexadecimal=told.hexadecimal)
+
+
+def _told_by_titles(line: Slot, columns: Titles) -> heading.Told:
+    """What column titles say of the addresses: where they count from, how they are written, what they are of."""
+    title = next((text for head, text in zip(columns.heads, columns.texts, strict=True) if head == "address"), "")
+    others = " ".join(text for text in columns.texts if text != title)
+    return heading.Told(
+        base=heading.base_of(line.text if columns.way == "blanks" else title),
+        hexadecimal=heading.hexadecimal(title),
+        area=notation.area_of(title),
+        order=heading.order_of(others),
+    )
+
+
+def _of_sentence(one: prose.Told, facts: Facts) -> Row | None:
+    if not _about_a_value(one.clause.text):
+        return None
+    inner = heading.told(one.clause.text, one.clause.start)
+    facts = heading.merged(facts, heading.Told(area=inner.area, order=inner.order), section=False)
+    return _of_look(one.clause, facts, address=one.address, name=one.name)
+
+
+def _tells_first(text: str) -> bool:
+    """Whether a line is there to tell which number the first register has, in brackets or not; beside a row's own address it is none."""
+    bare = re.sub(r"\([^()]*\)", " ", text) if not re.fullmatch(r"[\W]*\(.*\)\W*", text) else text
+    return _FIRST.search(bare) is not None
+
+
+def _about_a_value(text: str) -> bool:
+    """Whether a clause says of what kind a value is, not only where something stands."""
+    return (
+        any(True for faint in (False, True) for _ in notation.types_in(text, faint=faint))
+        or any(True for _ in notation.scales_in(text))
+        or notation.UNIT.search(text) is not None
+        or notation.area_of(text) in ("coil", "discrete")
+    )
 
 
 def _rows(line: Line, facts: Facts, columns: Titles | None, *, first: bool) -> Iterator[Row]:
     """The rows of a line: by its keys, by the table's columns, else by the look of its pieces; none for a heading."""
     text = line.slot.text
-    if len(text) > WIDE_MAX or _RANGE_LINE.match(text) or _TASK.search(text) or _FRAME.search(text):
-        return
-    keys = lines.keyed(line.slot)
-    if keys is not None and "name" in keys and _is_address(keys["address"].text):
-        yield _of_slots(line.slot, keys, facts)
+    if len(text) > WIDE_MAX or _RANGE_LINE.match(text) or _TASK.search(text) or _REMARK.match(text) or _tells_first(text):
         return
     if columns is not None:
-        by = _by_columns(line.slot, columns)
+        by = labelled.by_columns(line.slot, columns)
         if by is not None:
-            yield _of_slots(line.slot, by, facts)
+            yield labelled.of_columns(line.slot, by, facts)
             return
-        if _number_left(line.slot, columns):
+        if labelled.number_left(line.slot, columns):
             return
     if heading.base_of(text) is not None and not _strong_address(text, facts):
         return
@@ -115,39 +203,14 @@ def _rows(line: Line, facts: Facts, columns: Titles | None, *, first: bool) -> I
         return
     for piece in _pieces(line.slot):
         row = _of_look(piece, facts)
-        if row is not None:
+        if row is not None and not _set_up(row):
             yield row
 
 
-def _by_columns(line: Slot, columns: Titles) -> dict[str, Slot] | None:
-    """The cells of a row by what heads them: by their number where it is that of the titles, else by where they stand."""
-    cut = columns.cells(line)
-    if len(cut) == len(columns.heads):
-        by = {head: cell for head, cell in zip(columns.heads, cut, strict=True) if head and cell.text}
-    else:
-        nearest = [min(range(len(columns.starts)), key=lambda i, at=cell.start - line.start: abs(columns.starts[i] - at)) for cell in cut]
-        shifts = [abs(columns.starts[i] - (cell.start - line.start)) for i, cell in zip(nearest, cut, strict=True)]
-        if columns.way != "strong" or len(set(nearest)) != len(nearest) or max(shifts, default=0) > SHIFT_MAX:
-            return None
-        by = {columns.heads[i]: cell for i, cell in zip(nearest, cut, strict=True) if columns.heads[i] and cell.text}
-    return by if "name" in by and "address" in by and _is_address(by["address"].text) else None
-
-
-def _number_left(line: Slot, columns: Titles) -> bool:
-    """Whether a row with cells left out has a number that may be its scale, or may not."""
-    if not {*_SCALE_HEADS} & {*columns.heads}:
-        return False
-    whole = [cell.text for cell in columns.cells(line) if cell.text.isdigit()]
-    return len(whole) > 1
-
-
-def _is_address(text: str) -> bool:
-    bare = text.strip(" []\"'`*")
-    return (
-        ADDRESS.fullmatch(bare) is not None
-        or re.fullmatch(r"(?:0x)?[0-9A-Fa-f]{1,5}(?:\s*,\s*(?:0x)?[0-9A-Fa-f]{1,5}){1,3}", bare) is not None
-        or re.fullmatch(r"[0-9A-F]{3,4}", bare) is not None
-    )
+def _set_up(row: Row) -> bool:
+    """Whether a key and its number say how the program or the line is set up, and are no point."""
+    behind = row.block.text[row.name.end - row.block.start :].lstrip("\"' ")
+    return behind[:1] in (":", "=") and (_SETTING.fullmatch(row.name.text) is not None or lines.head_of(row.name.text) not in ("", "name"))
 
 
 def _strong_address(text: str, facts: Facts) -> bool:
@@ -197,62 +260,21 @@ def _furnished(text: str, address: Stretch) -> bool:
     )
 
 
-def _of_slots(line: Slot, by: dict[str, Slot], facts: Facts) -> Row:
-    """A row whose columns or keys say what is what."""
-    scale = next((by[head] for head in _SCALE_HEADS if head in by), None)
-    kind, unit = by.get("kind"), by.get("unit")
-    if scale is not None and notation.scale_of(scale.text) is None and "power" not in by:
-        scale = None
-    order = heading.order_of(by["order"].text) if "order" in by else None
-    if order is not None or "area" in by:
-        facts = heading.merged(facts, heading.Told(order=order), section=False)
-    if unit is not None and scale is None and (found := next(iter(notation.scales_in(unit.text)), None)) is not None:
-        scale = part(unit, found[0], found[1])
-        unit = _unit(unit, (found[0], found[1]))
-    whole = notation.scale_of(scale.text) if scale is not None else None
-    if scale is not None and whole is not None and unit is None:
-        unit = _unit(scale, (0, 0))
-    return Row(
-        name=by["name"],
-        address=by["address"],
-        kind=kind,
-        scale=scale,
-        unit=unit if unit is not None and notation.UNIT.fullmatch(unit.text) else _unit(unit, (0, 0)) if unit else None,
-        access=by.get("access"),
-        area=by.get("area"),
-        length=by.get("length"),
-        several=several(line.text) if kind is None or _TIMES.match(kind.text) else 1,
-        block=line,
-        facts=facts,
-        scale_way=_scale_way(by),
-        remark=by["remark"].text if "remark" in by else "",
-    )
-
-
-def _scale_way(by: dict[str, Slot]) -> ScaleWay:
-    for head, way in _SCALE_HEADS.items():
-        if head in by:
-            return way
-    return "times"
-
-
-def _unit(cell: Slot, but: Stretch) -> Slot | None:
-    for found in notation.UNIT.finditer(cell.text):
-        if found.end() <= but[0] or found.start() >= but[1]:
-            return part(cell, found.start(), found.end())
-    return None
-
-
-def _of_look(piece: Slot, facts: Facts) -> Row | None:
+def _of_look(piece: Slot, facts: Facts, *, address: Stretch | None = None, name: Stretch | None = None) -> Row | None:
+    """A row by the look of its pieces; `address` and `name` where something else has told them."""
     text = piece.text
-    chosen = address_in(text, facts)
-    if chosen is None or chosen[2] < 1:
-        return None
-    address = (chosen[0], chosen[1])
+    prefixed = _PREFIXED.search(text) if address is None else None
+    if prefixed is not None:
+        return _of_prefix(piece, prefixed, facts)
+    if address is None:
+        chosen = address_in(text, facts)
+        if chosen is None or chosen[2] < 1:
+            return None
+        address = (chosen[0], chosen[1])
     taken: list[Stretch] = [address]
     clear = [(a, b) for a, b, _ in notation.types_in(text, faint=False) if free((a, b), taken)]
     loud = [(a, b) for a, b, _ in notation.types_in(text, faint=True) if text[a:b].isupper() and free((a, b), taken)]
-    name = name_in(text, address, [*clear, *loud, *((a, b) for a, b, said in notation.scales_in(text) if said)])
+    name = name or name_in(text, address, [*clear, *loud, *((a, b) for a, b, said in notation.scales_in(text) if said)])
     if name is None:
         return None
     behind = [span for span in clear if free(span, (name,))]
@@ -267,7 +289,8 @@ def _of_look(piece: Slot, facts: Facts) -> Row | None:
     taken += [name, *([kind] if kind else [])]
     index = INDEX.match(text)
     taken += [index.span()] if index is not None else []
-    taken += [found.span() for found in RANGE.finditer(text)] + [found.span() for found in STATE.finditer(text)]
+    spoken = [(a, b) for a, b, said in notation.scales_in(text) if said and free((a, b), taken)]
+    taken += [found.span() for pattern in (RANGE, STATE) for found in pattern.finditer(text) if free(found.span(), spoken)]
     scales = [(a, b, said) for a, b, said in notation.scales_in(text) if free((a, b), taken)]
     scale = next(((a, b) for a, b, said in scales if said), None) or next(((a, b) for a, b, _ in scales), None)
     if scale is None:
@@ -310,6 +333,16 @@ def _of_look(piece: Slot, facts: Facts) -> Row | None:
     )
 
 
+def _of_prefix(piece: Slot, found: re.Match[str], facts: Facts) -> Row | None:
+    """`HRF2101 Steam pressure`: letters before the number say the area, and for some drivers the type."""
+    name = name_in(piece.text, (found.start(), found.end()), [(a, b) for a, b, _ in notation.types_in(piece.text, faint=False)])
+    row = _of_look(piece, facts, address=found.span("at"), name=name) if name is not None else None
+    if row is None:
+        return None
+    typed = len(found["kind"]) > 2 and row.kind is None
+    return dataclasses.replace(row, area=part(piece, *found.span("area")), kind=part(piece, *found.span("kind")) if typed else row.kind)
+
+
 def _digits(found: re.Match[str]) -> Stretch:
     return found.span(1) if found[1] else found.span(2)
 
@@ -330,12 +363,3 @@ def remark(text: str, taken: Sequence[Stretch]) -> str:
         left += " " + text[at:a] if a > at else ""
         at = max(at, b)
     return (left + " " + text[at:]).strip()
-
-
-def several(text: str) -> int:
-    """How many values of one kind follow each other: `3x FLOAT32`, or further addresses behind the first in a comment."""
-    times = _TIMES.search(text)
-    if times is not None:
-        return max(1, min(int(times[1]), 9))
-    more = re.search(r"(?://|#|/\*)\s*((?:0x[0-9A-Fa-f]+|\d+)(?:\s*,\s*(?:0x[0-9A-Fa-f]+|\d+)){1,3})\s*(?:$|\*/|,)", text)
-    return 1 + more[1].count(",") + 1 if more is not None else 1

@@ -12,7 +12,10 @@ from holdfast.agent.models.bundles.bundle import shipped_weights
 from holdfast.agent.models.registers import ask as asking
 from holdfast.agent.models.registers import heading, lines, notation
 from holdfast.agent.models.registers.lines import Line
-from holdfast.agent.models.registers.rows import completed, remark, several
+from holdfast.agent.models.registers.look import several
+from holdfast.agent.models.registers.records import Record, records, units
+from holdfast.agent.models.registers.rows import remark
+from holdfast.agent.models.registers.together import completed
 from holdfast.agent.models.registers.words import Area, Ask, Base, Facts, Row, Slot
 from holdfast.agent.models.spans import ModelUnusable, Span, Tagger, shipped
 from holdfast.site.modelcard import BundleError
@@ -36,7 +39,8 @@ def model() -> Tagger:
 def read_map(tagger: Tagger, text: str) -> tuple[Row, ...]:
     """The rows of a flat map."""
     spans = tuple(_by_line(text, tagger.mark(text).spans))
-    all_lines = list(lines.blocks(text, lines.lines_of(text)))
+    plain = lines.lines_of(text)
+    all_lines = [unit.line if isinstance(unit, Record) else unit for unit in units(text, plain, records(text))]
     facts = Facts(code_like=heading.codelike([line.slot.text for line in all_lines]))
     found: list[Row] = []
     for line in all_lines:

@@ -7,8 +7,9 @@ from holdfast.terms import Word
 
 Area = Literal["coil", "discrete", "input", "holding"]
 Order = Literal["big", "little"]
-Base = Literal["zero", "one", "reference"]
-ScaleWay = Literal["times", "over", "either", "power"]
+OrderSaid = Literal["big", "little", "unclear", "clash"]  # the last two: left open, and said twice differently
+Base = Literal["zero", "one", "reference", "unclear"]
+ScaleWay = Literal["times", "over", "either", "power", "decimals"]
 Reason = Literal["incomplete", "contradictory", "not_in_map", "not_writable", "out_of_range"]
 Kind = Literal[
     "bool", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "string", "bits"
@@ -33,13 +34,16 @@ class Facts(Word):
     area: Area | None = None
     write_code: int | None = None
     base: Base | None = None
-    order: Order | None = None
+    order: OrderSaid | None = None
+    always: bool = False  # the order is said to have no exception
     byte_order: Order = "big"
     hexadecimal: bool = False
     kind: Slot | None = None
     write_kind: Slot | None = None
     scale: Slot | None = None
     access: str = ""  # r, w, rw
+    mixed: bool = False  # types are named, and not one for all
+    plus: Slot | None = None  # where a block begins whose addresses are offsets
     told_writes: bool = False  # function codes to write with are named, be it several
     code_like: bool = False  # the map is source code, where an address is what is sent
 
@@ -61,6 +65,13 @@ class Row(Word):
     scale_way: ScaleWay = "times"  # how a bare scale is meant, by the title of its column
     remark: str = ""  # what else the row says, for telling rows apart
     untyped: bool = False  # no row of the map has a type: registers are then single
+    called: str = ""  # its name where that is counted up from the one that is written, as DI5 in `DI1 to DI16`
+    plus: int = 0  # what is added to the address as written: a block's base, or the place in a run of points
+    sample: int | None = None  # the value that an example's frame writes
+
+    @property
+    def title(self) -> str:
+        return self.called or self.name.text
 
 
 class Ask(Word):
@@ -86,6 +97,7 @@ class Point(Word):
     byte_order: Order | None
     scale: Decimal
     unit: str
+    offset: Decimal = Decimal(0)
     bit: int | None = None
     writable: bool | None  # None: the map does not say
     write_code: int | None
@@ -103,6 +115,7 @@ class Request(Word):
     byte_order: Order | None
     scale: Decimal
     unit: str
+    offset: Decimal = Decimal(0)  # value = raw × scale + offset
     bit: int | None = None
     registers: tuple[int, ...] = ()
     bits: tuple[int, ...] = ()
