@@ -73,11 +73,13 @@ def test_a_text_beside_longer_ones_has_the_vector_that_it_has_alone(tmp_path: Pa
         assert together[2] == pytest.approx(one.passages(["rinse temperature"])[0], abs=1e-6)
 
 
-def by_hand(tmp_path: Path, pooling: str, **more: Any) -> Encoder:
-    """Rows of two numbers: unknown (0, 0), a (3, 4), b (0, 2)."""
+def by_hand(tmp_path: Path, pooling: str, *, unknown: tuple[float, float] = (0.0, 0.0), **more: Any) -> Encoder:
+    """Rows of two numbers: unknown, a (3, 4), b (0, 2), and one for 0."""
     weights = tmp_path / "hand.onnx"
-    weights.write_bytes(graph(np.array([[0, 0], [3, 4], [0, 2]], np.float32)))
-    told = {"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.0], ["b", -1.0]], "byte_fallback": False}}
+    weights.write_bytes(graph(np.array([unknown, [3, 4], [0, 2], [1, 1]], np.float32)))
+    told = {
+        "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.0], ["b", -1.0], ["0", -1.0]], "byte_fallback": False}
+    }
     tokens = Tokens(json.dumps({"version": "1.0", "added_tokens": [], **told}).encode(), 16)
     return Encoder(weights, tokens, Described(pooling=pooling, **more), "ab" * 32)  # type: ignore[arg-type]
 
@@ -87,6 +89,11 @@ def test_pooling_is_the_mean_the_first_or_the_last_and_length_is_one(tmp_path: P
     assert by_hand(tmp_path, "cls", normalise=False).query("ab").tolist() == [3.0, 4.0]
     assert by_hand(tmp_path, "last", normalise=False).query("ab").tolist() == [0.0, 2.0]
     assert by_hand(tmp_path, "cls").query("ab") == pytest.approx([0.6, 0.8])
+
+
+def test_what_texts_are_filled_up_with_is_left_out_whatever_it_is(tmp_path: Path) -> None:
+    one = by_hand(tmp_path, "mean", normalise=False, unknown=(np.nan, np.inf))
+    assert one.passages(["ab", "abab", "a"]).tolist() == [[1.5, 3.0], [1.5, 3.0], [3.0, 4.0]]
 
 
 def test_what_is_beyond_max_tokens_is_cut(tmp_path: Path, key: Path) -> None:
