@@ -13,6 +13,7 @@ from typing import Any
 
 from holdfast.agent.ask.answer import Answer, Language, Step
 from holdfast.agent.ask.meanwhile import steps_of
+from holdfast.agent.ask.parts import parts_of
 from holdfast.agent.ask.respond import Responder
 from holdfast.agent.ask.talk import Talks
 from holdfast.agent.ask.understand import Understanding
@@ -40,15 +41,15 @@ class Asker:
         text, talk = text.strip()[:QUESTION_CHARS_MAX], talk[:TALK_CHARS_MAX]
         spoken = language or language_of(text)
         now_ns = self._clock.now_ns()
-        question = self._understanding.of(text, self._talks.last(talk, now_ns) if talk else None)
+        questions = parts_of(text, self._understanding, self._talks.last(talk, now_ns) if talk else None)
         steps: asyncio.Queue[Step] = asyncio.Queue(STEPS_MAX)
-        work = asyncio.ensure_future(self._responder.answer(question, spoken, steps.put))
+        work = asyncio.ensure_future(self._responder.answer_all(questions, spoken, steps.put))
         async with contextlib.aclosing(steps_of(work, steps)) as taken:
             async for step in taken:
                 yield step
         answer = work.result()
         if not answer.declined:
-            self._talks.keep(talk, question, now_ns)
+            self._talks.keep(talk, next((one for one in reversed(questions) if one.tags), questions[-1]), now_ns)
         yield answer
 
     async def answer(self, text: str, *, talk: str = "", language: Language | None = None) -> Answer:

@@ -2,17 +2,18 @@
 
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from holdfast.agent.ask.answer import Answer, Language, Step
+from holdfast.agent.ask.compare import compared
 from holdfast.agent.ask.incident import OF_INCIDENT, incident_answer
 from holdfast.agent.ask.shown import Shown
-from holdfast.agent.ask.understand import Question, answering, lacking, searched
+from holdfast.agent.ask.understand import Question, answering, cue, deed, has_deed, lacking, searched, signs
 from holdfast.agent.knowledge.manuals.words import IDLE, RUN, folded, indexed, terms
 from holdfast.agent.tools.happened import AlarmsTold, ModesTold
 from holdfast.agent.tools.known import CasesTold, ManualHit, ManualHits, StandardsTold
-from holdfast.agent.tools.tool import Citation, Returned, Tool, ToolError
+from holdfast.agent.tools.tool import CITATIONS_MAX, Citation, Returned, Tool, ToolError, joined
 from holdfast.agent.tools.values import Course, Limits, MovesTold, TagValues
 from holdfast.site.model import Envelope, Site
 
@@ -21,10 +22,20 @@ FEW, COVERS_FEW_MIN = 3, 0.6  # of so few words half is one, which says nothing
 ALIKE_MIN = 0.12
 FITS = 0.5  # that a passage has what such a question asks for, against the share of words that it covers
 ABOVE = 0.15
+NEXT = 0.1  # that words stand side by side as they were asked
 HITS = 10
+CASES = 10
 STEADY_SHARE = 0.015  # of the mean: ends that differ by less did not move
 TOLD_MAX = 12
 POINTS, ENDS = 60, 6  # of a window, and of its beginning and end
+
+IMPLIED = (
+    ("°C", "temperature 温度 度"),
+    (" bar", "pressure 压力"),
+    ("L/min", "flow 流量"),
+    ("m/min", "speed 速度"),
+    ("N·m", "torque 力矩"),
+)
 
 _DOUBLED = re.compile(r"(.)\1$")
 _ENDING = re.compile(r"(?:ing|ed|es|s|e|er|ly)$")
@@ -59,12 +70,31 @@ class Responder:
         except ToolError as error:
             return Answer(text=error.told(language), language=language, code=error.code, declined=True)
 
+    async def answer_all(self, questions: Sequence[Question], language: Language, told: Told) -> Answer:
+        """Of several parts each by itself, with its own citations or its own declining; declined where all of them are."""
+        answers = [await self.answer(one, language, told) for one in questions]
+        if len(answers) == 1:
+            return answers[0]
+        given = [one for one in answers if not one.declined]
+        if not given:
+            return answers[0]
+        shown = Shown(self._site, language)
+        lines = [
+            shown.say("part.declined", part=question.about or question.text, why=one.text) if one.declined else one.text
+            for question, one in zip(questions, answers, strict=True)
+        ]
+        cites = tuple(dict.fromkeys(cite for one in given for cite in one.citations))
+        label = joined([one.label for one in given])
+        return Answer(text="\n".join(dict.fromkeys(lines)), language=language, code="parts", label=label, citations=cites[:CITATIONS_MAX])
+
     async def _of(self, question: Question, shown: Shown, told: Told) -> Answer:
         match question.intent:
             case "now":
                 return await self._now(question, shown, told)
             case "course":
                 return await self._course(question, shown, told)
+            case "compare":
+                return await compared(question, shown, lambda name, given, about: self._use(name, given, about, shown, told))
             case "limits":
                 return await self._limits(question, shown, told)
             case "moves":
@@ -190,9 +220,14 @@ class Responder:
         return _said("mode", text, shown, found)
 
     async def _cases(self, question: Question, shown: Shown, told: Told) -> Answer:
-        given = {"equipment": question.equipment, "signs": question.text, "limit": 3}
+        given = {"equipment": question.equipment, "signs": signs(question.text)[:300], "limit": CASES}
         found = await self._use("past_cases", given, question.text, shown, told)
         cases = [case for case in cast(CasesTold, found.body).cases if case.alike >= ALIKE_MIN]
+        done = deed(question.text) if cue("last").search(question.text) else ""
+        if done:  # "when was it last changed" wants the newest record in which it was
+            cases = [case for case in cases if has_deed(done, f"{case.action.plant_text} {case.parts.plant_text}")]
+            cases = sorted(cases, key=lambda case: case.at, reverse=True)[:1]
+        cases = cases[:3]
         if not cases:
             raise Nothing("no.cases")
         lines = [
@@ -249,13 +284,16 @@ class Responder:
 def _fit(question: str, wanted: str, hit: ManualHit) -> float:
     """What speaks for a passage beside the words that it covers: that it answers such a question, and that its heading is about it."""
     above = [_has(f" {indexed(hit.heading.plant_text)} ", term.strip('"*')) for term in terms(wanted)]
-    return FITS * answering(question, hit.text.plant_text) + ABOVE * sum(above) / max(len(above), 1)
+    words = [word for word in folded(wanted).split() if word.isascii()]
+    near = [f" {a} {b} " in f" {indexed(hit.text.plant_text)} " for a, b in itertools.pairwise(words)]
+    beside = NEXT * sum(near) / len(near) if near else 0.0
+    return FITS * answering(question, hit.text.plant_text) + ABOVE * sum(above) / max(len(above), 1) + beside
 
 
 def covered(wanted: str, hit: ManualHit) -> float:
     """How much of the words that were searched for a passage has, with its heading; 0 to 1."""
     looked = [term.strip('"*') for term in terms(wanted)]
-    held = f" {indexed(hit.heading.plant_text)} {indexed(hit.text.plant_text)} "
+    held = f" {indexed(hit.heading.plant_text)} {indexed(hit.text.plant_text)} {implied(hit.text.plant_text)} "
     return sum(_has(held, term) for term in looked) / len(looked) if looked else 0.0
 
 
@@ -263,7 +301,7 @@ def names_what_is_asked(wanted: str, hit: ManualHit) -> bool:
     """What a question is after stands at its end in Chinese, at its beginning or its end in English: a passage that lacks the very word
     (the brand, the depth, the pH) has other words of it by chance. A number or a code that is asked about must be there too."""
     runs = RUN.findall(folded(wanted))
-    text = folded(f"{hit.heading.plant_text} {hit.text.plant_text}")
+    text = folded(f"{hit.heading.plant_text} {hit.text.plant_text} {implied(hit.text.plant_text)}")
     held = f" {indexed(text)} "
     chinese = [run for run in runs if run[0] >= "\u3400"]
     latin = [run for run in runs if run[0] < "\u3400" and run not in IDLE]
@@ -271,6 +309,11 @@ def names_what_is_asked(wanted: str, hit: ManualHit) -> bool:
         return all(_has(held, word) for word in (latin[:1] + latin[-1:]))
     last = chinese[-1][-2:]
     return all(_has(held, word) for word in latin) and (last in text or all(char in text for char in last))
+
+
+def implied(text: str) -> str:
+    """Quantities that a passage has by their units alone: what is annealed at 720 °C has a temperature."""
+    return " ".join(words for unit, words in IMPLIED if unit in text)
 
 
 def _has(held: str, term: str) -> bool:

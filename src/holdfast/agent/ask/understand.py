@@ -4,17 +4,18 @@ By rules over names and cues. A question that cues and names don't explain to th
 explains is declined, never guessed at.
 """
 
+import dataclasses
 import functools
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from holdfast.agent.knowledge.called import Named, Names, folded
 from holdfast.agent.knowledge.modes import Mode, modes_of
 from holdfast.agent.knowledge.standards.find import find
-from holdfast.agent.models.requests.amounts import span_of
+from holdfast.agent.models.requests.amounts import Amount, Span, amounts, converted, span_of
 from holdfast.agent.models.requests.dangers import dangerous
 from holdfast.agent.models.requests.read import Reader
 from holdfast.site.model import Site
@@ -22,21 +23,29 @@ from holdfast.terms import Word
 
 Intent = Literal[
     "now", "course", "limits", "why", "evidence", "against", "done", "effect", "sure", "others", "when", "state", "incidents", "moves",
-    "alarms", "mode", "manual", "cases", "standard", "decline",
+    "alarms", "mode", "manual", "cases", "standard", "compare", "decline",
 ]  # fmt: skip
 What = Literal["", "max", "min", "mean", "trend"]
+Against = Literal["", "limit", "number", "setpoint", "ago"]
+FOLLOWS_CHARS_MAX = 48
 MINUTES_DEFAULT, MINUTES_MAX = 60.0, 31 * 24 * 60.0
 MODE_WORDS_MIN = 0.6  # of the words of a failure mode's name that a question must have
 MODE_RUN_MIN = 4  # characters of its Chinese name in one piece
+QUANTITIES: Mapping[str, tuple[str, str]] = {
+    "temperature": ("temperature", "温度"),
+    "flow": ("flow", "流量"),
+    "pressure": ("pressure", "压力"),
+}
 STRICT = ("how", "because", "who")
-TABLES = ("decline", "cues", "words", "answers")
+TABLES = ("decline", "cues", "words", "answers", "deeds")
 FILE = Path(__file__).parent / "cues.toml"
 _LIVE = re.compile(r"现在|当前|目前|此刻|\bnow\b|\bcurrently\b|\bat the moment\b")
 _FILLERS = frozenset(["a", "an", "the", "of", "is", "in", "because", "its", "too", "by"])
 
 
 class Question(Word):
-    """A question as it was understood. `why` is the code of a declining; `text` what is searched for."""
+    """A question as it was understood. `why` is the code of a declining; `text` what is searched for. A comparison is `against` an alarm
+    limit, a `number`, the setpoint, or what it was `minutes` ago. `subject`: the words by which the text named what it is about."""
 
     intent: Intent
     text: str
@@ -47,12 +56,35 @@ class Question(Word):
     mode: str = ""
     why: str = ""
     about: str = ""
+    against: Against = ""
+    number: float | None = None
+    subject: str = ""
 
 
 @functools.cache
 def _cues() -> Mapping[str, Mapping[str, re.Pattern[str]]]:
     raw = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    return {table: {n: re.compile("|".join(alternatives)) for n, alternatives in raw[table].items()} for table in TABLES}
+    return {table: {n: re.compile("|".join(longest(alternatives))) for n, alternatives in raw[table].items()} for table in TABLES}
+
+
+def longest(alternatives: Sequence[str]) -> Sequence[str]:
+    """Longer ones first, so that a short one does not leave the rest of a longer one."""
+    return sorted(alternatives, key=len, reverse=True)
+
+
+def deed(text: str) -> str:
+    """What was done with a part (`replaced`, `cleaned` …), where a text says so."""
+    return next((name for name, pattern in _cues()["deeds"].items() if pattern.search(text)), "")
+
+
+def has_deed(name: str, text: str) -> bool:
+    return bool(_cues()["deeds"][name].search(text))
+
+
+def signs(text: str) -> str:
+    """A question with its signs in the other language too, as past cases are searched."""
+    told: Mapping[str, str] = tomllib.loads(FILE.read_text(encoding="utf-8"))["signs"]
+    return " ".join((text, *(other for word, other in told.items() if word in text)))
 
 
 @functools.cache
@@ -62,6 +94,10 @@ def same_words() -> Mapping[str, str]:
 
 def cue(name: str) -> re.Pattern[str]:
     return _cues()["cues"][name]
+
+
+def word(name: str) -> re.Pattern[str]:
+    return _cues()["words"][name]
 
 
 class Understanding:
@@ -74,6 +110,24 @@ class Understanding:
         self._requests = Reader(site)
 
     def of(self, text: str, before: Question | None = None) -> Question:
+        found = self._of(text, before)
+        return dataclasses.replace(found, subject=self.subject(text) or (before.subject if before is not None else ""))
+
+    def subject(self, text: str) -> str:
+        """The words of a text that name a quantity, a tag, or a part; "" where none does."""
+        named = self._names.find(text)
+        vague = {(one.start, one.end): one.what for one in named.vague}
+        spans = sorted({(one.start, one.end) for one in (*named.quantities, *named.tags)} or {(one.start, one.end) for one in named.things})
+        spoken = 1 if any(c >= "\u3400" for c in text) else 0
+        words = [QUANTITIES.get(vague.get(span, ""), ("", ""))[spoken] or named.text[span[0] : span[1]] for span in spans]
+        return ("" if spoken else " ").join(words)
+
+    def names_something(self, text: str) -> bool:
+        """Whether a text names something that has a value, or an alarm, a limit, an incident."""
+        named = self._names.find(text)
+        return bool(named.quantities or named.tags or named.vague or any(cue(name).search(named.text) for name in ("limits", "incident")))
+
+    def _of(self, text: str, before: Question | None) -> Question:
         plain = folded(text)
         named = self._names.find(text)
         declined = self._declined(named, text)
@@ -85,6 +139,8 @@ class Understanding:
         if find(text) and not cue("limits").search(plain):
             return Question(intent="standard", text=text)
         if cue("cases").search(plain):
+            if _cues()["decline"]["by_whom"].search(plain):
+                return Question(intent="decline", text=plain, why="cases")  # a record has no name and no bill
             return Question(intent="cases", text=plain, equipment=named.equipment[0].what if named.equipment else "")
         mode = self._mode(plain)
         if mode is not None and cue("mode").search(plain) and not cue("evidence").search(plain):
@@ -94,9 +150,12 @@ class Understanding:
             return found
         if _LIVE.search(plain) and not cue("norm").search(plain):
             return Question(intent="decline", text=plain, why="no_tag")  # what is now stands in no book
-        follows = before is not None and before.intent == "manual" and len(plain) <= 24 and not named.quantities
+        follows = before is not None and len(plain) <= FOLLOWS_CHARS_MAX and not named.quantities and not named.tags
         if before is not None and follows:
-            return Question(intent="manual", text=f"{before.text} {plain}", about=plain)
+            if before.intent == "manual" and len(plain) <= FOLLOWS_CHARS_MAX // 2:
+                return Question(intent="manual", text=f"{before.text} {plain}", about=plain)
+            if before.subject and before.tags and cue("norm").search(plain):  # "and what should it be?"
+                return Question(intent="manual", text=f"{before.subject} {plain}", about=plain)
         return Question(intent="manual", text=plain)
 
     # ---- what can't be answered ----------------------------------------------------------------------------------------
@@ -146,8 +205,11 @@ class Understanding:
         plain = named.text
         follows = before is not None and bool(before.tags) and (not (named.quantities or named.tags))
         kept = before.tags if follows and before is not None else ()
+        compared = self._compared(named, kept)
+        if compared is not None:
+            return compared
         if cue("limits").search(plain) and self._explained(named, "limits", "alarms", "setpoint_part", "max", "norm", span=True):
-            tags = self._limited(named) or kept
+            tags = self._limited(named) or self._limits_of(kept)
             if tags:
                 return Question(intent="limits", text=plain, tags=tags)
         if cue("alarms").search(plain) and self._explained(named, "alarms", "state"):
@@ -167,17 +229,50 @@ class Understanding:
         if (named.quantities or named.tags) and not cue("norm").search(plain):
             # "what is the emulsion's pH now" is no question for the emulsion's flow, and none for a book
             return self._now(named) or (Question(intent="decline", text=plain, why="no_tag") if _LIVE.search(plain) else None)
+        if kept and cue("setpoint_part").search(plain) and (of_loop := self._now(named, kept)) is not None:
+            return of_loop
         if named.vague and not cue("norm").search(plain) and (re.search(r"多少|^what(?: is|'s)\b", plain) or _LIVE.search(plain)):
             # a quantity is asked for by a name that nothing here has; the manual may still say what it should be
             return Question(intent="decline", text=plain, why="no_tag") if not named.quantities else None
         return None
 
-    def _now(self, named: Named) -> Question | None:
+    def _compared(self, named: Named, kept: tuple[str, ...]) -> Question | None:
+        """A value beside its limit, a number, its setpoint, or itself some time ago: one tag, and nothing else in the question."""
+        plain = named.text
+        if not cue("compared").search(plain) or cue("hypothetical").search(plain):
+            return None
+        tags = self._measured(named) or kept
+        span = span_of(plain)
+        ago = span is not None and bool(cue("ago").match(plain, span.end) or cue("ago").match(plain, span.end + 1))
+        names = (*named.quantities, *named.tags, *named.equipment)
+        numbers = [n for n in amounts(plain) if not any(n.start < one.end and one.start < n.end for one in names)]
+        numbers = [n for n in numbers if span is None or not (n.start < span.end and span.start < n.end)]
+        numbers = [n for n in numbers if plain[n.start : n.end] not in ("一", "one")]
+        if len(tags) != 1 or len(numbers) > 1:
+            return None
+        without = (*numbers,) + ((span,) if span is not None else ())
+        nominal = ("nominal",) if numbers else ()
+        if not self._explained(named, "compare", "compared", "limits", "alarms", "setpoint_part", "ago", *nominal, besides=without):
+            return None
+        tag = self._site.tag(tags[0])
+        if ago and span is not None and not numbers:
+            return Question(intent="compare", text=plain, tags=tags, against="ago", minutes=min(span.minutes, MINUTES_MAX))
+        if numbers and tag is not None and span is None:
+            value = converted(numbers[0], numbers[0].value, tag.unit, change=False)
+            return None if value is None else Question(intent="compare", text=plain, tags=tags, against="number", number=value)
+        if numbers or span is not None:
+            return None
+        if cue("setpoint_part").search(plain):
+            return Question(intent="compare", text=plain, tags=tags, against="setpoint")
+        limited = cue("limits").search(plain) or cue("alarms").search(plain) or cue("line").search(plain)
+        return Question(intent="compare", text=plain, tags=tags, against="limit") if limited else None
+
+    def _now(self, named: Named, kept: tuple[str, ...] = ()) -> Question | None:
         plain = named.text
         if not self._explained(named, "mode_part", "permit_part", "setpoint_part"):
             return None
         part = next((p for p in ("mode", "permit", "setpoint") if cue(f"{p}_part").search(plain)), "")
-        tags = self._measured(named)
+        tags = self._measured(named) or kept
         if part:
             loops = [loop for tag in tags if (loop := self._names.loop_of_tag(tag)) is not None]
             fields = {"mode": "mode", "permit": "permit", "setpoint": "sp"}
@@ -198,8 +293,11 @@ class Understanding:
 
     def _limited(self, named: Named) -> tuple[str, ...]:
         """Tags whose limits are meant: an alarm's of what is measured, else the envelope of its setpoint."""
+        return self._limits_of(self._measured(named))
+
+    def _limits_of(self, tags: tuple[str, ...]) -> tuple[str, ...]:
         found: list[str] = []
-        for tag in self._measured(named):
+        for tag in tags:
             alarmed = any(one.tag == tag for one in self._site.alarms)
             loop = self._names.loop_of_tag(tag)
             found.append(loop.sp if loop is not None and loop.sp and not alarmed else tag)
@@ -207,14 +305,17 @@ class Understanding:
 
     # ---- what is left unexplained --------------------------------------------------------------------------------------
 
-    def _explained(self, named: Named, *cues: str, span: bool = False) -> bool:
+    def _explained(self, named: Named, *cues: str, span: bool = False, besides: Sequence[Amount | Span] = ()) -> bool:
         """Whether nothing is left of the question without names, these cues, a length of time, and words that only carry it."""
         left = list(named.text)
-        for one in (*named.quantities, *named.tags, *named.equipment):
+        roles = {one.what for one in named.quantities}
+        parts = [one for one in named.things if one.what in roles]  # "amps of the motor"
+        for one in (*named.quantities, *named.tags, *named.equipment, *parts, *besides):
             left[one.start : one.end] = " " * (one.end - one.start)
         if span and (of := span_of(named.text)) is not None:
             left[of.start : of.end] = " " * (of.end - of.start)
-        text = "".join(left)
+        text = re.sub(r"(?<=[\u3400-\u9fff])(?=[a-z])|(?<=[a-z])(?=[\u3400-\u9fff])", " ", "".join(left))
+        text = re.sub(r"([\u3400-\u9fff])[不没]\1|\s不\s", " ", text)  # 震不震
         for name in cues:
             text = cue(name).sub(" ", text)
         text = cue("follow").sub(" ", text)

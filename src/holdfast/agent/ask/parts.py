@@ -1,0 +1,101 @@
+"""A question of several parts, taken apart: each part is understood by itself, with what the one before it was about.
+
+"What is the vibration, its alarm limit, and when was the bearing last changed?" is three questions. A clause that asks nothing ("I have
+just come on shift") is none. What is not clearly several stays one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from holdfast.agent.ask.understand import Question, Understanding, cue, word
+from holdfast.agent.knowledge.called import folded
+
+PARTS_MAX = 5
+PART_CHARS_MIN = 2
+_HARD = re.compile(r"[?？;；]+|(?<=[\u3400-\u9fff])[。.](?=\s|\S)|\.\s")
+_SOFT = re.compile(
+    r"\s*(?:[,，、]\s*(?:and\s+|plus\s+|also\s+|以及|还有|另外|顺便|同时)?|\s(?:and also|as well as|and|plus)\s|以及|还有(?=.{2})|另外|顺便(?:问下|问一下)?)"
+)
+# A clause of time or condition belongs to what is asked.
+_BOUND = re.compile(r"(?:后|前|时|的话|期间|中)$|^(?:如果|要是|当|若|if|when|after|before|during|while|once|at|in|on|for|since|with)\b")
+_LISTED: frozenset[str] = frozenset(("manual", "decline"))
+
+
+def parts_of(text: str, understanding: Understanding, before: Question | None = None) -> tuple[Question, ...]:
+    """At least one question, at most PARTS_MAX."""
+    whole = understanding.of(text, before)
+    pieces = _pieces(text)
+    if len(pieces) < 2 or whole.why in ("unsafe", "request", "empty"):
+        return (whole,)
+    asking = [piece for piece in pieces if understanding.names_something(piece) or word("asks").search(folded(piece))]
+    asking = [piece for piece in asking if not _chat(piece, understanding)]
+    if len(asking) == 1 and asking[0] != text:
+        if whole.intent not in _LISTED:
+            return (whole,)
+        alone = understanding.of(asking[0], before)
+        return (alone,) if alone.intent not in _LISTED else (whole,)
+    found = _understood(asking, understanding, before)
+    sure = [one for one in found if one.intent not in _LISTED]
+    if len(found) < 2:
+        return (whole,)
+    if whole.intent == "now" and all(one.intent == "now" for one in sure):
+        return (whole,)
+    if sure and _differ(sure, whole) and (len(sure) > 1 or all(_asks(one.text) for one in found)):
+        return tuple(_merged(found))
+    if not sure and whole.intent == "manual" and all(one.intent == "manual" and _asks(one.text) for one in found):
+        return found
+    return (whole,)
+
+
+def _understood(pieces: Sequence[str], understanding: Understanding, before: Question | None) -> tuple[Question, ...]:
+    found: list[Question] = []
+    last, subject = before, ""
+    for piece in pieces[:PARTS_MAX]:
+        one = understanding.of(piece, last)
+        named = understanding.subject(piece)
+        if one.intent == "manual" and not named and subject:
+            one = replace(one, text=f"{subject} {one.text}", about=one.text)
+        subject = named or subject
+        if one.intent not in ("decline",) and (one.tags or one.intent not in _LISTED):
+            last = one
+        found.append(one)
+    return tuple(found)
+
+
+def _pieces(text: str) -> list[str]:
+    pieces = [piece for hard in _HARD.split(text) for piece in _SOFT.split(hard or "") if piece]
+    joined: list[str] = []
+    for piece in (one.strip(" ,，、。.!！") for one in pieces):
+        if joined and (_BOUND.search(joined[-1]) and not word("asks").search(folded(joined[-1]))):
+            joined[-1] = f"{joined[-1]}, {piece}"
+        elif len(piece) >= PART_CHARS_MIN:
+            joined.append(piece)
+    return joined
+
+
+def _chat(piece: str, understanding: Understanding) -> bool:
+    """It asks nothing and names nothing that has a value."""
+    return not understanding.names_something(piece) and not _asks(folded(piece))
+
+
+def _asks(text: str) -> bool:
+    return bool(word("asks").search(text) or cue("norm").search(text))
+
+
+def _differ(sure: Sequence[Question], whole: Question) -> bool:
+    """They ask more than the whole was understood as."""
+    kinds = {(one.intent, one.tags, one.what, one.against) for one in sure}
+    return kinds != {(whole.intent, whole.tags, whole.what, whole.against)}
+
+
+def _merged(found: Sequence[Question]) -> list[Question]:
+    """Values that are asked one after the other are read at once."""
+    merged: list[Question] = []
+    for one in found:
+        if merged and one.intent == merged[-1].intent == "now":
+            tags = tuple(dict.fromkeys((*merged[-1].tags, *one.tags)))
+            merged[-1] = replace(merged[-1], tags=tags)
+        elif one not in merged:
+            merged.append(one)
+    return merged
