@@ -14,22 +14,24 @@ from numpy.typing import NDArray
 
 from holdfast.agent.knowledge.manuals.index import HITS_MAX, Hit, Index
 from holdfast.agent.knowledge.manuals.meaning import Embedder, NoMeaning, Ranked
-from holdfast.agent.knowledge.manuals.vectors import Matrix, Standing, Vectors
+from holdfast.agent.knowledge.manuals.vectors import Standing, Vectors
 from holdfast.clock import Clock
 from holdfast.terms import SECOND_NS, Word
 
 FUSED = 60.0
 CANDIDATES = 60  # of each ranking
 BLOCK = 8_192  # rows that are float32 at once
-WHOLE_BYTES_MAX = 256 << 20  # up to here all rows are kept as float32: no block is made anew for each question
+WHOLE_BYTES_MAX = (
+    512 << 20
+)  # up to here rows are kept as float32: else blocks of them are made for each question, which takes several times as long
 REST_S = 60.0  # for which a model that was too slow is not asked again: each question would wait for it
 
 
 class _Held(Word):
     standing: Standing
     model: str
-    matrix: Matrix
-    whole: NDArray[np.float32] | None  # the rows as float32, where they are few
+    passages: NDArray[np.int64]  # (n,) ids
+    rows: NDArray[np.float32] | NDArray[np.float16]  # (n, dims)
 
 
 class ByMeaning:
@@ -69,8 +71,7 @@ class ByMeaning:
         """Ids of the passages that are most like the question, the likest first; and how many of all have a vector."""
         embedder = self._awake()
         held, total = self._hold(db, embedder)
-        matrix = held.matrix
-        if not len(matrix.passages):
+        if not len(held.passages):
             raise NoMeaning("manuals.no_vectors")
         try:
             wanted = embedder.query(question)
@@ -78,9 +79,9 @@ class ByMeaning:
             if why.code == "manuals.model_slow":
                 self._why, self._rests_until_ns = why, self._clock.monotonic_ns() + round(REST_S * SECOND_NS)
             raise
-        like = _products(matrix.rows, held.whole, wanted)
-        near = [int(matrix.passages[i]) for i in _largest(like) if like[i] >= embedder.similar_min]
-        return near, len(matrix.passages) / max(total, 1)
+        like = _products(held.rows, wanted)
+        near = [int(held.passages[i]) for i in _largest(like) if like[i] >= embedder.similar_min]
+        return near, len(held.passages) / max(total, 1)
 
     def _hold(self, db: apsw.Connection, embedder: Embedder) -> tuple["_Held", int]:
         """The vectors, read anew where they changed; and the number of passages of the same moment."""
@@ -89,9 +90,7 @@ class ByMeaning:
             standing = _standing(Vectors(db), embedder)
             if held is None or (held.standing, held.model) != (standing, embedder.digest):
                 self._held = None  # the former ones make room first
-                matrix = Vectors(db).matrix(standing)
-                whole = matrix.rows.astype(np.float32) if 4 * matrix.rows.size <= WHOLE_BYTES_MAX else None
-                self._held = held = _Held(standing=standing, model=embedder.digest, matrix=matrix, whole=whole)
+                self._held = held = _read(Vectors(db), standing, embedder.digest)
             total = int(str(db.execute("SELECT coalesce(sum(passages), 0) FROM document").fetchall()[0][0]))
         assert held is not None  # noqa: S101  read above, else it raised
         return held, total
@@ -106,10 +105,18 @@ def _standing(vectors: Vectors, embedder: Embedder) -> Standing:
     return found
 
 
-def _products(rows: NDArray[np.float16], whole: NDArray[np.float32] | None, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+def _read(vectors: Vectors, standing: Standing, model: str) -> _Held:
+    matrix = vectors.matrix(standing)
+    few = 4 * matrix.rows.size <= WHOLE_BYTES_MAX
+    return _Held(
+        standing=standing, model=model, passages=matrix.passages, rows=matrix.rows.astype(np.float32) if few else matrix.rows
+    )  # fmt: skip
+
+
+def _products(rows: NDArray[np.float32] | NDArray[np.float16], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n,): the inner product of each row with the question's vector."""
-    if whole is not None:
-        return whole @ wanted
+    if rows.dtype == np.float32:
+        return (rows @ wanted).astype(np.float32, copy=False)
     blocks = [rows[at : at + BLOCK].astype(np.float32) @ wanted for at in range(0, len(rows), BLOCK)]
     return np.concatenate(blocks)
 
