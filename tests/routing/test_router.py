@@ -273,3 +273,27 @@ def test_one_that_nobody_measured_of_late_is_asked_only_with_time_kept_for_one_t
     pick = router.pick(wanted(), left_s=4.05, now_ns=NOW_NS)
     assert (pick.endpoint, pick.budget_s) == ("unknown", pytest.approx(1.5))  # 4 s, less 1.25 times 2 s for the other
     assert router.pick(wanted(), left_s=2.45, now_ns=NOW_NS).endpoint == "known"
+
+
+def test_where_nobody_fits_surely_the_one_that_was_quick_of_late_is_tried_not_the_one_that_was_quick_before() -> None:
+    turned, steady = endpoint("turned"), endpoint("steady")
+    router = Router([turned, steady], {}, VirtualClock(NOW_NS))
+    size = wanted().size
+    for number in range(24):  # both about 1 s at first; then one takes four times as long, as a server does that pages
+        at_ns = NOW_NS + number * SECOND_NS
+        router.lanes["turned"].measure(1.0 if number < 12 else 4.0, size, at_ns)
+        router.lanes["steady"].measure(2.0 if number % 8 else 4.5, size, at_ns)
+    now_ns = NOW_NS + 25 * SECOND_NS
+    chances = {name: lane.chance(size, 3.0, now_ns) for name, lane in router.lanes.items()}
+    assert chances["turned"] < 0.4 < 0.8 < chances["steady"]
+    pick = router.pick(wanted(), left_s=3.0, now_ns=now_ns)
+    assert (pick.endpoint, pick.code) == ("steady", "route.hopes")
+
+
+def test_who_could_be_in_time_with_luck_alone_is_tried_and_who_could_not_is_left_alone() -> None:
+    router = Router([endpoint("slow")], {}, VirtualClock(NOW_NS))
+    for number in range(24):
+        router.lanes["slow"].measure(2.0, wanted().size, NOW_NS + number * SECOND_NS)
+    now_ns = NOW_NS + 25 * SECOND_NS
+    assert router.pick(wanted(), left_s=1.9, now_ns=now_ns).code == "route.hopes"
+    assert router.pick(wanted(), left_s=1.5, now_ns=now_ns).endpoint == ""

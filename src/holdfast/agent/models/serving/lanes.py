@@ -13,6 +13,7 @@ from holdfast.terms import SECOND_NS, Word
 
 SAMPLES_MAX = 128  # that the line through time over size is laid by
 RECENT = 24  # of these, that say how far from the line it is now
+FADES = 0.9  # what each of them counts beside the one after it, where a chance is taken
 AGE_NS_MAX = 900 * SECOND_NS  # an older sample tells nothing of now
 MEASURED_MIN = 5
 PREFILL = 16  # tokens of prompt that take as long as one of the answer, about
@@ -126,6 +127,21 @@ class Lane:
             p95_s=middle_s * _quantile(ratios, 0.95),
             measured=len(ratios) >= MEASURED_MIN,
         )
+
+    def chance(self, size: int, within_s: float, now_ns: int) -> float:
+        """The share of the latest requests that would have been done in time, waiting included; the later one counts more, for moods last.
+
+        1 where nothing was measured.
+        """
+        base_s, token_s, _ = self._line(now_ns)
+        share = (within_s - self.expected(size, now_ns).wait_s) / max(base_s + token_s * size, 1e-9)
+        in_time = every = 0.0
+        weight = 1.0
+        for _, took_s, of in reversed(list(self._took)[-RECENT:]):
+            every += weight
+            in_time += weight if took_s <= share * (base_s + token_s * of) else 0.0
+            weight *= FADES
+        return in_time / every if every else 1.0
 
     def _line(self, now_ns: int) -> tuple[float, float, list[float]]:
         """(seconds of any request, seconds a token, sorted shares of that line which the latest requests took)."""

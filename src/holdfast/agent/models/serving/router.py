@@ -23,6 +23,7 @@ from holdfast.ports import Engine, EngineFault, Generated
 from holdfast.site.model import Endpoint
 from holdfast.terms import SECOND_NS, Label, Word
 
+HOPE = 0.85  # of what 1 of 10 takes: who may be as lucky as that is still tried, where nobody fits surely
 RESERVE_S = 0.05  # kept of a deadline for what comes after the model
 RESCUE = 1.25  # times what the quickest other rung is likely to take, kept for it
 STRAGGLER = 2.0  # times the p95 of what was measured, after which the next rung is a better bet
@@ -131,9 +132,13 @@ class Router:
                 continue
             budget_s = _budget(lane, told, left_s - keeps_s)
             return Pick(endpoint=lane.endpoint.name, code="route.fits", budget_s=budget_s, expected=told, passed=tuple(passed))
-        hopeful = [(told.likely_s, n) for n, (_, told) in enumerate(able) if told.wait_s + told.p10_s <= left_s]
+        hopeful = [
+            (-lane.chance(wanted.size, left_s, now_ns), told.likely_s, n)
+            for n, (lane, told) in enumerate(able)
+            if told.wait_s + HOPE * told.p10_s <= left_s
+        ]
         if hopeful:  # most would be too late, but not all; what needs no model stands ready in any case
-            lane, told = able[min(hopeful)[1]]
+            lane, told = able[min(hopeful)[2]]
             rest = tuple(one for one in passed if one.endpoint != lane.endpoint.name)
             return Pick(endpoint=lane.endpoint.name, code="route.hopes", budget_s=_budget(lane, told, left_s), expected=told, passed=rest)
         return Pick(endpoint="", code="route.none" if passed else "route.no_models", passed=tuple(passed))
