@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from holdfast.agent.models.registers.read import by_rules, by_tagger, read
 from holdfast.agent.models.registers.words import Abstention, Answer, Refusal, Request
 from holdfast.agent.models.spans import ModelUnusable
+from holdfast.evals.registers.naming import names
 from holdfast.evals.suites import Figures, Options, SuiteError, hashed
 from holdfast.terms import Word
 
@@ -88,7 +89,7 @@ def score(item: Item, reader: Reader) -> tuple[Answer, Scored]:
     refused = isinstance(answer, Refusal)
     return answer, Scored(
         verdict=_verdict(answer, item.expected),
-        named=refusal and refused and bool(missing & set(answer.missing)),
+        named=refusal and isinstance(answer, Refusal) and names(answer.missing, missing),
         reason=refusal and refused and answer.reason == item.expected.get("reason_code"),
         refusal=refusal,
         style=item.style,

@@ -44,7 +44,9 @@ _BRACKETS = re.compile(r"\(([^()]*)\)")
 def read(request: str) -> Ask:
     """What a flat request wants (lines.flat). Raises ValueError for one over REQUEST_MAX."""
     ask = _read(request)
-    return dataclasses.replace(ask, unclear=unclear(request)) if ask.writes else ask
+    if ask.writes:
+        return dataclasses.replace(ask, unclear=unclear(request))
+    return dataclasses.replace(ask, reads=_READ_FIRST.match(request) is not None or re.search(r"读|采集|查询", request) is not None)
 
 
 def unclear(text: str) -> str:

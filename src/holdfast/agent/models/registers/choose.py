@@ -15,6 +15,8 @@ LACKING_MAX = 0.5  # share of what is asked for that a row may lack to be read
 LACKING_ALONE_MAX = 0.7  # where the request says `coil` and the map has one
 CLOSE = 0.6  # points between two rows that are too near to choose
 _ALL_PHASES = any_of("all_phases")
+_CHINESE, _LATIN, _WORDLY = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z]"), re.compile(r"[a-z0-9_]")
+_CODED = re.compile(r"_|[a-z][A-Z]|\d|\.")
 _TELLING_READS = frozenset(("phase", "pair", "number", "span"))
 _TELLING = frozenset(("phase", "pair", "number", "way", "span", "flavour", "height"))
 _PHASES = ("phase a", "phase b", "phase c")
@@ -84,19 +86,19 @@ def _quoted(request: str, rows: Sequence[Row], prefix: tuple[str, ...]) -> Chose
     if _ALL_PHASES.search(request):
         return None
     found: list[tuple[int, Row]] = []
-    foreign = re.search(r"[\u4e00-\u9fff]", request) is not None
+    foreign = _CHINESE.search(request) is not None
+    said = request.lower()
+    placed = [row for row in rows if _placed_in(said, row)]
+    if len(placed) == 1:
+        return Chosen(rows=(placed[0],), fit=Fit(score=5.0, lacking=0.0, extra=0.0, opposed=False, kind=True))
     for row in rows:
         name = row.title.strip()
-        if not name.isascii() and not re.search(r"[A-Za-z]", name):
+        if not _LATIN.search(name):
             continue
-        forms = {name, *([re.sub(r"(?i)^" + r"[\W_]*".join(prefix) + r"[\W_]*", "", name)] if prefix else [])}
-        for form in forms:
-            coded = (
-                re.search(r"_|[a-z][A-Z]|\d|\.", form) is not None
-                or foreign
-                or re.search(rf"[(\"'`]{re.escape(form)}[)\"'`]", request) is not None
-            )
-            if len(form) >= 2 and coded and re.search(rf"(?<![A-Za-z0-9_]){re.escape(form)}(?![A-Za-z0-9_])", request, re.IGNORECASE):
+        for form in {name, _without(name, prefix)}:
+            at = _stands_in(said, form.lower())
+            coded = at >= 0 and (foreign or _CODED.search(form) is not None or said[max(at - 1, 0) : at] in ("(", '"', "'", "`"))
+            if len(form) >= 2 and coded:
                 found.append((len(form), row))
     longest = max((size for size, _ in found), default=0)
     best = {id(row): row for size, row in found if size == longest}
@@ -104,6 +106,37 @@ def _quoted(request: str, rows: Sequence[Row], prefix: tuple[str, ...]) -> Chose
         return None
     row = next(iter(best.values()))
     return Chosen(rows=(row,), fit=Fit(score=5.0, lacking=0.0, extra=0.0, opposed=False, kind=True))
+
+
+def _placed_in(said: str, row: Row) -> bool:
+    """Whether a request names a row's address as the map writes it: in hexadecimal, or behind a word for a register."""
+    address = row.address.text.lower().strip("[]\"'` ")
+    at = _stands_in(said, address) if len(address) >= 3 else -1
+    if at < 0:
+        return False
+    return not address.isdigit() or re.search(r"(?:register|address|reg\.?|addr\.?|寄存器|地址)\s*(?:no\.?\s*)?$", said[:at]) is not None
+
+
+def _without(name: str, prefix: tuple[str, ...]) -> str:
+    """An identifier without the atoms that all names of the map begin with."""
+    at, low = 0, name.lower()
+    for atom in prefix:
+        start = low.find(atom, at)
+        if start < 0 or low[at:start].strip("_. -"):
+            return name
+        at = start + len(atom)
+    return name[at:].lstrip("_. -")
+
+
+def _stands_in(text: str, form: str) -> int:
+    """Where a form stands in a text as a word of its own, -1 where it does not."""
+    at = text.find(form)
+    while at >= 0:
+        before, after = text[at - 1 : at] if at else "", text[at + len(form) : at + len(form) + 1]
+        if not _WORDLY.match(before) and not _WORDLY.match(after):
+            return at
+        at = text.find(form, at + 1)
+    return -1
 
 
 def _without_device(wanted: Meaning, rows: Sequence[Row], text: str) -> Meaning:

@@ -56,8 +56,8 @@ _SIZES: tuple[dict[str, Decimal], ...] = tuple(
 )  # fmt: skip
 _NUMBER_WORDS = {"single": Decimal(1), "one": Decimal(1), "单": Decimal(1), "three": Decimal(3), "三": Decimal(3)}
 _WITHIN = re.compile(
-    r"(?<![0-9A-Za-z.x])(-?\d+(?:\.\d+)?)\s*(?:\.{2,3}|~|～|…|至|\bto\b|"
-    r"-(?=\d))\s*(-?\d+(?:\.\d+)?)(?![0-9]*[A-Fa-f]*[Hh]\b)\s*([^\s\d,;，。)|]{0,8})"
+    r"(?<![0-9A-Za-z.x])(-?\d+(?:\.\d+)?)\s*(?:%|℃|°[CF]?|[A-Za-z]{1,4}(?=\s*(?:\.{2}|~|…|至|to\b)))?\s*(?:\.{2,3}|~|～|…|至|\bto\b|"
+    r"-(?=\d))\s*\+?(-?\d+(?:\.\d+)?)(?![0-9]*[A-Fa-f]*[Hh]\b)\s*([^\s\d,;，。)|]{0,8})"
 )
 
 

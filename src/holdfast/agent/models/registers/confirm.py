@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from holdfast.agent.models.registers import tagged
 from holdfast.agent.models.registers.choose import Chosen, choose
+from holdfast.agent.models.registers.look import RANGE
 from holdfast.agent.models.registers.words import Ask, Row, Slot
 from holdfast.agent.models.spans import Tagger
 
@@ -27,7 +28,9 @@ def unconfirmed(tagger: Tagger, text: str, asked: str, ask: Ask, row: Row, seen:
     """
     shares = tagger.shares(text)
     labels = tagger.labels
-    for slot, label in ((row.name, "name"), (row.kind, "type"), (row.scale, "scale")):
+    if _label(shares, row.name, labels) not in ("name", labels[0]):
+        return "name"  # seeing nothing there speaks against nothing: which row is meant it must find by itself, below
+    for slot, label in ((row.kind, "type"), (row.scale, "scale")):
         if slot is not None and _label(shares, slot, labels) != label:
             return label
     if row.access is not None and _label(shares, row.access, labels) not in ("access", "write_code"):
@@ -38,7 +41,7 @@ def unconfirmed(tagger: Tagger, text: str, asked: str, ask: Ask, row: Row, seen:
         if slot is not None and _label(shares, slot, labels) != label:
             return label
     for slot, label in ((row.kind or row.facts.kind, "type"), (row.scale or row.facts.scale, "scale")):
-        if slot is None and _elsewhere(shares, row, labels.index(label)):
+        if slot is None and _elsewhere(text, shares, row, labels.index(label)):
             return label
     return _of_heading(row, own) or _of_request(tagger, text, asked, ask, row, seen)
 
@@ -56,12 +59,14 @@ def _likeliest(shares: NDArray[np.float32], text: str, row: Row, label: int) -> 
     return here >= ADDRESS_MIN and all(float(shares[a:b, label].mean()) < here for a, b in others)
 
 
-def _elsewhere(shares: NDArray[np.float32], row: Row, label: int) -> bool:
+def _elsewhere(text: str, shares: NDArray[np.float32], row: Row, label: int) -> bool:
     """Whether a piece of the row outside its slots looks like what the rules say that it has not."""
     free = np.ones(len(shares), np.bool_)
     for slot in (row.name, row.address, row.unit, row.access, row.area, row.length, row.kind, row.scale):
         if slot is not None:
             free[slot.start : slot.end] = False
+    for span in RANGE.finditer(text, row.block.start, row.block.end):
+        free[slice(*span.span())] = False  # bounds, which the rules hold the value to
     block = slice(row.block.start, row.block.end)
     return bool((free[block] & (shares[block, label] > SURE)).any())
 

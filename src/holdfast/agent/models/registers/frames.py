@@ -16,6 +16,7 @@ _FRAME = re.compile(
 )
 _ANSWER = re.compile(r"(?i)^\W*(?:rx|<-|<<|answer|response|reply|recv|received?|slave|应答|响应|返回|从站|接收)")
 _LEAD = re.compile(r"[\s\"'`.,:;>=)*/#-]*(?:(?:returns?|gives?|is|reads?|means?|for|to|返回|读取?|表示|为)\b\s*)*(?:the\s+|a\s+)?")
+_READS = re.compile(r"(?i)\b(?:read(?:s|ing)?|query|get|fetch(?:es)?)\s+(?:the\s+|of\s+)*|(?:读取?|查询|采集)\s*")
 _NAME_END = re.compile(r"\s*(?:,|;|\(|\*/|->|=>|$|\.(?=\s|$)|[:=]|，|。| - |\bunit\b|单位)")
 _AREA: dict[int, Area] = {1: "coil", 2: "discrete", 3: "holding", 4: "input", 5: "coil", 15: "coil", 6: "holding", 16: "holding"}
 
@@ -31,18 +32,18 @@ def rows(line: Slot, before: str, facts: Facts) -> Iterator[Row]:
     found = list(_FRAME.finditer(line.text))
     for i, frame in enumerate(found):
         end = found[i + 1].start() if i + 1 < len(found) else len(line.text)
-        name = _name(line, frame.end(), end)
+        name = _named_before(line, found[i - 1].end() if i else 0, frame.start()) or _name(line, frame.end(), end)
         if name is None:
             continue
         code = int(frame["code"].removeprefix("0x"), 16)
-        behind = part(line, name.end - line.start, end)
+        behind = part(line, max(frame.end(), name.end - line.start), end)
         yield _row(line, frame, code, name, behind, facts)
 
 
 def above(line: Slot, whole: Slot, facts: Facts) -> Row | None:
     """`Example 4 (read tare):` with its frame in the next line; `whole` is both lines."""
     frame = _FRAME.search(whole.text, len(line.text))
-    named = re.search(r"(?i)\b(?:read(?:ing)?|query|get|fetch)\s+(?:the\s+|of\s+)*|(?:读取?|查询|采集)\s*", line.text)
+    named = _READS.search(line.text)
     if frame is None or named is None or _ANSWER.match(whole.text[len(line.text) :]):
         return None
     stop = _NAME_END.search(line.text, named.end())
@@ -52,6 +53,16 @@ def above(line: Slot, whole: Slot, facts: Facts) -> Row | None:
     code = int(frame["code"].removeprefix("0x"), 16)
     behind = part(line, name.end - line.start, len(line.text))
     return _row(whole, frame, code, name, behind, facts)
+
+
+def _named_before(line: Slot, start: int, at: int) -> Slot | None:
+    """`read the tare: 01 03 …`: what a frame reads may stand before it."""
+    found = _READS.search(line.text, start, at)
+    if found is None:
+        return None
+    stop = _NAME_END.search(line.text, found.end(), at)
+    name = part(line, found.end(), stop.start() if stop is not None else at)
+    return name if re.search(r"[A-Za-z\u4e00-\u9fff]", name.text) else None
 
 
 def _name(line: Slot, start: int, end: int) -> Slot | None:

@@ -19,7 +19,7 @@ _NUMBER = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10|15|16)h|0?[1-6]|15|16)(?![0-9A
 _MORE = r"(?:\s*(?:/|和|or|and|&|[,、](?=\s*(?:fc|0)))\s*(?:fc\s*)?" + _NUMBER + r")?"
 # `coil 1` is an address, `coils (1)` and `input registers 04` are functions.
 _BEFORE_CODE = (
-    r"(?:(?:registers?|coils?|inputs?|寄存器|线圈|离散输入|reg\.?)(?=\s*(?:[(（:：]|with|by|use|用|功能码|fc|0))"
+    r"(?:(?<![A-Za-z_])(?:registers?|coils?|inputs?|寄存器|线圈|离散输入|reg\.?)(?=\s*(?:[(（:：]|with|by|use|用|功能码|fc|0))"
     r"|read(?:ing)?|write|writing|多个|单个|写|读|用|use)\s*[(（:：]?\s*(?:with|by|use|uses|用|功能码)?\s*(?:fc\s*)?"
 )
 _AFTER_CODE = r"(?=\s*(?:[)）,，;；。|/、.\n]|$|read|write|读|写|and|-))"
@@ -34,6 +34,7 @@ _CODES = tuple(
         r"\bFC(\d{1,2})(?:Read|Write)",
         r"(?<![0-9A-Za-z])[0-9A-F]{2}\s(05|06|0f|10)\s(?:[0-9A-F]{2}\s){4}",  # an example's bytes
         _PLAIN + r"\s*号?功能码",
+        r"[(（,，;；]\s*(0[1-6])[Hh]\s*(?=[,，;；)）])",
         r"(?:写|writ\w*|preset|force)[^\d\n]{0,24}?" + _WRITE_NUMBER,
     )
 )
@@ -49,6 +50,10 @@ _PLUS = re.compile(
     r"\s*(?:[:=]|is|at|of|为)?\s*(0x[0-9A-Fa-f]{2,4}|[0-9A-Fa-f]{2,4}[Hh]|\d{2,5})(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
+_AREA_OF_DIGIT: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4": "holding"}
+_FIRST_OF = re.compile(
+    r"(?:offsets?|counted|counting|relative|从)\b[^.;\n]{0,24}?(?:from|to|于)\s*([0134])0{3,4}1\b", re.IGNORECASE
+)  # `offset from 30001`: nothing is left to take off
 _OFFSETS = re.compile(r"(?i)\boffsets?\b|偏移|相对")
 _BASE_DOUBT, _ORDER_DOUBT, _AREA_DOUBT = (pattern("heading", f"{of}_doubt") for of in ("base", "order", "area"))
 _ALWAYS, _UNLESS = pattern("heading", "order_always"), pattern("heading", "order_unless")
@@ -127,6 +132,8 @@ def api_in(text: str) -> Iterator[tuple[Area | None, int | None]]:
             and found["verb"].lower() == "read"
             and not found["unit"].lower().startswith("coil")
         ):
+            if text[found.end() : found.end() + 1] == "(":
+                yield None, None  # a call whose name says no area
             continue
         if found["verb"].lower() == "read":
             what = (found["what"] or found["unit"]).lower()
@@ -168,16 +175,21 @@ def told(text: str, start: int) -> Told:
     called: set[Area] = {read for read, _ in calls if read is not None}
     if area is None and not named and len(called) == 1:
         area = next(iter(called))
+    if area is None and not named and (first := _FIRST_OF.search(text)) is not None:
+        area = _AREA_OF_DIGIT[first[1]]
     writes = tuple(
         dict.fromkeys([*(code for code, _, _ in found if code in (5, 6, 15, 16)), *(code for _, code in calls if code is not None)])
     )
     plus = _PLUS.search(text) if _OFFSETS.search(text) else None
+    first = _FIRST_OF.search(text)
+    if plus is not None and re.fullmatch(r"[0134]0{3,4}1", plus[1]):
+        plus = None
     order = order_of(text)
     return Told(
         area=area,
         areas=areas,
         write_codes=writes,
-        base=base_of(text) or ("zero" if calls or plus is not None else None),
+        base="zero" if first is not None else base_of(text) or ("zero" if calls or plus is not None else None),
         order="unclear" if _ORDER_DOUBT.search(text) else order,
         always=order is not None and _ALWAYS.search(text) is not None and _UNLESS.search(text) is None,
         byte_order="little" if _BYTES_SWAPPED.search(text) else "big",

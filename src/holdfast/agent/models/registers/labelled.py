@@ -24,7 +24,7 @@ def by_columns(line: Slot, columns: Titles) -> dict[str, Slot] | None:
     if len(cut) == len(columns.heads) + 1 and columns.way != "blanks":
         cut = cut[: len(columns.heads)]  # a unit that no title heads
     if len(cut) == len(columns.heads) or (columns.way == "commas" and len(columns.heads) // 2 < len(cut) < len(columns.heads)):
-        by = {head: cell for head, cell in zip(columns.heads, cut, strict=False) if head and cell.text}
+        by = _first_of_each(columns, cut)
     else:
         nearest = [min(range(len(columns.starts)), key=lambda i, at=cell.start - line.start: abs(columns.starts[i] - at)) for cell in cut]
         shifts = [abs(columns.starts[i] - (cell.start - line.start)) for i, cell in zip(nearest, cut, strict=True)]
@@ -32,6 +32,15 @@ def by_columns(line: Slot, columns: Titles) -> dict[str, Slot] | None:
             return None
         by = {columns.heads[i]: cell for i, cell in zip(nearest, cut, strict=True) if columns.heads[i] and cell.text}
     return by if "name" in by and "address" in by and is_address(by["address"].text) else None
+
+
+def _first_of_each(columns: Titles, cut: Sequence[Slot]) -> dict[str, Slot]:
+    """Cells by their heads. Of two columns of one head the first counts; a second one for names holds remarks."""
+    by: dict[str, Slot] = {}
+    for head, cell in zip(columns.heads, cut, strict=False):
+        if head and cell.text:
+            by.setdefault("remark" if head == "name" and "name" in by else head, cell)
+    return by
 
 
 def is_address(text: str) -> bool:
@@ -55,7 +64,7 @@ def of_columns(line: Slot, by: dict[str, Slot], facts: Facts) -> Row:
     """A row of a table. What the titled cells don't say may stand in the cells behind the name."""
     last = max(slot.end for slot in by.values())
     behind = [part(line, last - line.start, len(line.text))] if line.end > last and line.text[last - line.start :].strip(" |;,\t") else []
-    return _filled(of_slots(line, by, facts), [*(by[head] for head in ("remark",) if head in by), *behind])
+    return _filled(of_slots(line, by, facts), [*(by[head] for head in ("kind", "remark") if head in by), *behind])
 
 
 def of_record(record: Record, facts: Facts) -> Row | None:
@@ -165,9 +174,8 @@ def _scale_inside(cell: Slot) -> tuple[Slot | None, ScaleWay]:
 def _filled(row: Row, texts: Sequence[Slot]) -> Row:
     """A row with what its remarks say of type, scale, unit and access, where nothing titled does."""
     for text in texts:
-        taken: list[Stretch] = [
-            (s.start - text.start, s.end - text.start) for s in (row.name, row.address) if s.start < text.end and s.end > text.start
-        ]
+        slots = [s for s in (row.name, row.address, row.kind) if s is not None and s.start < text.end and s.end > text.start]
+        taken: list[Stretch] = [(s.start - text.start, s.end - text.start) for s in slots]
         if row.kind is None:
             kinds = [(a, b) for a, b, _ in notation.types_in(text.text, faint=False) if free((a, b), taken)]
             kinds = kinds or [(a, b) for a, b, _ in notation.types_in(text.text, faint=True) if free((a, b), taken)]

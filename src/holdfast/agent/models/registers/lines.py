@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from holdfast.agent.models.registers.patterns import grouped
 from holdfast.agent.models.registers.words import Slot
 from holdfast.terms import Word
 
+CACHED_MAX = 2_048  # titles and keys whose reading is kept
 LINES_MAX = 2_000
 _WIDE = {c: c - 0xFEE0 for c in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D, 0x2013: 0x2D}
 STRONG = re.compile(r"\s*\|\s*|\s*;\s*|\t+|(?<=\S) {2,}(?=\S)|\s\.{3,}\s")
@@ -18,6 +20,8 @@ _HEADS = {title: slot for slot, titles in grouped("titles").items() for title in
 _LONGEST = sorted(_HEADS, key=len, reverse=True)
 TITLE_MAX = 40  # characters of a column's title
 _NO_TITLE = re.compile(r"0x[0-9A-Fa-f]|\d{3,}(?![\dx]*\b.{0,12}\))|(?i:\bfc\s?\d)|:\s*\S")
+_ENCLOSED = re.compile(r"^\s*(?:[\])};]*\s*(?://|#|--)\s*)?[\[({](.*)[\])}]\s*[,;]?\s*(?:(?://|#|/\*).*)?$")  # as programs list rows
+_LEGEND = re.compile(r"^\s*[\])};]*\s*(?://|#|--|/\*)\s*")
 _NAMES = re.compile(r"(?i)^(?:value|values?|数值|数据|data|contents?|quantity)$")
 _BETTER = tuple(re.compile(form) for form in (r"(?i)pdu|protocol|wire|zero|0[- ]?based|协议|报文", r"(?i)dec|十进制", r"(?i)hex|十六|16"))
 
@@ -60,6 +64,9 @@ def cells(line: Slot, *, commas: bool = False, blanks: bool = False) -> tuple[Sl
     first, last = len(text) - len(text.lstrip(" ")), len(text.rstrip(" "))
     first += text.startswith("|", first)  # one bar on each side encloses, a second one is an empty cell
     last -= last > first and text[last - 1] == "|"
+    enclosed = _ENCLOSED.match(text) if commas else None
+    if enclosed is not None:
+        first, last = enclosed.span(1)
     pattern = _COMMA if commas else re.compile(r"\s+") if blanks else STRONG
     quoted = [m.span() for m in re.finditer(r"\"[^\"\n]*\"", text)]
     found: list[Slot] = []
@@ -74,7 +81,7 @@ def cells(line: Slot, *, commas: bool = False, blanks: bool = False) -> tuple[Sl
 
 
 def _unquoted(cell: Slot) -> Slot:
-    if len(cell.text) >= 2 and cell.text[0] == cell.text[-1] == '"':
+    if len(cell.text) >= 2 and cell.text[0] == cell.text[-1] and cell.text[0] in "\"'":
         return part(cell, 1, len(cell.text) - 1)
     return cell
 
@@ -93,6 +100,9 @@ class Titles(Word):
 
 def titles(line: Slot) -> Titles | None:
     """The column titles that a line is, else None: an address, and at least half of all titles known."""
+    mark = _LEGEND.match(line.text)
+    if mark is not None and mark.end() < len(line.text):
+        line = part(line, mark.end(), len(line.text))
     for way in ("strong", "commas", "blanks"):
         cut = cells(line, commas=way == "commas", blanks=way == "blanks")
         heads = tuple(title_of(cell.text) for cell in cut)
@@ -118,6 +128,15 @@ def titles(line: Slot) -> Titles | None:
     return None
 
 
+def legend(lines: Sequence[Line]) -> tuple[Slot, Titles] | None:
+    """Titles that a comment gives for rows which may stand before it."""
+    for line in lines:
+        found = titles(line.slot) if _LEGEND.match(line.slot.text) else None
+        if found is not None:
+            return line.slot, found
+    return None
+
+
 def _one_address(heads: tuple[str, ...], cut: Sequence[Slot]) -> tuple[str, ...]:
     """Of several columns of addresses the one that is sent, else the decimal one; the others head nothing."""
     places = [i for i, head in enumerate(heads) if head == "address"]
@@ -127,12 +146,14 @@ def _one_address(heads: tuple[str, ...], cut: Sequence[Slot]) -> tuple[str, ...]
     return tuple("" if head == "address" and i != best else head for i, head in enumerate(heads))
 
 
+@lru_cache(maxsize=CACHED_MAX)
 def head_of(key: str) -> str:
     """The slot that a key heads, "" for none."""
     bare = re.sub(r"[\"'*`#]", "", key).strip().lower()
     return _HEADS.get(bare) or _HEADS.get(re.sub(r"\s*[(\[].*[)\]]\s*$", "", bare)) or ""
 
 
+@lru_cache(maxsize=CACHED_MAX)
 def title_of(title: str) -> str:
     """The slot that a column's title heads: as a key, else by the last of its words that heads one."""
     whole = head_of(title)

@@ -31,6 +31,8 @@ COMMENT = re.compile(r"//|#(?!\d)|/\*|\(\*|--\s|\s;\s")
 INDEX = re.compile(r"^\s*[-*(\[]?\s*\d{1,2}\s*[.)、]\s*(?=\D)")
 LETTERS = re.compile(r"[A-Za-z\u4e00-\u9fff]")
 _POINT_CODE = re.compile(r"[A-Z][A-Za-z]?\d{0,3}[-.]\d{1,3}(?:[-.]\d{1,3})?|[ABDM][IOV]|MSV")
+_CALL = re.compile(r"[A-Za-z_][\w.]*")
+_ARGUMENTS = re.compile(r"\(\s*(?:[\w.&\"']+\s*,\s*)*(?:0x[0-9A-Fa-f]+|\d+)\s*[,)]")  # of a call
 _DECLARES = re.compile(
     r"^\s*(?:#define|const(?:expr)?|static|final|public|private|pub|let|var|val|uint16_t|uint8_t|u16|int|unsigned|define|m\(|reg\()"
     r"\s+(?:(?:static|final|const|int|uint16_t|u16|unsigned|short)\s+)*",
@@ -172,6 +174,8 @@ def name_in(text: str, address: Stretch, slots: Sequence[Stretch]) -> Stretch | 
         at = max(at, b)
     code: Stretch | None = None
     for a, b in pieces:
+        if _CALL.fullmatch(text[a:b].strip(" [=.")) is not None and _ARGUMENTS.match(text, b) is not None:
+            continue
         span = _bare_name(text, a, b, slots)
         if span is not None and _POINT_CODE.fullmatch(text[slice(*span)]):
             code = code or span  # `P1-10`, `AI`: what is meant stands beside it, if anything does
@@ -194,6 +198,8 @@ def _bare_name(text: str, a: int, b: int, slots: Sequence[Stretch]) -> Stretch |
     if lead is not None:
         a += len(text[a:b]) - len(text[a:b].lstrip()) + lead.end()
     a, b = _trimmed(text, a, b)
+    verb = re.match(r"(?:为|是|存放|表示|对应)(?=[\u4e00-\u9fff])", text[a:b])
+    a += verb.end() if verb is not None else 0
     if a >= b:
         return None
     for s, e in sorted(slots):

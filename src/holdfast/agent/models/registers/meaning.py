@@ -13,6 +13,7 @@ from typing import Any, cast
 from holdfast.agent.models.registers.patterns import listed
 from holdfast.terms import Word
 
+CACHED_MAX = 2_048  # names whose meaning is kept
 WEIGHTS = {"kind": 3.0, "apart": 2.5, "narrow": 1.5, "word": 1.8, "number": 2.0, "sign": 0.7}
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z]{3})(?=[0-9])|(?<=[0-9])(?=[A-Z][a-z])")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z])[kMGm](?:Wh|W|varh|var|VAh|VA|V|A|Hz|Pa|N|J)(?![A-Za-z])")  # no camels
@@ -120,6 +121,7 @@ def plain(text: str) -> str:
     return "".join(re.findall(r"[a-z0-9\u4e00-\u9fff]", text.lower()))
 
 
+@lru_cache(maxsize=CACHED_MAX)
 def meaning(text: str, *, unit: str = "", remark: str = "", without: tuple[str, ...] = ()) -> Meaning:
     """The ideas of a name; `without` are atoms at its beginning that all names of a map share."""
     atoms = list(atoms_of(text))

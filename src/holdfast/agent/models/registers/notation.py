@@ -7,12 +7,17 @@ stand in a name too (`real`, `word`, `single`) counts only where nothing clearer
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import cast
 
 from holdfast.agent.models.registers.patterns import grouped, listed
 from holdfast.agent.models.registers.words import Area, Kind, Order
 
 _L, _R = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
+
+
+CACHED_MAX = 2_048  # texts whose reading is kept, for a row is looked at more than once
+_DIGIT_OR_PART = re.compile(r"(?i)\d|tenth|hundredth|thousandth|decimal|\bby\b|分之一|小数")
 
 
 def _built(name: str) -> tuple[re.Pattern[str], tuple[Kind, ...]]:
@@ -28,11 +33,11 @@ SIGNLESS = re.compile(r"16[- ]?bits?(?: int(?:eger)?)?|16位(?:整[数型])?", r
 _LENGTH = re.compile(r"(\d+)")
 
 
-def types_in(text: str, *, faint: bool) -> Iterator[tuple[int, int, Kind]]:
+@lru_cache(maxsize=CACHED_MAX)
+def types_in(text: str, *, faint: bool) -> tuple[tuple[int, int, Kind], ...]:
     """(start, end, kind) of what could be a type, clear or faint ones."""
     pattern, kinds = FAINT if faint else CLEAR
-    for found in pattern.finditer(text):
-        yield found.start(), found.end(), kinds[(found.lastindex or 1) - 1]
+    return tuple((found.start(), found.end(), kinds[(found.lastindex or 1) - 1]) for found in pattern.finditer(text))
 
 
 def kind_of(text: str) -> Kind | None:
@@ -150,8 +155,13 @@ def _number(found: re.Match[str]) -> str:
     return found[found.lastindex or 1]
 
 
-def scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
+@lru_cache(maxsize=CACHED_MAX)
+def scales_in(text: str) -> tuple[tuple[int, int, bool], ...]:
     """(start, end, said) of what could be a scale; `said` where a word or sign says so, not a unit behind a number alone."""
+    return tuple(_scales_in(text)) if _DIGIT_OR_PART.search(text) else ()
+
+
+def _scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
     taken: list[tuple[int, int]] = []
     for pattern, way in _SCALES:
         for found in pattern.finditer(text):

@@ -40,6 +40,15 @@ _ENDS = re.compile(
     r"begins?|behind|value is)\b.*$"
 )
 _ASIDES = re.compile(r"(?i)^(?:the|a|an|and|also|then|while|but|got it working|read|where|so)\b[\s,.:]*")
+_ASIDE = re.compile(r"(?i)count|based|goes? out|sent|wire|subtract|minus|i\.?e\.?")  # brackets that speak of how numbers are meant
+_CHINESE = re.compile(
+    rf"(?:^|(?<=[,;。]))\s*(?:(?:寄存器|数据|参数|通讯|通信|起始|协议)?(?:地址|编号)|寄存器)\s*(?:号|为|是|"
+    rf":)?\s*(?!0[1-6][Hh])(?P<at>{_NUMBER})(?![A-Za-z0-9.])\s*(?:号)?(?:寄存器)?(?:处|中|里)?"
+    r"(?:的(?:值|内容))?\s*(?:为|是|存放|保存|对应|表示|代表|读取|返回|:|,)\s*(?P<rest>[^;。\n]*)"
+)
+_SLOT_WORDS = re.compile(
+    r"^(?:长度|数量|个数|类型|单位|倍率|系数|读写|只读|可读|无符号|有符号|\d|浮点|功能码|十六进制|十进制)|位(?:无|有)符号|寄存器$"
+)
 _HEADS = re.compile(r"(?i)^\W*(?:note|remark|baud|settings|re|subject|unit id|slave)\b")
 
 
@@ -54,6 +63,8 @@ def tells(text: str) -> bool:
     """Whether a line is a sentence or several, not a row of cells."""
     if re.search(r"\||\t|\S {2,}\S|=>|:=|[{}]", text.strip()) or re.match(r"\s*(?://|#|\w+\s*=)", text):
         return False
+    if _CHINESE.search(text) is not None and ("," in text or "为" in text):
+        return True
     words = re.findall(r"(?<![\w.])[a-z]{2,}(?![\w])", text)
     return (
         len(words) >= WORDS_MIN
@@ -63,8 +74,11 @@ def tells(text: str) -> bool:
 
 def told(line: Slot) -> Iterator[Told]:
     """The places that a line speaks of, each with the part of the line that is about it."""
-    text = line.text
+    text = re.sub(r"\([^()]*\)", lambda m: " " * len(m[0]) if _ASIDE.search(m[0]) else m[0], line.text)
     if _HEADS.match(text):
+        return
+    if re.search(r"[\u4e00-\u9fff]", text):
+        yield from _told_in_chinese(line)
         return
     seen: dict[int, tuple[int, int, bool]] = {}
     for pattern, behind in ((_STATED, True), (_LISTED, True), (_NEXT, True), (_LED, False)):
@@ -84,6 +98,21 @@ def told(line: Slot) -> Iterator[Told]:
             clause = part(line, start, end)
             shift = clause.start - line.start
             yield Told(clause, (a - shift, b - shift), (name[0] - shift, name[1] - shift))
+
+
+def _told_in_chinese(line: Slot) -> Iterator[Told]:
+    """`寄存器0x0001为温度，有符号16位，单位0.1℃；…`: each place with what is said of it up to the next stop."""
+    for found in _CHINESE.finditer(line.text):
+        at = found.start("rest")
+        for piece in found["rest"].split(","):
+            name = piece.strip(" :")
+            if name and not _SLOT_WORDS.search(name) and re.search(r"[A-Za-z\u4e00-\u9fff]", name):
+                clause = part(line, found.start(), found.end())
+                shift = clause.start - line.start
+                start = at + piece.index(name)
+                yield Told(clause, (found.start("at") - shift, found.end("at") - shift), (start - shift, start - shift + len(name)))
+                break
+            at += len(piece) + 1
 
 
 def _no_place(text: str, a: int, b: int) -> bool:

@@ -52,7 +52,7 @@ def read(text: str, request: str, tagger: Tagger | None = None) -> Answer:
 def agreed(ruled: Reading, marked: Reading, *, against: str = "not asked") -> Answer:
     """One answer of two readings. `against`: what the tagger says against the rules' write, piece by piece; "" for nothing."""
     first, second = ruled.answer, marked.answer
-    if ruled.ask.writes or marked.ask.writes:
+    if ruled.ask.writes or (marked.ask.writes and not ruled.ask.reads):
         if isinstance(first, Request) and first.writes:
             same = isinstance(second, Request) and _sent(first) == _sent(second)
             return first if same or not against else Abstention(why="disagree")

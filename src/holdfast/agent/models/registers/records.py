@@ -22,8 +22,10 @@ _SECTION = re.compile(r"(?m)^[ \t]*\[{1,2}([^\[\]\n]+)\]{1,2}[ \t]*$")
 _COMMENT = re.compile(r"(?:#|//|/\*|--|<!--)\s*(.*?)\s*(?:\*/|-->)?\s*$")
 _LABEL = re.compile(
     r"(?:[\"'`](?P<quoted>[^\"'`\n]{1,40})[\"'`]|(?P<bare>[A-Za-z_\u4e00-\u9fff][\w.\u4e00-\u9fff -]{0,39}?))\s*(?:=>|:=|[:=])\s*"
-    r"(?:[#/][^\n]*\n[ \t]*|(?:new\s+)?[\w.]*\(?[ \t]*|&\w*|\n[ \t]*)$"
+    r"(?:[#/][^\n]*\n[ \t]*|(?:new\s+)?[\w.]*\(?[ \t]*|&\w*|\n[ \t]*)\Z"
 )
+_BEFORE = re.compile(r"(?P<quoted>(?<![\w.])[A-Za-z_]\w*)[ \t]+(?P<bare>)\Z")  # `data grid_voltage [ … ]`
+_NUMBERED = re.compile(rf"(?:^|(?<=[{{,\n\s]))[\"'`]?(?P<at>{_NUMBER})[\"'`]?\s*(?:=>|:)\s*(?=\{{|\n[ \t]+[A-Za-z_]+\s*:)")
 _GENERIC = re.compile(
     r"(?i)^(?:registers?|regs?|sensors?|requests?|parameters?|params|fields?|data|modbus|channels?|items?|list|tags?|source|get|set|"
     r"read|write|"
@@ -57,7 +59,7 @@ class _Pair(Word):
 def records(text: str) -> tuple[Record, ...]:
     """The records of a flat map, in order."""
     pairs = tuple(_pairs(text))
-    places = [p for p in pairs if p.head == "address" and _PLACE.match(text, p.value.start - _lead(text, p.value.start)) is not None]
+    places = [p for p in pairs if p.head == "address" and _at_place(text, p)]
     places = [p for p in places if p.key not in _ASIDE] or places
     if not places:
         return ()
@@ -93,6 +95,10 @@ def units(text: str, all_lines: Sequence[Line], found: Sequence[Record]) -> Iter
 LETTER = re.compile(r"[A-Za-z\u4e00-\u9fff0-9]")
 
 
+def _at_place(text: str, pair: _Pair) -> bool:
+    return pair.start == pair.value.start or _PLACE.match(text, pair.value.start - _lead(text, pair.value.start)) is not None
+
+
 def _piece(text: str, line: Line, start: int, end: int) -> Line:
     return (
         line
@@ -113,6 +119,13 @@ def _pairs(text: str) -> Iterator[_Pair]:
         head = head_of(found["key"])
         if head:
             yield _Pair(start=found.start(), key=found["key"].strip().lower(), head=head, value=_value(text, found.end()))
+    for found in _NUMBERED.finditer(text):  # records listed by their address
+        yield _Pair(
+            start=found.start("at"),
+            key="address",
+            head="address",
+            value=Slot(text=found["at"], start=found.start("at"), end=found.end("at")),
+        )
 
 
 def _value(text: str, at: int) -> Slot:
@@ -149,6 +162,10 @@ def _groups(text: str, pairs: Sequence[_Pair]) -> list[tuple[int, int]]:
             stack.append((sign, mark.start()))
         elif sign in "})]" and stack and stack[-1][0] == {"}": "{", ")": "(", "]": "["}[sign]:
             found.add((stack.pop()[1], mark.end()))
+    closed = dict(found)
+    for mark in _NUMBERED.finditer(text):
+        if text[mark.end() : mark.end() + 1] == "{" and mark.end() in closed:
+            found.add((mark.start("at"), closed[mark.end()]))
     found |= {m.span() for m in re.finditer(r"<\w[^<>\n]*>", text)}
     found |= set(_indented(text))
     sections = [m.start() for m in _SECTION.finditer(text)]
@@ -227,6 +244,8 @@ def _label(text: str, start: int) -> Slot | None:
     if text[start : start + 1] not in tuple("{(["):
         return None
     found = _LABEL.search(text, max(0, start - 80), start)
+    if found is None and text[start] in "[{":
+        found = _BEFORE.search(text, max(0, start - 60), start)
     if found is None or (found["quoted"] is None and "\n" in text[found.start() : start].split("#")[0].rstrip()):
         return None
     return _named(found)

@@ -112,9 +112,9 @@ def _placed(row: Row) -> tuple[Area | None, int | None, int | None] | Refusal:
     start += plus + row.plus
     if facts.base == "one":
         return (area, start - 1, span) if start >= 1 else _contradicts("address", "address_base")
-    if facts.base == "reference":
+    if facts.base == "reference" and not first.upper().startswith("%MW"):
         return area, None, span  # a plain number under a heading of references: neither is sure
-    told = facts.base == "zero" or facts.code_like or (_hexadecimal(first, facts) and area is not None)
+    told = facts.base == "zero" or first.upper().startswith("%MW") or facts.code_like or (_hexadecimal(first, facts) and area is not None)
     return area, start if told else None, span
 
 

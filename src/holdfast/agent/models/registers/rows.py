@@ -6,21 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from holdfast.agent.models.registers import frames, heading, labelled, lines, notation, prose, runs
 from holdfast.agent.models.registers.lines import Line, Titles, part
-from holdfast.agent.models.registers.look import INDEX, LETTERS, RANGE, STATE, Stretch, address_in, free, letter, name_in, own, several
+from holdfast.agent.models.registers.look import LETTERS, Stretch, address_in, name_in
+from holdfast.agent.models.registers.looked import of_look
 from holdfast.agent.models.registers.records import Record, records, units
+from holdfast.agent.models.registers.states import bits_of
 from holdfast.agent.models.registers.together import completed
-from holdfast.agent.models.registers.words import Facts, Order, Row, Slot
+from holdfast.agent.models.registers.words import Facts, Row, Slot
 
 _RANGE_LINE = re.compile(r"^\W*(?:允许(?:范围)?|范围|取值范围|allowed|range|limits?|permitted|valid)", re.IGNORECASE)
 _TASK = re.compile(
     r"FC\d{1,2}(?:Read|Write)\w*Task\([^()]*$|^\s*(?:poll|device)\s*,|^\s*(?:const|var|enum|type)?\s*[({\[]\s*$"
 )  # of rows to come
-_LENGTH = re.compile(
-    r"(?i)(?<![A-Za-z])(?:(?:len(?:gth)?|count|size|长度|数量|qty)\s*[:=]?|(?:words?|regs?)\s*[:=])\s*(\d{1,2})(?![\d.])|"
-    r"(?<![A-Za-z0-9.])(\d{1,2})\s*(?:regs?|registers?|words?|个寄存器)(?![A-Za-z])"
-)
-_COUNT_BEFORE = re.compile(r"(?<=\s)([1-9])()\s+(?=\d)")
-_NUMBER_CELL = re.compile(r"(?:[|;,\t]|  )\s*(\d+\.\d+|1)(?=\s*(?:$|[|;,\t]|  ))")  # a factor in a cell of its own
 _BELOW = re.compile(
     r"\s*(?:[-*•]\s*)?(?:bits?\s?\d{1,2}\b|b\d{1,2}\b|第?\s?\d{1,2}\s?位|位\s?\d{1,2})|\s{2,}\d{1,3}\s*=\s*[A-Za-z\u4e00-\u9fff]",
     re.IGNORECASE,
@@ -33,9 +29,7 @@ _SETTING = re.compile(
     r"host|uom|rule|"
     r"version|revision|scan_interval|polling|period|delay|stop ?bits"
 )
-_PREFIXED = re.compile(
-    r"(?:^\s*(?:\[[^\]\n]*\]\s*)?|[\s|;,=(\"'])(?P<kind>(?P<area>[HI]R)(?:F|I|UI|US|U|S)?)(?P<at>\d{1,5})(?=\s*(?:[\s|;,)\"':=]|$))"
-)
+STRONG_MIN = 5  # points of a number that can hardly be anything but an address
 WIDE_MAX = 400  # characters of a line that is read as a row
 
 
@@ -60,6 +54,10 @@ class _Reading:
         self.found: list[Row] = []
         self.facts = Facts(code_like=heading.codelike([line.slot.text for line in all_lines]))
         self.columns: Titles | None = None
+        legend = lines.legend(all_lines)
+        if legend is not None:
+            self.columns = legend[1]
+            self.facts = heading.merged(self.facts, _told_by_titles(*legend), section=False)
         self.before: Line | None = None
         self.before_that: Line | None = None
 
@@ -80,6 +78,10 @@ class _Reading:
         rows = tuple(self._rows(line, before, first=first))
         if rows:
             self.found += rows
+            if first:
+                own = heading.told(line.slot.text, line.slot.start)
+                self.facts = heading.merged(self.facts, _general(own), section=False)
+                self.found = [dataclasses.replace(row, facts=heading.merged(row.facts, _general(own), section=False)) for row in self.found]
             base = heading.base_of(re.sub(r"\b\d ?x", " ", line.slot.text))
             self.facts = heading.merged(self.facts, heading.Told(base=base), section=False) if base is not None else self.facts
         else:
@@ -91,7 +93,7 @@ class _Reading:
         if not _BELOW.match(line.slot.text):
             return False
         if not self.found and self.before_that is not None and _BITS.match(line.slot.text):
-            row = _of_look(self.before_that.slot, self.facts)
+            row = of_look(self.before_that.slot, self.facts)
             self.found += [row] if row is not None and not row.address.text.isdigit() else []
         if not self.found:
             return False
@@ -163,7 +165,7 @@ def _of_sentence(one: prose.Told, facts: Facts) -> Row | None:
         return None
     inner = heading.told(one.clause.text, one.clause.start)
     facts = heading.merged(facts, heading.Told(area=inner.area, order=inner.order), section=False)
-    return _of_look(one.clause, facts, address=one.address, name=one.name)
+    return of_look(one.clause, facts, address=one.address, name=one.name)
 
 
 def _tells_first(text: str) -> bool:
@@ -196,26 +198,42 @@ def _rows(line: Line, facts: Facts, columns: Titles | None, *, first: bool) -> I
             return
     if heading.base_of(text) is not None and not _strong_address(text, facts):
         return
-    if first and (heading.says_something(text) or not _strong_address(text, facts)):
+    if first and (heading.says_something(text) or not _strong_address(text, facts)) and not _row_by_itself(text, facts):
         return
     writes = any(code in (5, 6, 15, 16) for code, _, _ in heading.codes_in(text))
     if writes and not _strong_address(text, facts) and not any(True for _ in notation.types_in(text, faint=False)):
         return
     for piece in _pieces(line.slot):
-        row = _of_look(piece, facts)
+        row = of_look(piece, facts)
         if row is not None and not _set_up(row):
             yield row
 
 
+def _row_by_itself(text: str, facts: Facts) -> bool:
+    """Whether a heading is a row as well: with an address in hexadecimal, and bits or a type and a scale behind it."""
+    found = address_in(text, facts)
+    if found is None or found[2] < STRONG_MIN or text[slice(*found[:2])].isdigit():
+        return False
+    behind = text[found[1] :]
+    return len(bits_of(behind)) > 1 or (
+        bool(notation.types_in(behind, faint=False)) and any(said for _, _, said in notation.scales_in(behind))
+    )
+
+
 def _set_up(row: Row) -> bool:
     """Whether a key and its number say how the program or the line is set up, and are no point."""
+    led = re.search(r"([A-Za-z_][\w ]*?)[\"']?\s*[:=]\s*[\"']?$", row.block.text[: row.address.start - row.block.start])
+    if led is not None and re.fullmatch(
+        r"(?i)start|end|length|count|interval|timeout|port|baud(?:rate)?|(?:slave|unit)[ _]?id", led[1].split(" ")[-1]
+    ):
+        return True
     behind = row.block.text[row.name.end - row.block.start :].lstrip("\"' ")
     return behind[:1] in (":", "=") and (_SETTING.fullmatch(row.name.text) is not None or lines.head_of(row.name.text) not in ("", "name"))
 
 
 def _strong_address(text: str, facts: Facts) -> bool:
     found = address_in(text, facts)
-    return found is not None and found[2] >= 5
+    return found is not None and found[2] >= STRONG_MIN
 
 
 def _pieces(line: Slot) -> tuple[Slot, ...]:
@@ -258,108 +276,3 @@ def _furnished(text: str, address: Stretch) -> bool:
         or any(True for _ in notation.types_in(text, faint=False))
         or any(True for _ in notation.scales_in(text))
     )
-
-
-def _of_look(piece: Slot, facts: Facts, *, address: Stretch | None = None, name: Stretch | None = None) -> Row | None:
-    """A row by the look of its pieces; `address` and `name` where something else has told them."""
-    text = piece.text
-    prefixed = _PREFIXED.search(text) if address is None else None
-    if prefixed is not None:
-        return _of_prefix(piece, prefixed, facts)
-    if address is None:
-        chosen = address_in(text, facts)
-        if chosen is None or chosen[2] < 1:
-            return None
-        address = (chosen[0], chosen[1])
-    taken: list[Stretch] = [address]
-    clear = [(a, b) for a, b, _ in notation.types_in(text, faint=False) if free((a, b), taken)]
-    loud = [(a, b) for a, b, _ in notation.types_in(text, faint=True) if text[a:b].isupper() and free((a, b), taken)]
-    name = name or name_in(text, address, [*clear, *loud, *((a, b) for a, b, said in notation.scales_in(text) if said)])
-    if name is None:
-        return None
-    behind = [span for span in clear if free(span, (name,))]
-    kind = max(behind, key=lambda s: s[1] - s[0]) if behind else None
-    if kind is None:
-        faint = [
-            (a, b)
-            for a, b, _ in notation.types_in(text, faint=True)
-            if free((a, b), (*taken, name)) and (own(text, (a, b)) or text[a:b].isupper())
-        ]
-        kind = max(faint, key=lambda s: s[1] - s[0]) if faint else None
-    taken += [name, *([kind] if kind else [])]
-    index = INDEX.match(text)
-    taken += [index.span()] if index is not None else []
-    spoken = [(a, b) for a, b, said in notation.scales_in(text) if said and free((a, b), taken)]
-    taken += [found.span() for pattern in (RANGE, STATE) for found in pattern.finditer(text) if free(found.span(), spoken)]
-    scales = [(a, b, said) for a, b, said in notation.scales_in(text) if free((a, b), taken)]
-    scale = next(((a, b) for a, b, said in scales if said), None) or next(((a, b) for a, b, _ in scales), None)
-    if scale is None:
-        scale = next((found.span(1) for found in _NUMBER_CELL.finditer(text) if free(found.span(1), taken)), None)
-    if scale is not None:
-        taken.append(scale)
-    areas = [(a, b) for a, b, _ in notation.areas_in(text) if free((a, b), taken)]
-    access = next((span for span in notation.access_in(text) if free(span, taken)), None)
-    if access is not None:
-        taken.append(access)
-    unit = next((found.span() for found in notation.UNIT.finditer(text) if free(found.span(), [*taken, *areas])), None)
-    if access is None:
-        access = letter(text, [*taken, *([unit] if unit else [])])
-    if access is not None and unit is not None and not free(unit, (access,)):
-        unit = None
-    length = next((found for found in _LENGTH.finditer(text) if free(found.span(), (address, name))), None)
-    if length is None and scale is not None:
-        length = next(
-            (found for found in _COUNT_BEFORE.finditer(text) if found.end() == scale[0] and free(found.span(1), (address, name))),
-            None,
-        )
-    more = heading.Told(
-        order=_first_word(text, address) or heading.order_of(text[max(name[1], 0) :]),
-        write_codes=tuple(code for code, a, _ in heading.codes_in(text) if code in (5, 6, 15, 16) and a > address[0]),
-    )
-    inside = heading.merged(facts, more, section=False) if more.order or more.write_codes else facts
-    return Row(
-        name=part(piece, *name),
-        address=part(piece, *address),
-        kind=part(piece, *kind) if kind else None,
-        scale=part(piece, *scale) if scale else None,
-        unit=part(piece, *unit) if unit else None,
-        access=part(piece, *access) if access else None,
-        area=part(piece, *areas[0]) if areas else None,
-        length=part(piece, *_digits(length)) if length else None,
-        several=several(text[address[0] :]),
-        remark=remark(text, [address, name, *([kind] if kind else []), *([scale] if scale else [])]),
-        block=piece,
-        facts=inside,
-    )
-
-
-def _of_prefix(piece: Slot, found: re.Match[str], facts: Facts) -> Row | None:
-    """`HRF2101 Steam pressure`: letters before the number say the area, and for some drivers the type."""
-    name = name_in(piece.text, (found.start(), found.end()), [(a, b) for a, b, _ in notation.types_in(piece.text, faint=False)])
-    row = _of_look(piece, facts, address=found.span("at"), name=name) if name is not None else None
-    if row is None:
-        return None
-    typed = len(found["kind"]) > 2 and row.kind is None
-    return dataclasses.replace(row, area=part(piece, *found.span("area")), kind=part(piece, *found.span("kind")) if typed else row.kind)
-
-
-def _digits(found: re.Match[str]) -> Stretch:
-    return found.span(1) if found[1] else found.span(2)
-
-
-def _first_word(text: str, address: Stretch) -> Order | None:
-    """`high word at 0x07` beside the address 0x07."""
-    found = re.search(r"(?i)\b(high|low)(?:er)? (?:word|register|16 bits?) (?:is )?(?:at|in) (0x[0-9a-f]+|\d+)", text)
-    if found is None:
-        return None
-    same = found[2].lower() == text[slice(*address)].lower()
-    return "big" if (found[1].lower() == "high") is same else "little"
-
-
-def remark(text: str, taken: Sequence[Stretch]) -> str:
-    """What is left of a row once its slots are taken out."""
-    left, at = "", min(a for a, _ in taken)
-    for a, b in sorted(taken):
-        left += " " + text[at:a] if a > at else ""
-        at = max(at, b)
-    return (left + " " + text[at:]).strip()

@@ -13,8 +13,8 @@ from holdfast.agent.models.registers import ask as asking
 from holdfast.agent.models.registers import heading, lines, notation
 from holdfast.agent.models.registers.lines import Line
 from holdfast.agent.models.registers.look import several
+from holdfast.agent.models.registers.looked import remark
 from holdfast.agent.models.registers.records import Record, records, units
-from holdfast.agent.models.registers.rows import remark
 from holdfast.agent.models.registers.together import completed
 from holdfast.agent.models.registers.words import Area, Ask, Base, Facts, Row, Slot
 from holdfast.agent.models.spans import ModelUnusable, Span, Tagger, shipped

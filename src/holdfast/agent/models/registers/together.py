@@ -60,9 +60,10 @@ def _untyped(found: tuple[Row, ...]) -> tuple[Row, ...]:
 def _with_later(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
     """How to write, where counting starts and word order may stand below the rows as well as above."""
     typed = any(row.kind is not None or row.facts.kind is not None for row in found)
+    placed = any(row.facts.area is not None or row.area is not None for row in found)
     later = [
         Facts(
-            area=row.facts.area,
+            area=row.facts.area or (None if placed else last.area),
             write_code=row.facts.write_code or last.write_code,
             base="unclear" if last.base == "unclear" else row.facts.base or last.base,
             order=_later_order(row.facts, last),

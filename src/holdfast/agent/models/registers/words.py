@@ -83,6 +83,7 @@ class Ask(Word):
     unit: str = ""
     switch: bool | None = None
     word: str = ""  # the value as a word: the name of a state
+    reads: bool = False  # it says outright that something is to be read
     unclear: str = ""  # why a write can't be one request, as a code: relative, negated, conditional, several_values
 
 
