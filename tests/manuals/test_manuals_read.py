@@ -219,7 +219,7 @@ def test_a_long_paragraph_is_cut_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "code"), [
-    ("a.docx", b"PK", "manuals.kind"), ("a.txt", b"\x00\x01\x02\xff", "manuals.no_text"), ("a.md", b"\n\n", "manuals.empty"),
+    ("a.doc", b"\xd0\xcf\x11\xe0", "manuals.kind"), ("a.txt", b"\x00\x01\x02\xff", "manuals.no_text"), ("a.md", b"\n\n", "manuals.empty"),
     ("a.exe", b"MZ", "manuals.kind"), ("a.csv", b"", "manuals.empty"),
 ])  # fmt: skip
 def test_what_is_no_manual_is_refused(tmp_path: Path, name: str, content: bytes, code: str) -> None:

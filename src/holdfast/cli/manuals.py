@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def add(
-    files: Annotated[list[Path], typer.Argument(help="PDF, Markdown, HTML, text, XLSX or CSV.")],
+    files: Annotated[list[Path], typer.Argument(help="PDF, DOCX, Markdown, HTML, text, XLSX or CSV.")],
     home: HomeOption = HOME,
     lang: LangOption = "en",
     json: JsonOption = False,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.agent.knowledge.manuals import sheets, texts
+from holdfast.agent.knowledge.manuals import docx, sheets, texts
 from holdfast.agent.knowledge.manuals.passage import Manual, Passage, Unreadable
 from holdfast.agent.knowledge.standards.documents import TEXTS, decoded
 from holdfast.agent.knowledge.standards.documents import Unreadable as NoText
@@ -12,7 +12,7 @@ BYTES_MAX = 500_000_000
 TEXT_BYTES_MAX = 50_000_000
 PASSAGE_CHARS_MAX = 4_000  # one that is longer is cut into several
 PASSAGES_MAX = 200_000
-OLD = frozenset({".doc", ".docx", ".xls", ".ppt", ".pptx", ".odt", ".ods", ".rtf"})
+OLD = frozenset({".doc", ".xls", ".ppt", ".pptx", ".odt", ".ods", ".rtf"})
 
 
 def read(path: Path, progress: Callable[[float], None] = lambda _: None) -> Manual:
@@ -64,6 +64,8 @@ def _read(path: Path, first: bytes, size: int, progress: Callable[[float], None]
             return sheets.workbook(path)
         except ImportError as error:
             raise Unreadable("manuals.extra", file=path.name, needs=str(error.name)) from error
+    if suffix in (".docx", ".docm"):
+        return docx.read(path, progress)
     if suffix in OLD:
         raise Unreadable("manuals.kind", file=path.name, kind=suffix)
     if size > TEXT_BYTES_MAX:
