@@ -24,6 +24,7 @@ from holdfast.agent.models.embeddings.described import described
 from holdfast.agent.models.embeddings.encoder import Encoder
 from holdfast.agent.models.embeddings.tokens import Tokens
 from holdfast.clock import RealClock, VirtualClock
+from holdfast.evals.bench.manuals import by_meaning
 from holdfast.evals.bench.manuals.encoder import write_encoder
 
 CONCEPTS = (("轴承座", "bearing housing"), ("温度", "temperature"), ("压力", "pressure"), ("过滤器", "strainer"), ("清洗", "rinse"))
@@ -316,3 +317,14 @@ def test_a_search_while_vectors_are_made_never_meets_half_of_a_batch(tmp_path: P
     embed(index, Looking(), 1)
     assert seen == [BATCH * n for n in range(len(seen))]
     assert list(itertools.accumulate([BATCH] * 2)) == seen[1:]
+
+
+def test_the_benchmark_shows_what_words_can_not_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An English passage for a Chinese question and the other way round."""
+    monkeypatch.setattr(by_meaning, "PASSAGES", 400)
+    found = by_meaning.measured(1, 50, lambda _: None)
+    assert found["passages"] == 400
+    assert found["words"]["other_language_found"] == 0.0
+    assert found["words_and_vectors"]["other_language_found"] > 0.9
+    assert found["passages_per_s"] > 0
+    assert "no figure of any model" in found["encoder"]

@@ -1,6 +1,7 @@
 """An encoder of the registry gives directions that are known by construction; one that is broken is told in a word, and in time."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -268,6 +269,13 @@ def test_a_model_that_is_slower_than_its_deadline_is_stopped(tmp_path: Path) -> 
     told = refused(lambda: Encoder(weights, Tokens(split.read_bytes(), 64), Described(pooling="mean"), "ab" * 32, batch_s=0.2))
     assert told.code == "manuals.model_slow"
     assert "0.2" in told.told("en")
+
+
+def test_without_what_splits_text_the_extra_is_named(tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = bundle(tmp_path / "made", key)
+    monkeypatch.setitem(sys.modules, "llguidance", None)
+    told = refused(lambda: opened(made))
+    assert (told.code, "holdfast[agent]" in told.told("zh")) == ("manuals.model_extra", True)
 
 
 # ---- in force --------------------------------------------------------------------------------------------------------------
