@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from holdfast.agent.models.registers import notation
 from holdfast.agent.models.registers.patterns import pattern
-from holdfast.agent.models.registers.words import READ_CODE, Area, Base, Facts, Order, OrderSaid, Slot
+from holdfast.agent.models.registers.words import READ_CODE, Area, Base, Facts, Order, OrderSaid, ScaleWay, Slot
 from holdfast.terms import Word
 
 _AREA_OF_CODE: dict[int, Area] = {code: area for area, code in READ_CODE.items()}
@@ -34,6 +34,7 @@ _CODES = tuple(
         r"\bFC(\d{1,2})(?:Read|Write)",
         r"(?<![0-9A-Za-z])[0-9A-F]{2}\s(05|06|0f|10)\s(?:[0-9A-F]{2}\s){4}",  # an example's bytes
         _PLAIN + r"\s*号?功能码",
+        r"^\s*[(\[]\s*(?:FC\s?)?(0x0[1-6]|0?[1-6])\s*[)\]](?=\s*\S)",
         r"[(（,，;；]\s*(0[1-6])[Hh]\s*(?=[,，;；)）])",
         r"(?:写|writ\w*|preset|force)[^\d\n]{0,24}?" + _WRITE_NUMBER,
     )
@@ -41,7 +42,7 @@ _CODES = tuple(
 
 _API = re.compile(
     r"(?<![A-Za-z])(?P<verb>read|write)_?(?P<how>single|multiple|multi)?_?(?P<what>holding|input|discrete|coils?)?_?(?P<unit>inputs?|"
-    r"reg(?:ister)?s?|coils?)(?![a-z])",
+    r"reg(?:ister)?s?|coils?|(?<=holding)|(?<=input))(?![a-z])",
     re.IGNORECASE,
 )  # as libraries name their calls
 _PLUS = re.compile(
@@ -54,6 +55,11 @@ _AREA_OF_DIGIT: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "
 _FIRST_OF = re.compile(
     r"(?:offsets?|counted|counting|relative|从)\b[^.;\n]{0,24}?(?:from|to|于)\s*([0134])0{3,4}1\b", re.IGNORECASE
 )  # `offset from 30001`: nothing is left to take off
+_FORMULA = re.compile(
+    r"(?:value|值|数)\s*=\s*(?:raw|register|reading|寄存器(?:数)?值|读数|原始值|采集值)[a-z ]*([/÷*×x])"
+    r"\s*(?:the )?(?:scale|scaling|gain|factor|ratio|mult|divisor|系数|倍率|比例|倍数)",
+    re.IGNORECASE,
+)
 _OFFSETS = re.compile(r"(?i)\boffsets?\b|偏移|相对")
 _BASE_DOUBT, _ORDER_DOUBT, _AREA_DOUBT = (pattern("heading", f"{of}_doubt") for of in ("base", "order", "area"))
 _ALWAYS, _UNLESS = pattern("heading", "order_always"), pattern("heading", "order_unless")
@@ -91,6 +97,7 @@ class Told(Word):
     hexadecimal: bool = False
     plus: Slot | None = None
     area_doubt: bool = False
+    scale_way: ScaleWay | None = None
     mixed: bool = False
     kind: Slot | None = None
     write_kind: Slot | None = None
@@ -144,6 +151,12 @@ def api_in(text: str) -> Iterator[tuple[Area | None, int | None]]:
             yield None, (15 if more else 5) if bits else (16 if more else 6)
 
 
+def scale_way_of(text: str) -> ScaleWay | None:
+    """`value = register / scale` says how a column of factors is meant."""
+    found = _FORMULA.search(text)
+    return None if found is None else "over" if found[1] in "/÷" else "times"
+
+
 def bytes_swapped(text: str) -> bool:
     return _BYTES_SWAPPED.search(text) is not None
 
@@ -194,6 +207,7 @@ def told(text: str, start: int) -> Told:
         always=order is not None and _ALWAYS.search(text) is not None and _UNLESS.search(text) is None,
         byte_order="little" if _BYTES_SWAPPED.search(text) else "big",
         plus=Slot(text=plus[1], start=start + plus.start(1), end=start + plus.end(1)) if plus is not None else None,
+        scale_way=scale_way_of(text),
         mixed=len({kind for _, _, kind in notation.types_in(text, faint=False)}) > 1,
         area_doubt=_AREA_DOUBT.search(text) is not None,
         hexadecimal=_HEX.search(text) is not None,
@@ -296,6 +310,7 @@ def merged(before: Facts, more: Told, *, section: bool) -> Facts:
         always=more.always if more.order else before.always,
         plus=more.plus or before.plus,
         mixed=more.mixed or before.mixed,
+        scale_way=more.scale_way or before.scale_way,
         byte_order=more.byte_order if more.order else before.byte_order,
         hexadecimal=more.hexadecimal or before.hexadecimal,
         kind=more.kind or before.kind,

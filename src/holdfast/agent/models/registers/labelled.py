@@ -21,6 +21,8 @@ def by_columns(line: Slot, columns: Titles) -> dict[str, Slot] | None:
     cut = columns.cells(line)
     if columns.way != "strong" and len(cut) < len(columns.heads):
         cut = lines.cells(line)
+    if len(cut) == len(columns.heads) - 1:
+        cut = _parted(line, cut, columns)
     if len(cut) == len(columns.heads) + 1 and columns.way != "blanks":
         cut = cut[: len(columns.heads)]  # a unit that no title heads
     if len(cut) == len(columns.heads) or (columns.way == "commas" and len(columns.heads) // 2 < len(cut) < len(columns.heads)):
@@ -32,6 +34,16 @@ def by_columns(line: Slot, columns: Titles) -> dict[str, Slot] | None:
             return None
         by = {columns.heads[i]: cell for i, cell in zip(nearest, cut, strict=True) if columns.heads[i] and cell.text}
     return by if "name" in by and "address" in by and is_address(by["address"].text) else None
+
+
+def _parted(line: Slot, cut: tuple[Slot, ...], columns: Titles) -> tuple[Slot, ...]:
+    """Cells where an address and the name behind it are parted by one blank alone."""
+    for i, (head, behind) in enumerate(zip(columns.heads, columns.heads[1:], strict=False)):
+        found = re.match(r"(\S+) (?=\S)", cut[i].text) if i < len(cut) and head == "address" and behind == "name" else None
+        if found is not None and is_address(found[1]):
+            at = cut[i].start - line.start
+            return (*cut[:i], part(line, at, at + found.end(1)), part(line, at + found.end(), cut[i].end - line.start), *cut[i + 1 :])
+    return cut
 
 
 def _first_of_each(columns: Titles, cut: Sequence[Slot]) -> dict[str, Slot]:
@@ -56,14 +68,21 @@ def number_left(line: Slot, columns: Titles) -> bool:
     """Whether a row with cells left out has a number that may be its scale, or may not."""
     if not {*SCALE_HEADS} & {*columns.heads}:
         return False
-    whole = [cell.text for cell in columns.cells(line) if cell.text.isdigit()]
-    return len(whole) > 1
+    words = [cell.text for cell in columns.cells(line)]
+    numbers = [i for i, word in enumerate(words) if re.fullmatch(r"\d+(?:\.\d+)?", word)]
+    first = next((i for i, word in enumerate(words) if is_address(word.split(" ")[0])), None)
+    return any(i != first for i in numbers)
 
 
 def of_columns(line: Slot, by: dict[str, Slot], facts: Facts) -> Row:
     """A row of a table. What the titled cells don't say may stand in the cells behind the name."""
     last = max(slot.end for slot in by.values())
     behind = [part(line, last - line.start, len(line.text))] if line.end > last and line.text[last - line.start :].strip(" |;,\t") else []
+    names = by["name"]
+    if "kind" not in by and "," in names.text and any(True for _ in notation.types_in(names.text, faint=False)):
+        comma = names.text.index(",")
+        by = by | {"name": part(names, 0, comma)}
+        behind.append(part(names, comma + 1, len(names.text)))
     return _filled(of_slots(line, by, facts), [*(by[head] for head in ("kind", "remark") if head in by), *behind])
 
 
@@ -97,7 +116,9 @@ def of_slots(line: Slot, by: dict[str, Slot], facts: Facts, *, code: bool = Fals
     scale = next((by[head] for head in SCALE_HEADS if head in by), None)
     way = scale_way(by)
     kind, unit = by.get("kind"), by.get("unit")
-    if scale is not None and notation.scale_of(scale.text, bare_way=way) is None:
+    if scale is None and "raw" in by:
+        scale = by["raw"]  # a scale by two ranges, which is told and not understood
+    elif scale is not None and notation.scale_of(scale.text, bare_way=way) is None:
         scale, way = _scale_inside(scale)
     if kind is not None:
         kind = _kind_inside(kind)

@@ -19,7 +19,7 @@ RULES = {"1": "uint16", "2": "int16", "3": "uint32", "4": "int32", "5": "ascii"}
 _HEADS = {title: slot for slot, titles in grouped("titles").items() for title in titles}
 _LONGEST = sorted(_HEADS, key=len, reverse=True)
 TITLE_MAX = 40  # characters of a column's title
-_NO_TITLE = re.compile(r"0x[0-9A-Fa-f]|\d{3,}(?![\dx]*\b.{0,12}\))|(?i:\bfc\s?\d)|:\s*\S")
+_NO_TITLE = re.compile(r"0x[0-9A-Fa-f]|\d{3,}(?![\dx]*\b.{0,12}\))|(?i:\bfc\s?\d)|:\s*\S|^(?i:is|are|the|of|as|and|with|to|at|for|all)$")
 _ENCLOSED = re.compile(r"^\s*(?:[\])};]*\s*(?://|#|--)\s*)?[\[({](.*)[\])}]\s*[,;]?\s*(?:(?://|#|/\*).*)?$")  # as programs list rows
 _LEGEND = re.compile(r"^\s*[\])};]*\s*(?://|#|--|/\*)\s*")
 _NAMES = re.compile(r"(?i)^(?:value|values?|数值|数据|data|contents?|quantity)$")

@@ -8,7 +8,7 @@ from holdfast.agent.models.registers.words import Facts
 
 Stretch = tuple[int, int]  # start and end in the line
 ADDRESS = re.compile(
-    r"(?<![A-Za-z0-9_.])(?:0x[0-9A-Fa-f]{1,5}|(?=[A-Fa-f]*\d)[0-9A-Fa-f]{2,5}[Hh]|[0134]x\d{1,5}|%MW\d{1,5}|\d{1,6})(?![A-Za-z0-9_%]|"
+    r"(?<![A-Za-z0-9_.])(?:0x[0-9A-Fa-f]{1,5}|(?=[A-Fa-f]*\d)[0-9A-Fa-f]{2,5}[Hh]|[0134]x\d{1,5}|%MW\d{1,5}|\d{1,6})(?=[uUlL]{0,2}(?![A-Za-z0-9_%]))(?!"
     r"\.\d)(?:\s?[-~–]\s?(?:0x[0-9A-Fa-f]{1,5}|\d[0-9A-Fa-f]{0,5}[Hh]?)(?![A-Za-z0-9.]|\s*=))?"
 )
 _BARE_HEX = re.compile(r"(?<![A-Za-z0-9_.])[0-9A-F]{4}(?![A-Za-z0-9_.])")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from holdfast.agent.models.registers import heading, notation
 from holdfast.agent.models.registers.lines import part
 from holdfast.agent.models.registers.look import INDEX, RANGE, STATE, Stretch, address_in, free, letter, name_in, own, several
-from holdfast.agent.models.registers.words import Area, Facts, Order, Row, Slot
+from holdfast.agent.models.registers.words import READ_CODE, Area, Facts, Order, Row, Slot
 
+_AREA_OF_CODE: dict[int, Area] = {code: area for area, code in READ_CODE.items()}
 _LENGTH = re.compile(
     r"(?i)(?<![A-Za-z])(?:(?:len(?:gth)?|count|size|长度|数量|qty)\s*[:=]?|(?:words?|regs?)\s*[:=])\s*(\d{1,2})(?![\d.])|"
     r"(?<![A-Za-z0-9.])(\d{1,2})\s*(?:regs?|registers?|words?|个寄存器)(?![A-Za-z])"
@@ -79,9 +80,11 @@ def of_look(piece: Slot, facts: Facts, *, address: Stretch | None = None, name: 
             None,
         )
     calls: list[Area] = [area for area, _ in heading.api_in(text) if area is not None]
+    reads: list[Area] = [_AREA_OF_CODE[code] for code, _, _ in heading.codes_in(text) if code in _AREA_OF_CODE]
+    calls = calls or (reads if not areas and facts.area is None else [])
     more = heading.Told(
         area=calls[0] if len(set(calls)) == 1 else None,
-        base="zero" if calls else None,
+        base="zero" if calls and not reads else None,
         order=_first_word(text, address) or heading.order_of(text[max(name[1], 0) :]),
         write_codes=tuple(code for code, a, _ in heading.codes_in(text) if code in (5, 6, 15, 16) and a > address[0]),
     )

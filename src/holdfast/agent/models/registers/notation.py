@@ -122,6 +122,7 @@ _SCALES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*{_RAW}\s*[÷/]\s*{_N}", "over"),
         (rf"(?:实际值|真实值|工程值|值|value)?\s*[=＝]?\s*{_RAW}\s*[×x*·]\s*{_N}", "times"),
         (rf"(?:real |actual )?value\s*[÷/]\s*{_N}", "over"),
+        (rf"(?:{_UNITS})\s?[*×x]\s?(10{{1,4}})(?![0-9.])", "over"),  # `bar*100`: what is sent is the value times a hundred
         (rf"(?:放大|扩大)\s*{_N}\s*倍", "over"),
         (rf"缩小\s*{_N}\s*倍", "times"),
         (rf"(?:除以|divided? by|div(?:isor)?\.?|÷)\s*[:=]?\s*{_N}", "over"),

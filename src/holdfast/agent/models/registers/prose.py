@@ -27,6 +27,7 @@ _LED = re.compile(
     rf"\({_NOUN}\s*)(?P<at>{_NUMBER})(?![\w%]|\.\d)"
 )
 _LISTED = re.compile(rf"(?i)[,;]\s*(?:and\s+)?(?:{_NOUN}\s*)?(?P<at>{_NUMBER})\s+(?:is\s+)?(?=the\s+[A-Za-z])")
+_HEADED = re.compile(rf"(?i)\b(?:register|reg\.?|address|addr\.?)\s*(?P<at>{_NUMBER})(?![\w%]|\.\d)\s*(?:\([^()]*\))?\s*:\s*(?=[A-Za-z])")
 _NEXT = re.compile(
     rf"(?i)(?:next to it|after that|behind it|then|followed by)\s*,?\s*(?:comes?\s+)?(?:{_NOUN}\s*)?(?P<at>{_NUMBER})(?![\w%]|\.\d)"
 )
@@ -81,7 +82,7 @@ def told(line: Slot) -> Iterator[Told]:
         yield from _told_in_chinese(line)
         return
     seen: dict[int, tuple[int, int, bool]] = {}
-    for pattern, behind in ((_STATED, True), (_LISTED, True), (_NEXT, True), (_LED, False)):
+    for pattern, behind in ((_STATED, True), (_LISTED, True), (_HEADED, True), (_NEXT, True), (_LED, False)):
         for found in pattern.finditer(text):
             a, b = found.span("at")
             if all(b <= x or a >= y for x, y, _ in seen.values()) and not _no_place(text, a, b) and len(seen) < ADDRESSES_MAX:

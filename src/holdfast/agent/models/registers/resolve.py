@@ -47,6 +47,8 @@ def point(row: Row, *, writes: bool, anyone_says_access: bool) -> Point | Refusa
         return _contradicts("word_order")
     if wide and order not in ("big", "little"):
         lacks.append("word_order")
+    if not _scale_known(row) and area not in ("coil", "discrete"):
+        lacks.append("scale")
     if lacks or area is None or address is None or kind is None or count is None:
         return Refusal(reason="incomplete", missing=tuple(lacks))
     if address + count > 65_536:
@@ -224,6 +226,11 @@ def offset_of(row: Row, scale: Decimal) -> Decimal | None:
     if taken is not None:
         return -Decimal(taken[1])
     return None
+
+
+def _scale_known(row: Row) -> bool:
+    slot = row.scale or row.facts.scale
+    return slot is None or notation.scale_of(slot.text, bare_way=row.scale_way) is not None
 
 
 def _scale(row: Row) -> tuple[Decimal, bool]:

@@ -157,6 +157,7 @@ def _told_by_titles(line: Slot, columns: Titles) -> heading.Told:
         hexadecimal=heading.hexadecimal(title),
         area=notation.area_of(title),
         order=heading.order_of(others),
+        scale_way=heading.scale_way_of(line.text),
     )
 
 
@@ -212,7 +213,10 @@ def _rows(line: Line, facts: Facts, columns: Titles | None, *, first: bool) -> I
 def _row_by_itself(text: str, facts: Facts) -> bool:
     """Whether a heading is a row as well: with an address in hexadecimal, and bits or a type and a scale behind it."""
     found = address_in(text, facts)
-    if found is None or found[2] < STRONG_MIN or text[slice(*found[:2])].isdigit():
+    if found is None or found[2] < STRONG_MIN:
+        return False
+    number = text[slice(*found[:2])]
+    if number.isdigit() and (len(number) < 4 or len(bits_of(text[found[1] :])) < 2):
         return False
     behind = text[found[1] :]
     return len(bits_of(behind)) > 1 or (

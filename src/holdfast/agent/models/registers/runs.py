@@ -15,6 +15,11 @@ _NAMES = (
 _PLACES = r"(?P<a>\d{1,5})" + _TO + r"(?P<b>\d{1,5})(?![A-Za-z0-9.])"
 _RUN = re.compile(rf"(?i)(?<![A-Za-z0-9.]){_PLACES}(?P<mid>[^\d\n]{{0,24}}?){_NAMES}(?![A-Za-z0-9.])")
 _TURNED = re.compile(rf"(?i)(?<![A-Za-z0-9.]){_NAMES}(?P<mid>[^\d\n]{{0,24}}?[\s:=@,(|]){_PLACES}")
+_ENDS = re.compile(
+    r"(?i)(?<![A-Za-z0-9.])(?P<a>\d{1,5})\s*(?:=|:|is|为|对应)\s*"
+    r"(?P<name>(?P<stem>[A-Za-z\u4e00-\u9fff][A-Za-z\u4e00-\u9fff _#-]{0,24}?)\s?(?P<m>\d{1,3}))"
+    r"\s*(?:\.{2,}|…|~|-|to|至|,)\s*(?P<mid>[^\d\n]{0,24}?)(?P<b>\d{1,5})\s*(?:=|:|is|为|对应)\s*(?P=stem)\s?(?P<n>\d{1,3})(?![A-Za-z0-9.])"
+)
 _LINKS = re.compile(
     r"(?i)\b(?:are|is|for|correspond(?:s)? to|map(?:ped|s)? to|=|the|address(?:es)?|registers?|coils?|at)\b|对应|为|是|分别|地址|依次"
 )
@@ -22,7 +27,7 @@ _LINKS = re.compile(
 
 def rows(line: Slot, facts: Facts) -> Iterator[Row]:
     """A row for each point of a line's run; none where numbers and names count differently far."""
-    for pattern in (_RUN, _TURNED):
+    for pattern in (_RUN, _TURNED, _ENDS):
         for found in pattern.finditer(line.text):
             first, last, m, n = (int(found[g]) for g in ("a", "b", "m", "n"))
             if last - first != n - m or not 0 < n - m < POINTS_MAX:

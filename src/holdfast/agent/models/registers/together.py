@@ -12,7 +12,33 @@ _AREA_DIGIT: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4":
 
 def completed(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
     """Rows with what lines behind them say, and single registers where no row has a type. `last` are the facts at the end."""
-    return _untyped(_based(_coded(_with_later(found, last))))
+    return _scaled(_untyped(_based(_coded(_with_later(found, last)))))
+
+
+def _scaled(found: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Bare factors as a formula says them. Without one, a table of nothing but whole factors over 1 may mean them both ways."""
+    bare = [_is_bare(row) for row in found]
+    if any(row.facts.scale_way is not None for row in found):
+        return tuple(
+            dataclasses.replace(row, scale_way=row.facts.scale_way) if is_bare and row.facts.scale_way is not None else row
+            for row, is_bare in zip(found, bare, strict=True)
+        )
+    whole = {row.scale.text for row, is_bare in zip(found, bare, strict=True) if row.scale is not None and is_bare}
+    if not all(bare[i] for i, row in enumerate(found) if row.scale is not None):
+        return found
+    if not whole & {"10", "100", "1000", "10000"} or not whole <= {"1", "10", "100", "1000", "10000"}:
+        return found
+    return tuple(
+        dataclasses.replace(row, scale_way="either") if is_bare and row.scale_way == "times" and not row.facts.code_like else row
+        for row, is_bare in zip(found, bare, strict=True)
+    )
+
+
+def _is_bare(row: Row) -> bool:
+    """Whether a row's factor is a number alone, with no sign, word or unit that tells how it is meant."""
+    if row.scale is None or re.fullmatch(r"\d+(?:\.\d+)?", row.scale.text) is None:
+        return False
+    return row.unit is None or not 0 <= row.unit.start - row.scale.end <= 1
 
 
 def _based(found: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -50,6 +76,8 @@ def _untyped(found: tuple[Row, ...]) -> tuple[Row, ...]:
     """Where no row of several has a type, and no heading, registers are single: that is what the protocol itself has."""
     if len(found) < 2 or any(row.kind is not None or row.facts.kind is not None for row in found):
         return found
+    if any(notation.types_in(row.block.text, faint=False) for row in found):
+        return found
     if any(row.facts.mixed for row in found) or any(
         any(True for _ in notation.types_in(row.remark, faint=faint)) for row in found for faint in (False, True)
     ):
@@ -72,6 +100,7 @@ def _with_later(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
             byte_order=row.facts.byte_order if row.facts.order else last.byte_order,
             hexadecimal=row.facts.hexadecimal,
             mixed=row.facts.mixed or last.mixed,
+            scale_way=row.facts.scale_way or last.scale_way,
             kind=row.facts.kind or (None if typed else last.kind),
             write_kind=row.facts.write_kind,
             scale=row.facts.scale or (None if typed else last.scale),

@@ -42,6 +42,7 @@ class Facts(Word):
     write_kind: Slot | None = None
     scale: Slot | None = None
     access: str = ""  # r, w, rw
+    scale_way: ScaleWay | None = None  # how a formula says that the factors are meant
     mixed: bool = False  # types are named, and not one for all
     plus: Slot | None = None  # where a block begins whose addresses are offsets
     told_writes: bool = False  # function codes to write with are named, be it several
