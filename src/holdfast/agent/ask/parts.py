@@ -8,17 +8,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from holdfast.agent.ask.understand import Question, Understanding, cue, word
+from holdfast.agent.ask.cues import cue, word
+from holdfast.agent.ask.understand import Question, Understanding
 from holdfast.agent.knowledge.called import folded
 
 PARTS_MAX = 5
 PART_CHARS_MIN = 2
 _HARD = re.compile(r"[?？;；]+|(?<=[\u3400-\u9fff])[。.](?=\s|\S)|\.\s")
 _SOFT = re.compile(
-    r"\s*(?:[,，、]\s*(?:and\s+|plus\s+|also\s+|以及|还有|另外|顺便|同时)?|\s(?:and also|as well as|and|plus)\s|以及|还有(?=.{2})|另外|顺便(?:问下|问一下)?)"
+    r"\s*(?:[,，、]\s*(?:and\s+|plus\s+|also\s+|以及|还有|另外|顺便|同时)?|\s(?:and also|as well as|and|plus)\s|以及|还有(?=.{2})|另外"
+    r"|顺便(?:问下|问一下)?)"
 )
 # A clause of time or condition belongs to what is asked.
 _BOUND = re.compile(r"(?:后|前|时|的话|期间|中)$|^(?:如果|要是|当|若|if|when|after|before|during|while|once|at|in|on|for|since|with)\b")
+_AND = re.compile(r"\b(?:and|plus|also|as well as)\b|以及|还有|另外|同时|、")
+_NOT_HERE = ("outside", "future", "period", "stock", "schedule", "stranger")
 _LISTED: frozenset[str] = frozenset(("manual", "decline"))
 
 
@@ -26,10 +30,9 @@ def parts_of(text: str, understanding: Understanding, before: Question | None = 
     """At least one question, at most PARTS_MAX."""
     whole = understanding.of(text, before)
     pieces = _pieces(text)
-    if len(pieces) < 2 or whole.why in ("unsafe", "request", "empty"):
+    if len(pieces) < 2 or whole.why in ("unsafe", "empty") or whole.intent == "wish":
         return (whole,)
-    asking = [piece for piece in pieces if understanding.names_something(piece) or word("asks").search(folded(piece))]
-    asking = [piece for piece in asking if not _chat(piece, understanding)]
+    asking = [piece for n, (piece, coordinate) in enumerate(pieces) if _part(piece, coordinate and n > 0, understanding)]
     if len(asking) == 1 and asking[0] != text:
         if whole.intent not in _LISTED:
             return (whole,)
@@ -40,8 +43,9 @@ def parts_of(text: str, understanding: Understanding, before: Question | None = 
     if len(found) < 2:
         return (whole,)
     if whole.intent == "now" and all(one.intent == "now" for one in sure):
-        return (whole,)
-    if sure and _differ(sure, whole) and (len(sure) > 1 or all(_asks(one.text) for one in found)):
+        together = _merged(sure)[0] if sure else whole
+        return (together if set(together.tags) > set(whole.tags) else whole,)
+    if sure and _differ(sure, whole):
         return tuple(_merged(found))
     if not sure and whole.intent == "manual" and all(one.intent == "manual" and _asks(one.text) for one in found):
         return found
@@ -63,20 +67,30 @@ def _understood(pieces: Sequence[str], understanding: Understanding, before: Que
     return tuple(found)
 
 
-def _pieces(text: str) -> list[str]:
-    pieces = [piece for hard in _HARD.split(text) for piece in _SOFT.split(hard or "") if piece]
-    joined: list[str] = []
-    for piece in (one.strip(" ,，、。.!！") for one in pieces):
-        if joined and (_BOUND.search(joined[-1]) and not word("asks").search(folded(joined[-1]))):
-            joined[-1] = f"{joined[-1]}, {piece}"
+def _pieces(text: str) -> list[tuple[str, bool]]:
+    """Each with whether a word like "and" leads to it."""
+    pieces: list[tuple[str, bool]] = []
+    for hard in _HARD.split(text):
+        at, led = 0, False
+        for found in _SOFT.finditer(hard):
+            pieces.append((hard[at : found.start()], led))
+            at, led = found.end(), bool(_AND.search(found[0]))
+        pieces.append((hard[at:], led))
+    joined: list[tuple[str, bool]] = []
+    for piece, led in ((one.strip(" ,，、。.!！"), led) for one, led in pieces):
+        if joined and _BOUND.search(joined[-1][0]) and not word("asks").search(folded(joined[-1][0])):
+            joined[-1] = (f"{joined[-1][0]}, {piece}", joined[-1][1])
         elif len(piece) >= PART_CHARS_MIN:
-            joined.append(piece)
+            joined.append((piece, led))
     return joined
 
 
-def _chat(piece: str, understanding: Understanding) -> bool:
-    """It asks nothing and names nothing that has a value."""
-    return not understanding.names_something(piece) and not _asks(folded(piece))
+def _part(piece: str, coordinate: bool, understanding: Understanding) -> bool:
+    """It asks something or names something that has a value; a clause that only tells is none. What "and" leads to is one in any case,
+    unless it is mere manners."""
+    if understanding.names_something(piece) or _asks(folded(piece)):
+        return True
+    return understanding.of(piece).why in _NOT_HERE or (coordinate and not understanding.idle(piece))
 
 
 def _asks(text: str) -> bool:

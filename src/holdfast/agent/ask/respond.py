@@ -1,18 +1,20 @@
 """Answers about values, limits, moves and paper: the tools' findings put into sentences, each with where it comes from."""
 
 import itertools
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from holdfast.agent.ask.answer import Answer, Language, Step
 from holdfast.agent.ask.compare import compared
+from holdfast.agent.ask.cues import amount_asked, cue, deed, lacking, searched, sign_words, signs
 from holdfast.agent.ask.incident import OF_INCIDENT, incident_answer
+from holdfast.agent.ask.passages import covered, fit, has_amount, names_what_is_asked, newest_of_deed, passage
 from holdfast.agent.ask.shown import Shown
-from holdfast.agent.ask.understand import Question, answering, cue, deed, has_deed, lacking, searched, signs
-from holdfast.agent.knowledge.manuals.words import IDLE, RUN, folded, indexed, terms
+from holdfast.agent.ask.understand import Question
+from holdfast.agent.ask.wish import wished
+from holdfast.agent.knowledge.manuals.words import terms
 from holdfast.agent.tools.happened import AlarmsTold, ModesTold
-from holdfast.agent.tools.known import CasesTold, ManualHit, ManualHits, StandardsTold
+from holdfast.agent.tools.known import CasesTold, ManualHits, StandardsTold
 from holdfast.agent.tools.tool import CITATIONS_MAX, Citation, Returned, Tool, ToolError, joined
 from holdfast.agent.tools.values import Course, Limits, MovesTold, TagValues
 from holdfast.site.model import Envelope, Site
@@ -20,25 +22,12 @@ from holdfast.site.model import Envelope, Site
 COVERS_MIN = 0.5  # of a question's words, by a passage that is to answer it
 FEW, COVERS_FEW_MIN = 3, 0.6  # of so few words half is one, which says nothing
 ALIKE_MIN = 0.12
-FITS = 0.5  # that a passage has what such a question asks for, against the share of words that it covers
-ABOVE = 0.15
-NEXT = 0.1  # that words stand side by side as they were asked
 HITS = 10
 CASES = 10
 STEADY_SHARE = 0.015  # of the mean: ends that differ by less did not move
 TOLD_MAX = 12
 POINTS, ENDS = 60, 6  # of a window, and of its beginning and end
 
-IMPLIED = (
-    ("°C", "temperature 温度 度"),
-    (" bar", "pressure 压力"),
-    ("L/min", "flow 流量"),
-    ("m/min", "speed 速度"),
-    ("N·m", "torque 力矩"),
-)
-
-_DOUBLED = re.compile(r"(.)\1$")
-_ENDING = re.compile(r"(?:ing|ed|es|s|e|er|ly)$")
 
 Told = Callable[[Step], Awaitable[None]]
 Tools = Mapping[str, Tool[Any]]
@@ -95,6 +84,8 @@ class Responder:
                 return await self._course(question, shown, told)
             case "compare":
                 return await compared(question, shown, lambda name, given, about: self._use(name, given, about, shown, told))
+            case "wish":
+                return await wished(question, shown, lambda name, given, about: self._use(name, given, about, shown, told))
             case "limits":
                 return await self._limits(question, shown, told)
             case "moves":
@@ -225,8 +216,7 @@ class Responder:
         cases = [case for case in cast(CasesTold, found.body).cases if case.alike >= ALIKE_MIN]
         done = deed(question.text) if cue("last").search(question.text) else ""
         if done:  # "when was it last changed" wants the newest record in which it was
-            cases = [case for case in cases if has_deed(done, f"{case.action.plant_text} {case.parts.plant_text}")]
-            cases = sorted(cases, key=lambda case: case.at, reverse=True)[:1]
+            cases = newest_of_deed(cases, done, sign_words(question.text))
         cases = cases[:3]
         if not cases:
             raise Nothing("no.cases")
@@ -269,74 +259,19 @@ class Responder:
         fitting = [
             (covered(wanted, hit), place, hit)
             for place, hit in enumerate(hits)
-            if covered(wanted, hit) >= least and names_what_is_asked(wanted, hit) and not lacking(asked, hit.text.plant_text)
+            if covered(wanted, hit) >= least
+            and names_what_is_asked(wanted, hit)
+            and not lacking(asked, hit.text.plant_text)
+            and (not amount_asked(asked) or has_amount(wanted, hit.text.plant_text))
         ]
         if not fitting:
             raise Nothing("no.manual")
-        _, _, best = max(fitting, key=lambda one: (one[0] + _fit(asked, wanted, one[2]), -one[1]))
+        _, _, best = max(fitting, key=lambda one: (one[0] + fit(asked, wanted, one[2]), -one[1]))
         document, _, _ = best.ref.partition("#")
         text = passage(wanted, best)
         said = shown.say("manual", document=document, page=str(best.page), paragraph=str(best.paragraph), text=text)
         cite = Citation(kind="document", ref=best.ref, quote=text)
         return Answer(text=said, language=shown.language, code="manual", label=found.label, citations=(cite,))
-
-
-def _fit(question: str, wanted: str, hit: ManualHit) -> float:
-    """What speaks for a passage beside the words that it covers: that it answers such a question, and that its heading is about it."""
-    above = [_has(f" {indexed(hit.heading.plant_text)} ", term.strip('"*')) for term in terms(wanted)]
-    words = [word for word in folded(wanted).split() if word.isascii()]
-    near = [f" {a} {b} " in f" {indexed(hit.text.plant_text)} " for a, b in itertools.pairwise(words)]
-    beside = NEXT * sum(near) / len(near) if near else 0.0
-    return FITS * answering(question, hit.text.plant_text) + ABOVE * sum(above) / max(len(above), 1) + beside
-
-
-def covered(wanted: str, hit: ManualHit) -> float:
-    """How much of the words that were searched for a passage has, with its heading; 0 to 1."""
-    looked = [term.strip('"*') for term in terms(wanted)]
-    held = f" {indexed(hit.heading.plant_text)} {indexed(hit.text.plant_text)} {implied(hit.text.plant_text)} "
-    return sum(_has(held, term) for term in looked) / len(looked) if looked else 0.0
-
-
-def names_what_is_asked(wanted: str, hit: ManualHit) -> bool:
-    """What a question is after stands at its end in Chinese, at its beginning or its end in English: a passage that lacks the very word
-    (the brand, the depth, the pH) has other words of it by chance. A number or a code that is asked about must be there too."""
-    runs = RUN.findall(folded(wanted))
-    text = folded(f"{hit.heading.plant_text} {hit.text.plant_text} {implied(hit.text.plant_text)}")
-    held = f" {indexed(text)} "
-    chinese = [run for run in runs if run[0] >= "\u3400"]
-    latin = [run for run in runs if run[0] < "\u3400" and run not in IDLE]
-    if not chinese:
-        return all(_has(held, word) for word in (latin[:1] + latin[-1:]))
-    last = chinese[-1][-2:]
-    return all(_has(held, word) for word in latin) and (last in text or all(char in text for char in last))
-
-
-def implied(text: str) -> str:
-    """Quantities that a passage has by their units alone: what is annealed at 720 °C has a temperature."""
-    return " ".join(words for unit, words in IMPLIED if unit in text)
-
-
-def _has(held: str, term: str) -> bool:
-    """English words are compared without their endings."""
-    if len(term) == 1 and term >= "\u3400":
-        return term in held
-    if f" {term} " in held:
-        return True
-    if not (term.isascii() and term.isalpha()):
-        return False
-    stem = _ENDING.sub("", term)
-    stem = _DOUBLED.sub(r"\1", stem) if len(stem) > 2 else term  # stopped is stop
-    return re.search(rf" {stem}{stem[-1]}?(?:e|s|es|ed|ing|er|ly)? ", held) is not None
-
-
-def passage(wanted: str, hit: ManualHit) -> str:
-    """The whole paragraph; of a table the row that has most of it, under the names of its columns."""
-    rows = hit.text.plant_text.split("\n")
-    if len(rows) < 2 or " | " not in rows[0]:
-        return hit.text.plant_text
-    looked = [term.strip('"*') for term in terms(wanted)]
-    best = max(rows[1:], key=lambda row: sum(_has(f" {indexed(row)} ", term) for term in looked))
-    return f"{rows[0]}\n{best}"
 
 
 def _said(code: str, text: str, shown: Shown, found: Returned) -> Answer:

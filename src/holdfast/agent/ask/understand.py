@@ -5,14 +5,12 @@ explains is declined, never guessed at.
 """
 
 import dataclasses
-import functools
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
-from holdfast.agent.knowledge.called import Named, Names, folded
+from holdfast.agent.ask.cues import cue, cues
+from holdfast.agent.knowledge.called import Called, Named, Names, folded
 from holdfast.agent.knowledge.modes import Mode, modes_of
 from holdfast.agent.knowledge.standards.find import find
 from holdfast.agent.models.requests.amounts import Amount, Span, amounts, converted, span_of
@@ -23,7 +21,7 @@ from holdfast.terms import Word
 
 Intent = Literal[
     "now", "course", "limits", "why", "evidence", "against", "done", "effect", "sure", "others", "when", "state", "incidents", "moves",
-    "alarms", "mode", "manual", "cases", "standard", "compare", "decline",
+    "alarms", "mode", "manual", "cases", "standard", "compare", "wish", "decline",
 ]  # fmt: skip
 What = Literal["", "max", "min", "mean", "trend"]
 Against = Literal["", "limit", "number", "setpoint", "ago"]
@@ -36,10 +34,10 @@ QUANTITIES: Mapping[str, tuple[str, str]] = {
     "flow": ("flow", "流量"),
     "pressure": ("pressure", "压力"),
 }
-STRICT = ("how", "because", "who")
-TABLES = ("decline", "cues", "words", "answers", "deeds")
-FILE = Path(__file__).parent / "cues.toml"
-_LIVE = re.compile(r"现在|当前|目前|此刻|\bnow\b|\bcurrently\b|\bat the moment\b")
+_LIVE = re.compile(r"现在|当前|目前|此刻|(?<!what )\bnow\b|\bcurrently\b|\bat the moment\b")
+_BOTH = re.compile(
+    r"(?:和|与|跟|及|\band\b|\bplus\b)\s?(?:它的|其|its|the)?\s?(?:设定|给定|目标|setpoint|target|sp\b|mode|模式)"
+)  # a value and its setpoint
 _FILLERS = frozenset(["a", "an", "the", "of", "is", "in", "because", "its", "too", "by"])
 
 
@@ -59,45 +57,6 @@ class Question(Word):
     against: Against = ""
     number: float | None = None
     subject: str = ""
-
-
-@functools.cache
-def _cues() -> Mapping[str, Mapping[str, re.Pattern[str]]]:
-    raw = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    return {table: {n: re.compile("|".join(longest(alternatives))) for n, alternatives in raw[table].items()} for table in TABLES}
-
-
-def longest(alternatives: Sequence[str]) -> Sequence[str]:
-    """Longer ones first, so that a short one does not leave the rest of a longer one."""
-    return sorted(alternatives, key=len, reverse=True)
-
-
-def deed(text: str) -> str:
-    """What was done with a part (`replaced`, `cleaned` …), where a text says so."""
-    return next((name for name, pattern in _cues()["deeds"].items() if pattern.search(text)), "")
-
-
-def has_deed(name: str, text: str) -> bool:
-    return bool(_cues()["deeds"][name].search(text))
-
-
-def signs(text: str) -> str:
-    """A question with its signs in the other language too, as past cases are searched."""
-    told: Mapping[str, str] = tomllib.loads(FILE.read_text(encoding="utf-8"))["signs"]
-    return " ".join((text, *(other for word, other in told.items() if word in text)))
-
-
-@functools.cache
-def same_words() -> Mapping[str, str]:
-    return tomllib.loads(FILE.read_text(encoding="utf-8"))["same"]
-
-
-def cue(name: str) -> re.Pattern[str]:
-    return _cues()["cues"][name]
-
-
-def word(name: str) -> re.Pattern[str]:
-    return _cues()["words"][name]
 
 
 class Understanding:
@@ -122,6 +81,10 @@ class Understanding:
         words = [QUANTITIES.get(vague.get(span, ""), ("", ""))[spoken] or named.text[span[0] : span[1]] for span in spans]
         return ("" if spoken else " ").join(words)
 
+    def idle(self, text: str) -> bool:
+        """Whether a text has only words that say nothing of what it is about."""
+        return self._explained(self._names.find(text))
+
     def names_something(self, text: str) -> bool:
         """Whether a text names something that has a value, or an alarm, a limit, an incident."""
         named = self._names.find(text)
@@ -135,11 +98,12 @@ class Understanding:
             return declined
         wish = self._requests.read(text)
         if wish.kind in ("set", "change"):
-            return Question(intent="decline", text=plain, why="request", about=wish.tag)
+            wanted = wish.value if wish.kind == "set" else wish.by
+            return Question(intent="wish", text=text.strip(), tags=(wish.tag,), number=wanted, about=wish.kind)
         if find(text) and not cue("limits").search(plain):
             return Question(intent="standard", text=text)
         if cue("cases").search(plain):
-            if _cues()["decline"]["by_whom"].search(plain):
+            if cues()["decline"]["by_whom"].search(plain):
                 return Question(intent="decline", text=plain, why="cases")  # a record has no name and no bill
             return Question(intent="cases", text=plain, equipment=named.equipment[0].what if named.equipment else "")
         mode = self._mode(plain)
@@ -166,11 +130,13 @@ class Understanding:
             return Question(intent="decline", text=text, why="empty")
         if dangerous(plain):
             return Question(intent="decline", text=plain, why="unsafe")
-        cues = _cues()["decline"]
+        why_not = cues()["decline"]
         for why in ("outside", "future", "period", "stock", "schedule"):
-            if cues[why].search(plain) and not (why == "period" and find(text)):
+            if why_not[why].search(plain) and not (why == "period" and find(text)):
                 return Question(intent="decline", text=plain, why=why)
         numbered = [one for one in named.strangers if re.search(r"\d", one.what)]
+        if named.strangers and named.quantities and not cue("norm").search(plain) and self._explained(named, besides=named.strangers):
+            numbered = list(named.strangers)  # the value of something that is not here
         live = list(named.strangers) if not cue("norm").search(plain) and _LIVE.search(plain) else []
         for stranger in numbered or live:
             return Question(intent="decline", text=plain, why="stranger", about=stranger.what)
@@ -277,7 +243,7 @@ class Understanding:
             loops = [loop for tag in tags if (loop := self._names.loop_of_tag(tag)) is not None]
             fields = {"mode": "mode", "permit": "permit", "setpoint": "sp"}
             of_loop = tuple(name for loop in loops if (name := str(getattr(loop, fields[part]))))
-            tags = of_loop or tags
+            tags = (*tags, *of_loop) if _BOTH.search(plain) else of_loop or tags
         return Question(intent="now", text=plain, tags=tags) if tags else None
 
     def _measured(self, named: Named) -> tuple[str, ...]:
@@ -305,21 +271,22 @@ class Understanding:
 
     # ---- what is left unexplained --------------------------------------------------------------------------------------
 
-    def _explained(self, named: Named, *cues: str, span: bool = False, besides: Sequence[Amount | Span] = ()) -> bool:
+    def _explained(self, named: Named, *also: str, span: bool = False, besides: Sequence[Amount | Span | Called] = ()) -> bool:
         """Whether nothing is left of the question without names, these cues, a length of time, and words that only carry it."""
         left = list(named.text)
         roles = {one.what for one in named.quantities}
-        parts = [one for one in named.things if one.what in roles]  # "amps of the motor"
+        parts = [one for one in named.things if one.what in roles]  # "amps of the motor"; but the emulsion's tank is not its flow
+        parts = [one for one in parts if not any(one.start < q.end and q.start < one.end for q in named.quantities)]
         for one in (*named.quantities, *named.tags, *named.equipment, *parts, *besides):
             left[one.start : one.end] = " " * (one.end - one.start)
         if span and (of := span_of(named.text)) is not None:
             left[of.start : of.end] = " " * (of.end - of.start)
         text = re.sub(r"(?<=[\u3400-\u9fff])(?=[a-z])|(?<=[a-z])(?=[\u3400-\u9fff])", " ", "".join(left))
         text = re.sub(r"([\u3400-\u9fff])[不没]\1|\s不\s", " ", text)  # 震不震
-        for name in cues:
+        for name in also:
             text = cue(name).sub(" ", text)
         text = cue("follow").sub(" ", text)
-        return not _cues()["words"]["idle"].sub("", text).strip()
+        return not cues()["words"]["idle"].sub("", text).strip()
 
     def _mode(self, plain: str) -> Mode | None:
         """The failure mode that is named, in either language; None where none is."""
@@ -350,28 +317,3 @@ def _what(name: str) -> What:
             return name
         case _:
             return ""
-
-
-def searched(text: str) -> str:
-    """A question as it is looked up: in a manual's words, without those that only ask."""
-    plain = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
-    for said, written in same_words().items():
-        plain = re.sub(rf"\b{re.escape(said)}\b" if said.isascii() else re.escape(said), written, plain)
-    return re.sub(r"\s+", " ", _cues()["words"]["search"].sub(" ", plain)).strip()
-
-
-def answering(question: str, passage: str) -> bool:
-    """Whether a passage has what such a question asks for: a duration for "how long", steps for "how"."""
-    words, answers = _cues()["words"], _cues()["answers"]
-    wanted = next((name for name in ("often", "long", "where", "how") if words[name].search(question)), "")
-    if wanted:
-        return bool(answers[wanted].search(passage))
-    if words["define"].search(question):
-        return passage.lower().startswith(searched(question).rstrip("?？ "))
-    return False
-
-
-def lacking(question: str, passage: str) -> bool:
-    """Whether a question asks for something that a passage can't give: steps where it has none, a reason, a person."""
-    words, answers = _cues()["words"], _cues()["answers"]
-    return any(words[name].search(question) and not answers[name].search(passage) for name in STRICT)

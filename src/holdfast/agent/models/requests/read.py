@@ -176,7 +176,8 @@ class Reader:
                 return refused("unclear") if _ALTERS.search(shown) else Request(kind="show", tag=tag.name)
             return missing("tag") if named.vague and _ASKS.search(plain) else refused("outside")
         loops = self._loops(named)
-        others = bool(named.quantities or named.tags) and not loops
+        whats = {one.what for one in (*named.quantities, *named.tags)}
+        others = bool(whats) and (not loops or not all(self._loops_of(what, named) for what in whats))
         if others or self._unexplained(named, numbers) or self._no_order(plain, numbers):
             return refused("unclear" if loops or named.vague else "outside")
         wanted = self._wanted(named)
@@ -284,10 +285,12 @@ class Reader:
         )
 
     def _loops(self, named: Named) -> list[Loop]:
-        at = named.equipment[0].what if len(named.equipment) == 1 else ""
-        found = [self._names.loop_of_tag(one.what) for one in named.tags]
-        found += [self._names.loop_of(one.what, at) or self._names.loop_of(one.what) for one in named.quantities]
+        found = [self._loops_of(one.what, named) for one in (*named.tags, *named.quantities)]
         return list({loop.name: loop for loop in found if loop is not None}.values())
+
+    def _loops_of(self, what: str, named: Named) -> Loop | None:
+        at = named.equipment[0].what if len(named.equipment) == 1 else ""
+        return self._names.loop_of_tag(what) or self._names.loop_of(what, at) or self._names.loop_of(what)
 
     def _unexplained(self, named: Named, numbers: list[Amount]) -> str:
         """What is left of the text without names, numbers and words that only carry them."""
