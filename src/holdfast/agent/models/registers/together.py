@@ -16,21 +16,10 @@ def completed(found: Sequence[Row], last: Facts) -> tuple[Row, ...]:
 
 
 def _scaled(found: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Bare factors as a formula says them. Without one, a table of nothing but whole factors over 1 may mean them both ways."""
-    bare = [_is_bare(row) for row in found]
-    if any(row.facts.scale_way is not None for row in found):
-        return tuple(
-            dataclasses.replace(row, scale_way=row.facts.scale_way) if is_bare and row.facts.scale_way is not None else row
-            for row, is_bare in zip(found, bare, strict=True)
-        )
-    whole = {row.scale.text for row, is_bare in zip(found, bare, strict=True) if row.scale is not None and is_bare}
-    if not all(bare[i] for i, row in enumerate(found) if row.scale is not None):
-        return found
-    if not whole & {"10", "100", "1000", "10000"} or not whole <= {"1", "10", "100", "1000", "10000"}:
-        return found
+    """Bare factors as a formula says them."""
     return tuple(
-        dataclasses.replace(row, scale_way="either") if is_bare and row.scale_way == "times" and not row.facts.code_like else row
-        for row, is_bare in zip(found, bare, strict=True)
+        dataclasses.replace(row, scale_way=row.facts.scale_way) if row.facts.scale_way is not None and _is_bare(row) else row
+        for row in found
     )
 
 
