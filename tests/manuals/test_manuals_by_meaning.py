@@ -327,4 +327,5 @@ def test_the_benchmark_shows_what_words_can_not_find(monkeypatch: pytest.MonkeyP
     assert found["words"]["other_language_found"] == 0.0
     assert found["words_and_vectors"]["other_language_found"] > 0.9
     assert found["passages_per_s"] > 0
+    assert found["transformer"]["parameters"] > 10_000_000
     assert "no figure of any model" in found["encoder"]

@@ -15,11 +15,13 @@ from test_in_use import Scene  # pyright: ignore[reportMissingImports]
 
 from holdfast.agent.knowledge.manuals.meaning import NoMeaning
 from holdfast.agent.models.bundles.bundle import Bundle
+from holdfast.agent.models.embeddings import in_force
 from holdfast.agent.models.embeddings.described import Described, described
 from holdfast.agent.models.embeddings.encoder import Encoder, batches, opened
 from holdfast.agent.models.embeddings.in_force import InForce
 from holdfast.agent.models.embeddings.tokens import Tokens
 from holdfast.evals.bench.manuals.encoder import graph
+from holdfast.evals.bench.manuals.transformer import write_transformer
 from holdfast.language import say
 from holdfast.site.modelroles import ModelRunning
 
@@ -95,6 +97,17 @@ def test_pooling_is_the_mean_the_first_or_the_last_and_length_is_one(tmp_path: P
 def test_what_texts_are_filled_up_with_is_left_out_whatever_it_is(tmp_path: Path) -> None:
     one = by_hand(tmp_path, "mean", normalise=False, unknown=(np.nan, np.inf))
     assert one.passages(["ab", "abab", "a"]).tolist() == [[1.5, 3.0], [1.5, 3.0], [3.0, 4.0]]
+
+
+def test_a_transformer_that_looks_at_all_tokens_gives_a_text_the_vector_that_it_has_alone(tmp_path: Path) -> None:
+    """Weights by chance, of a real one's shape: what is filled up must not be looked at."""
+    _, split, _ = files(tmp_path / "made")
+    write_transformer(tmp_path / "t.onnx", 64, 1)
+    one = Encoder(tmp_path / "t.onnx", Tokens(split.read_bytes(), 64), Described(pooling="mean"), "ab" * 32)
+    alone, other = one.query("轴承座温度"), one.query("温度轴承座压力")
+    assert one.passages(["轴承座温度", "压力" * 40])[0] == pytest.approx(alone, abs=1e-5)
+    assert alone @ alone == pytest.approx(1.0, abs=1e-5)
+    assert alone @ other < 0.99
 
 
 def test_what_is_beyond_max_tokens_is_cut(tmp_path: Path, key: Path) -> None:
@@ -298,17 +311,23 @@ class Standing:
         return ""
 
 
-def test_the_encoder_in_force_is_opened_beside_and_followed(tmp_path: Path, key: Path) -> None:
+def test_the_encoder_in_force_is_opened_beside_and_followed(tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+
+    def held(of: Bundle) -> Encoder:
+        assert go.wait(PATIENCE_S)
+        return opened(of)
+
+    monkeypatch.setattr(in_force, "opened", held)
     there = Standing()
     assert there.code() == "manuals.no_model"
-    there.bundle = first = bundle(tmp_path / "1", key, seed=1)
-    assert there.code() == "manuals.model_loading"
-    there.in_force.opened(PATIENCE_S)
-    assert there.in_force().digest == first.digest
-    there.bundle = second = bundle(tmp_path / "2", key, seed=2)
-    assert there.code() == "manuals.model_loading"
-    there.in_force.opened(PATIENCE_S)
-    assert there.in_force().digest == second.digest
+    for seed in (1, 2):
+        go.clear()
+        there.bundle = bundle(tmp_path / str(seed), key, seed=seed)
+        assert [there.code() for _ in range(3)] == ["manuals.model_loading"] * 3
+        go.set()
+        there.in_force.opened(PATIENCE_S)
+        assert there.in_force().digest == there.bundle.digest
     there.bundle = None
     assert there.code() == "manuals.no_model"
     assert there.unfit == []

@@ -1,7 +1,8 @@
 """What finding by meaning costs beside words: an index of thousands of passages, an encoder made by hand, the same questions both ways.
 
 The encoder looks up rows of a table: its time is nobody's model's. What is measured is all around it: splitting, storing, the products of
-all vectors, and putting two rankings together.
+all vectors, and putting two rankings together. A model's own time comes on top: that of a small transformer with weights by chance is
+measured by itself, on one thread.
 """
 
 import random
@@ -16,16 +17,19 @@ from holdfast.agent.knowledge.manuals.fused import ByMeaning
 from holdfast.agent.knowledge.manuals.index import Hit, Index
 from holdfast.agent.knowledge.manuals.meaning import NoMeaning
 from holdfast.agent.knowledge.manuals.passage import Manual, Passage
-from holdfast.agent.models.embeddings.described import described
+from holdfast.agent.models.embeddings.described import Described, described
 from holdfast.agent.models.embeddings.encoder import Encoder
 from holdfast.agent.models.embeddings.tokens import Tokens
 from holdfast.clock import RealClock
 from holdfast.evals.bench.manuals.encoder import write_encoder
 from holdfast.evals.bench.manuals.generated import MACHINES, PARTS, QUANTITIES
+from holdfast.evals.bench.manuals.transformer import write_transformer
 from holdfast.evals.bench.quantiles import spread
 
 PASSAGES, QUESTIONS = 10_000, 200
 DIMS = 384
+VOCABULARY = 256  # of the transformer: looking words up takes no time
+EMBEDDED, PASSAGE_TOKENS, ASKED, QUESTION_TOKENS = 64, 100, 100, 12
 NAMED = 3  # things that a passage is about
 LIMIT = 3
 CONCEPTS = (*MACHINES, *PARTS, *((zh, en) for zh, en, _ in QUANTITIES))
@@ -55,6 +59,7 @@ def measured(seed: int, questions: int, progress: Callable[[float], None]) -> di
         words = _asked(asked, about, lambda question: index.search(question, LIMIT))
         both = _asked(asked, about, lambda question: search.search(index, question, LIMIT).hits)
         index.close()
+        transformer = _transformer(folder, split, seed)
     return {
         "encoder": ABOUT_EMBEDDER,
         "passages": done,
@@ -64,6 +69,33 @@ def measured(seed: int, questions: int, progress: Callable[[float], None]) -> di
         "questions": len(asked),
         "words": words,
         "words_and_vectors": both,
+        "transformer": transformer,
+    }
+
+
+def _transformer(folder: Path, split: Path, seed: int) -> dict[str, Any]:
+    """Time alone, of a size that is shipped for sentences; its vectors mean nothing."""
+    parameters = write_transformer(folder / "transformer.onnx", VOCABULARY, seed)
+    tokens = Tokens(split.read_bytes(), 512)
+    encoder = Encoder(folder / "transformer.onnx", tokens, Described(pooling="mean"), "11" * 32)
+    names = [name for concept in CONCEPTS for name in concept]
+    rng = random.Random(seed)
+    texts = ["".join(rng.choices(names, k=PASSAGE_TOKENS)) for _ in range(EMBEDDED)]
+    encoder.passages(texts[:1])
+    began = time.perf_counter()
+    encoder.passages(texts)
+    embed_s = time.perf_counter() - began
+    times_ns = list[int]()
+    for text in ["".join(rng.choices(names, k=QUESTION_TOKENS)) for _ in range(ASKED)]:
+        began_ns = time.perf_counter_ns()
+        encoder.query(text)
+        times_ns.append(time.perf_counter_ns() - began_ns)
+    return {
+        "parameters": parameters,
+        "passage_tokens": PASSAGE_TOKENS,
+        "passages_per_s": EMBEDDED / embed_s,
+        "question_tokens": QUESTION_TOKENS,
+        "query_ms": spread(times_ns),
     }
 
 
