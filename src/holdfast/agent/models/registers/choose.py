@@ -16,6 +16,7 @@ LACKING_ALONE_MAX = 0.7  # where the request says `coil` and the map has one
 CLOSE = 0.6  # points between two rows that are too near to choose
 _ALL_PHASES = any_of("all_phases")
 _CHINESE, _LATIN, _WORDLY = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z]"), re.compile(r"[a-z0-9_]")
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*\s*=\s*(?:0x[0-9A-Fa-f]+|\d+)")
 _CODED = re.compile(r"_|[a-z][A-Z]|\d|\.")
 _TELLING_READS = frozenset(("phase", "pair", "number", "span"))
 _TELLING = frozenset(("phase", "pair", "number", "way", "span", "flavour", "height"))
@@ -67,6 +68,8 @@ def choose(ask: Ask, request: str, rows: Sequence[Row], text: str = "") -> Chose
         return named or (_only(ask, request, rows) if hinted is not None or not ask.name else missing)
     able.sort(key=lambda i: (-fits[i].score, rows[i].block.start))
     best = able[0]
+    if ask.writes and _by_remark(wanted, meanings[best], rows[best]):
+        return Abstention(why="ambiguous")
     near = [i for i in able if fits[best].score - fits[i].score < (CLOSE if i != best else 1)]
     same = [i for i in near if plain(rows[i].title) == plain(rows[best].title)]
     if len(same) > 1:
@@ -205,6 +208,12 @@ def _fit(wanted: Meaning, row_meaning: Meaning, ask: Ask, row: Row) -> Fit:
 
 def _meant(row: Row, prefix: tuple[str, ...]) -> Meaning:
     return meaning(row.title, unit=row.unit.text if row.unit is not None else "", remark=row.remark, without=prefix)
+
+
+def _by_remark(wanted: Meaning, row_meaning: Meaning, row: Row) -> bool:
+    """Whether a row is meant by its remark alone, and that speaks of several numbered things: for a write that is too little."""
+    alone = fit(wanted, dataclasses.replace(row_meaning, beside=frozenset()), writes=True)
+    return alone.lacking > LACKING_MAX and len(_ASSIGNED.findall(row.block.text)) > 1
 
 
 def _wanted(ask: Ask, request: str, rows: Sequence[Row]) -> Meaning:

@@ -193,7 +193,9 @@ def told(text: str, start: int) -> Told:
     writes = tuple(
         dict.fromkeys([*(code for code, _, _ in found if code in (5, 6, 15, 16)), *(code for _, code in calls if code is not None)])
     )
-    plus = _PLUS.search(text) if _OFFSETS.search(text) else None
+    plus = _PLUS.search(text)
+    if plus is not None and _OFFSETS.search(text) is None and not re.match(r"(?i)base\s+\d{3,5}(?!\d)", plus[0]):
+        plus = None
     first = _FIRST_OF.search(text)
     if plus is not None and re.fullmatch(r"[0134]0{3,4}1", plus[1]):
         plus = None

@@ -30,7 +30,7 @@ _TIMES = re.compile(r"(?<![A-Za-z0-9.])(\d)\s?[x×*]\s?(?=[A-Za-z])")
 COMMENT = re.compile(r"//|#(?!\d)|/\*|\(\*|--\s|\s;\s")
 INDEX = re.compile(r"^\s*[-*(\[]?\s*\d{1,2}\s*[.)、]\s*(?=\D)")
 LETTERS = re.compile(r"[A-Za-z\u4e00-\u9fff]")
-_POINT_CODE = re.compile(r"[A-Z][A-Za-z]?\d{0,3}[-.]\d{1,3}(?:[-.]\d{1,3})?|[ABDM][IOV]|MSV")
+_POINT_CODE = re.compile(r"[A-Z][A-Za-z]?\d{0,3}[-.]\d{1,3}(?:[-.]\d{1,3})?|[A-Z]\d{2,4}|[ABDM][IOV]|MSV")
 _CALL = re.compile(r"[A-Za-z_][\w.]*")
 _ARGUMENTS = re.compile(r"\(\s*(?:[\w.&\"']+\s*,\s*)*(?:0x[0-9A-Fa-f]+|\d+)\s*[,)]")  # of a call
 _DECLARES = re.compile(
@@ -46,7 +46,7 @@ _SEPARATES = re.compile(
 )
 _WORDS_OF_SLOTS = re.compile(
     r"^(?:as|in|with|is|of|the|unit|units|单位|type|类型|addr(?:ess)?\.?|reg(?:ister)?|地址|系数|倍率|属性|权限|access|scale|table|no\.?|const|"
-    r"define|var|poll|ref|values?|起始|寄存器|lsb|/lsb|per|and|or|至|-|—|int|static|final|null|none|n/a|high|low|range|bit|bits|next|"
+    r"define|var|poll|ref|values?|起始|寄存器|lsb|/lsb|per|and|or|至|-|—|int|static|final|null|none|n/a|high|low|range|offset|bit|bits|next|"
     r"next one|then|also|同上)$",
     re.IGNORECASE,
 )  # fmt: skip
@@ -80,7 +80,8 @@ def address_in(text: str, facts: Facts) -> tuple[int, int, int] | None:
     """(start, end, points) of what is most likely the address of a row."""
     out: list[Stretch] = [(a, b) for a, b, said in notation.scales_in(text) if said]
     out += [(a, b) for a, b, _ in notation.types_in(text, faint=False)]
-    out += [found.span() for found in RANGE.finditer(text)]
+    spans = [found.span() for found in ADDRESS.finditer(text) if found[0][:2].lower() == "0x"]
+    out += [found.span() for found in RANGE.finditer(text) if free(found.span(), spans)]
     out += [(a, b) for _, a, b in heading.codes_in(text)]
     index = INDEX.match(text)
     if index is not None:

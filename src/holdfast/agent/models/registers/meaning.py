@@ -249,6 +249,7 @@ def fit(wanted: Meaning, row: Meaning, *, writes: bool = False) -> Fit:
     extra = sum(idea.weight for idea in row.ideas - wanted.ideas if not _near(idea, wanted.ideas) and idea.text not in free)
     if not writes and "setpoint" in wishes and not any(idea.group == "wish" for idea in wanted.ideas):
         extra += 2.0  # who asks for the speed does not mean what it is set to
+    opposed = _apart(wanted.ideas, have) or (writes and _apart(wanted.ideas, _heard(row)))
     quoted = bool(row.plain) and len(row.plain) >= 3 and row.plain in wanted.plain
     score = (
         sum(idea.weight for idea in matched)
@@ -257,7 +258,19 @@ def fit(wanted: Meaning, row: Meaning, *, writes: bool = False) -> Fit:
         + (2.0 if quoted else 0.0)
         + (1.5 if row.plain and row.plain == wanted.plain else 0.0)
     )
-    return Fit(score=score, lacking=lacking / total, extra=extra, opposed=_apart(wanted.ideas, have), kind=_kind_shared(wanted, known))
+    return Fit(
+        score=score,
+        lacking=lacking / total,
+        extra=extra,
+        opposed=opposed,
+        kind=_kind_shared(wanted, known),
+    )
+
+
+def _heard(row: Meaning) -> frozenset[Idea]:
+    """What a remark says of what its row's name leaves open; numbers and subjects that it speaks of are none of the row's."""
+    said = {idea.group for idea in row.ideas}
+    return frozenset(i for i in row.beside if i.group in ("wish", "phase", "flavour", "way") and i.group not in said)
 
 
 def _kind_shared(wanted: Meaning, have: frozenset[Idea]) -> bool:

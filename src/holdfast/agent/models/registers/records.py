@@ -171,7 +171,9 @@ def _groups(text: str, pairs: Sequence[_Pair]) -> list[tuple[int, int]]:
     sections = [m.start() for m in _SECTION.finditer(text)]
     found |= {(a, b) for a, b in zip(sections, [*sections[1:], len(text)], strict=False)}
     found |= {m.span() for m in re.finditer(r"(?:[^\n]*\S[^\n]*(?:\n|$))+", text)}
-    names = [p.start for p in pairs if p.head == "name" and not text[text.rfind("\n", 0, p.start) + 1 : p.start].strip(" -\t")]
+    listed = re.search(r"(?m)^[ \t]*-[ \t]+[\w\"']+[ \t]*:", text) is not None  # items that begin with a dash end with the next one
+    alone = (p.start for p in pairs if p.head == "name" and not text[text.rfind("\n", 0, p.start) + 1 : p.start].strip(" -\t"))
+    names = [] if listed else list(alone)
     found |= {(a, b) for a, b in zip(names, [*names[1:], len(text)], strict=False)}
     return sorted(found, key=lambda g: g[1] - g[0])[:GROUPS_MAX]
 

@@ -22,6 +22,12 @@ _BELOW = re.compile(
     re.IGNORECASE,
 )
 _BITS = re.compile(r"\s*(?:[-*•]\s*)?(?:bits?\s?\d|b\d)", re.IGNORECASE)
+_CONSTANT = re.compile(r"[A-Za-z_]\w*\s*=\s*(?:0x[0-9A-Fa-f]+|\d+)")
+_ENUM = re.compile(
+    r"\s*(?:typedef\s+|pub(?:lic)?\s+|export\s+)*(?:enum\b[^{]*|const\s*)?[{(]?\s*"
+    r"(?:[A-Za-z_]\w*\s*=\s*(?:0x[0-9A-Fa-f]+|\d+)\s*,\s*)+"
+    r"[A-Za-z_]\w*\s*=\s*(?:0x[0-9A-Fa-f]+|\d+)\s*,?\s*[})]?\s*\w*\s*;?\s*(?://.*)?$"
+)
 _REMARK = re.compile(r"\W*(?:备注|注意?|说明|note|remark|nb|hint)\s*\d?\s*[:.,]", re.IGNORECASE)
 _FIRST = re.compile(r"(?<![\dA-Za-z])[0134]x?0{3,4}1\b\s*(?:=|is\b|为|是|对应)|(?:=|\bis|为|是|at)\s*[0134]x?0{3,4}1\b", re.IGNORECASE)
 _SETTING = re.compile(
@@ -242,6 +248,8 @@ def _strong_address(text: str, facts: Facts) -> bool:
 
 def _pieces(line: Slot) -> tuple[Slot, ...]:
     """A line with several rows, cut between them: each piece has a name and an address of its own."""
+    if _ENUM.match(line.text):
+        return tuple(part(line, *found.span()) for found in _CONSTANT.finditer(line.text))
     for pattern in (r";", r",", r"\|"):
         cut: list[Slot] = []
         at = 0
