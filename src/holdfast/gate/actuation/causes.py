@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from holdfast.clock import Clock
 from holdfast.gate.actuation.debts import Debts
+from holdfast.gate.approval.adopters import adopters
 from holdfast.gate.approval.inbox import Inbox
-from holdfast.gate.guard.compile import applies
 from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.log import Log
 from holdfast.link import ConfirmedCause
@@ -104,11 +104,7 @@ class Causes:
 
     def _signer(self, person: str, mode: str) -> str:
         """The person's name, where one of the roles that may say so is theirs. Raises CauseError."""
-        name, site, roles = self._inbox.named(person), self._site(), set[str]()
-        for rule in site.policy.rules:
-            if rule.effect == "ask" and any(applies(rule, agent.name, "adopt", f"cause/{mode}") for agent in site.agents):
-                roles |= set(rule.approvals or site.default_approvals)
-        roles = roles or set(site.default_approvals)
+        name, roles = self._inbox.named(person), adopters(self._site(), f"cause/{mode}")
         if not roles.intersection(self._people.roles(name)):
             wanted = ", ".join(sorted(roles))
             raise CauseError("cause.role", f"{name} has none of the roles that may do this: {wanted}", person=name, roles=wanted)

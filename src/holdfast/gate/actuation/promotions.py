@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from holdfast.clock import Clock
 from holdfast.gate.actuation.debts import Debts
+from holdfast.gate.approval.adopters import adopters
 from holdfast.gate.approval.inbox import Inbox
-from holdfast.gate.guard.compile import applies
 from holdfast.gate.identity.people import People
 from holdfast.gate.ledger.log import Log
 from holdfast.site.model import Site
@@ -182,7 +182,7 @@ class Promotions:
                     in_force=stacks.get(role, ()),
                     release=release.digest if (release := _release(role, layouts)) else "",
                     running=tuple((agent, one) for agent, told in self._told.items() for one in told.running if one.role == role),
-                    roles=tuple(sorted(self._signers(role))),
+                    roles=tuple(sorted(adopters(self._site(), f"model/{role}"))),
                 )
                 for role in sorted({*skills, *stacks, *running})
             ),
@@ -237,16 +237,9 @@ class Promotions:
 
     # ---- within ----------------------------------------------------------------------------------------------------------
 
-    def _signers(self, role: str) -> set[str]:
-        site, roles = self._site(), set[str]()
-        for rule in site.policy.rules:
-            if rule.effect == "ask" and any(applies(rule, agent.name, "adopt", f"model/{role}") for agent in site.agents):
-                roles |= set(rule.approvals or site.default_approvals)
-        return roles or set(site.default_approvals)
-
     def _signer(self, person: str, role: str) -> str:
         """The person's name, where one of the roles that may say so is theirs. Raises PromotionError."""
-        name, roles = self._inbox.named(person), self._signers(role)
+        name, roles = self._inbox.named(person), adopters(self._site(), f"model/{role}")
         if not roles.intersection(self._people.roles(name)):
             wanted = ", ".join(sorted(roles))
             raise PromotionError("model.role", f"{name} has none of the roles that may do this: {wanted}", person=name, roles=wanted)
