@@ -5,7 +5,10 @@ from holdfast.site.model import Site
 
 
 def adopters(site: Site, target: str) -> set[str]:
-    """Roles, one of which is enough; the site's default approvals where no rule asks. `target` as in a rule's tags: `cause/MODE`, `model/ROLE`."""
+    """Roles, one of which is enough; the site's default approvals where no rule asks.
+
+    `target` as in a rule's tags: `cause/MODE`, `model/ROLE`.
+    """
     roles: set[str] = set()
     for rule in site.policy.rules:
         if rule.effect == "ask" and any(applies(rule, agent.name, "adopt", target) for agent in site.agents):
