@@ -36,11 +36,15 @@ def same_words() -> Mapping[str, str]:
     return tomllib.loads(FILE.read_text(encoding="utf-8"))["same"]
 
 
+@functools.cache
+def _said_otherwise() -> re.Pattern[str]:
+    return re.compile("|".join(rf"\b{re.escape(said)}\b" if said.isascii() else re.escape(said) for said in longest(tuple(same_words()))))
+
+
 def searched(text: str) -> str:
     """A question as it is looked up: in a manual's words, without those that only ask."""
     plain = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
-    for said, written in same_words().items():
-        plain = re.sub(rf"\b{re.escape(said)}\b" if said.isascii() else re.escape(said), written, plain)
+    plain = _said_otherwise().sub(lambda found: same_words()[found[0]], plain)  # once over it, so that no word is put in twice
     return re.sub(r"\s+", " ", cues()["words"]["search"].sub(" ", plain)).strip()
 
 

@@ -21,6 +21,7 @@ _SOFT = re.compile(
 )
 # A clause of time or condition belongs to what is asked.
 _BOUND = re.compile(r"(?:后|前|时|的话|期间|中)$|^(?:如果|要是|当|若|if|when|after|before|during|while|once|at|in|on|for|since|with)\b")
+_IT = re.compile(r"\b(?:it|its|that)\b|它|其")
 _AND = re.compile(r"\b(?:and|plus|also|as well as)\b|以及|还有|另外|同时|、")
 _NOT_HERE = ("outside", "future", "period", "stock", "schedule", "stranger")
 _LISTED: frozenset[str] = frozenset(("manual", "decline"))
@@ -54,11 +55,16 @@ def parts_of(text: str, understanding: Understanding, before: Question | None = 
 
 def _understood(pieces: Sequence[str], understanding: Understanding, before: Question | None) -> tuple[Question, ...]:
     found: list[Question] = []
-    last, subject = before, ""
+    last, subject, part = before, "", ""
     for piece in pieces[:PARTS_MAX]:
-        one = understanding.of(piece, last)
+        if part and understanding.only_vague(piece):  # "coolant flow and temp?"
+            whole = understanding.of(f"{part}{'' if part[0] > 'z' else ' '}{piece}", last)
+            one = whole if whole.intent == "now" else understanding.of(piece, last)
+        else:
+            one = understanding.of(piece, last)
+        part = understanding.part_of(piece) or part
         named = understanding.subject(piece)
-        if one.intent == "manual" and not named and subject:
+        if one.intent == "manual" and subject and (not named or _IT.search(piece)) and not one.about:
             one = replace(one, text=f"{subject} {one.text}", about=one.text)
         subject = named or subject
         if one.intent not in ("decline",) and (one.tags or one.intent not in _LISTED):

@@ -11,7 +11,7 @@ from holdfast.agent.tools.known import CaseTold, ManualHit
 FITS = 0.5  # that a passage has what such a question asks for, against the share of words that it covers
 ABOVE = 0.15
 NEXT = 0.1  # that words stand side by side as they were asked
-BEFORE, AFTER = 12, 24  # characters about a word in which its amount stands
+BEFORE, AFTER = 12, 16  # characters about a word in which its amount stands
 _DOUBLED = re.compile(r"(.)\1$")
 _ENDING = re.compile(r"(?:ing|ed|es|s|e|er|ly)$")
 IMPLIED = (
@@ -78,7 +78,7 @@ def has_amount(wanted: str, text: str) -> bool:
     if not chinese or " | " in text:
         return True
     last = re.escape(chinese[-1][-2:])
-    return bool(re.search(rf"\d[^，。；,;]{{0,{BEFORE}}}{last}|{last}[^，。；,;]{{0,{AFTER}}}\d", text))
+    return bool(re.search(rf"\d[^。；;]{{0,{BEFORE}}}{last}|{last}[^。；;]{{0,{AFTER}}}\d", text))
 
 
 def passage(wanted: str, hit: ManualHit) -> str:

@@ -1,6 +1,8 @@
 """Answers about values, limits, moves and paper: the tools' findings put into sentences, each with where it comes from."""
 
+import dataclasses
 import itertools
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -28,6 +30,8 @@ STEADY_SHARE = 0.015  # of the mean: ends that differ by less did not move
 TOLD_MAX = 12
 POINTS, ENDS = 60, 6  # of a window, and of its beginning and end
 
+
+LIMITING = re.compile(r"不得|不超过|超过|限制|允许|must not|exceed|limit|permissible|at most")
 
 Told = Callable[[Step], Awaitable[None]]
 Tools = Mapping[str, Tool[Any]]
@@ -161,8 +165,18 @@ class Responder:
         if body.envelope is not None:
             parts += _envelope_told(body.envelope, shown)
         if not parts:
-            raise Nothing("no.limits", about=question.tags[0])
+            return await self._written_limit(question, shown, told)
         return _said("limits", " ".join(parts), shown, found)
+
+    async def _written_limit(self, question: Question, shown: Shown, told: Told) -> Answer:
+        """What the site file has no limit for may have one in the manual; a passage without a limit is none."""
+        try:
+            found = await self._manual(dataclasses.replace(question, intent="manual", text=question.subject, about=""), shown, told)
+        except (Nothing, ToolError):
+            found = None
+        if found is None or not LIMITING.search(found.text):
+            raise Nothing("no.limits", about=question.tags[0])
+        return found
 
     async def _moves(self, question: Question, shown: Shown, told: Told) -> Answer:
         only = question.tags[0] if question.tags else ""

@@ -81,6 +81,16 @@ class Understanding:
         words = [QUANTITIES.get(vague.get(span, ""), ("", ""))[spoken] or named.text[span[0] : span[1]] for span in spans]
         return ("" if spoken else " ").join(words)
 
+    def part_of(self, text: str) -> str:
+        """The part that a text names first ("coolant", 乳化液); "" where it names none."""
+        named = self._names.find(text)
+        return next((named.text[one.start : one.end] for one in named.things), "")
+
+    def only_vague(self, text: str) -> bool:
+        """Whether a text names a quantity with no word for which one: "temp?"."""
+        named = self._names.find(text)
+        return bool(named.vague) and not (named.quantities or named.tags or named.things)
+
     def idle(self, text: str) -> bool:
         """Whether a text has only words that say nothing of what it is about."""
         return self._explained(self._names.find(text))
@@ -205,11 +215,11 @@ class Understanding:
     def _compared(self, named: Named, kept: tuple[str, ...]) -> Question | None:
         """A value beside its limit, a number, its setpoint, or itself some time ago: one tag, and nothing else in the question."""
         plain = named.text
-        if not cue("compared").search(plain) or cue("hypothetical").search(plain):
-            return None
-        tags = self._measured(named) or kept
         span = span_of(plain)
         ago = span is not None and bool(cue("ago").match(plain, span.end) or cue("ago").match(plain, span.end + 1))
+        if not (ago or cue("compared").search(plain)) or cue("hypothetical").search(plain):
+            return None
+        tags = self._measured(named) or kept
         names = (*named.quantities, *named.tags, *named.equipment)
         numbers = [n for n in amounts(plain) if not any(n.start < one.end and one.start < n.end for one in names)]
         numbers = [n for n in numbers if span is None or not (n.start < span.end and span.start < n.end)]
