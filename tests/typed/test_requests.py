@@ -16,6 +16,7 @@ from holdfast.evals.suites import Options
 from holdfast.run.mill import mill_site
 
 READER = Reader(mill_site().site)
+NAMES = Names(mill_site().site)
 
 
 def test_full_width_letters_and_typing_errors_are_read() -> None:
@@ -167,6 +168,24 @@ def test_lengths_of_time() -> None:
 def test_names_are_of_the_site_and_its_tag_numbers() -> None:
     named = Names(mill_site().site).find("S4-TIC-401 现在多少")
     assert [one.what for one in named.tags] == ["stand-4/tension.pv"]
+
+
+@pytest.mark.parametrize("said", ["S4", "4架", "四架", "#4", "4#", "stand four", "第四架", "stand-4"])
+def test_equipment_is_known_by_its_short_name(said: str) -> None:
+    assert [one.what for one in NAMES.find(f"{said} 张力").equipment] == ["stand-4"]
+
+
+@pytest.mark.parametrize("said", ["S3", "3架", "#2", "stand two", "coiler"])
+def test_a_short_name_of_what_is_not_here_is_a_stranger(said: str) -> None:
+    found = NAMES.find(f"{said} 张力")
+    assert found.strangers
+    assert not found.equipment
+
+
+def test_the_emulsions_temperature_is_not_its_flow_and_current_is_amperes_only_alone() -> None:
+    assert {one.what for one in NAMES.find("乳化液几度了").quantities} == {"lubrication_temperature"}
+    assert [one.what for one in NAMES.find("force, current and speed").quantities] == ["roll_force", "motor_current", "speed"]
+    assert [one.what for one in NAMES.find("what is the current tension").quantities] == ["tension"]
 
 
 def test_the_hand_written_requests_are_read_as_the_brief_asks() -> None:
