@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.agent.models.registers.words import Abstention, Answer, Refusal
-from holdfast.evals.registers import run
+from holdfast.evals.registers import run, suite
+from holdfast.evals.registers.naming import names
 from holdfast.evals.registers.suite import OWN, Item, counted, load, score
 from holdfast.evals.suites import Options, SuiteError
 
@@ -50,6 +51,28 @@ def test_a_refusal_must_name_what_is_missing() -> None:
     named = score(item, lambda _map, _question: Refusal(reason="incomplete", missing=("address_base", "data_type")))[1]
     other = score(item, lambda _map, _question: Refusal(reason="incomplete", missing=("data_type",)))[1]
     assert counted([named, other])["refusals_named"] == 0.5
+
+
+def test_an_author_may_call_what_is_missing_by_other_words() -> None:
+    assert names(("register_space",), ("function_code",))
+    assert names(("register_for_quantity",), ("no register for the dew point",))
+    assert names(("value_within_range",), ("flow limit max 40 l/h",))
+    assert names(("data_type", "scale"), ("scale of the two tables differs",))
+    assert not names(("word_order",), ("function_code",))
+    assert not names(("register_for_quantity",), ("word_order",))
+    assert not names(("address_base",), ("data_type",))
+
+
+def test_sets_beside_are_told_under_their_own_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other = tmp_path / "own.jsonl", tmp_path / "other_hand.jsonl"
+    for path, address in ((own, 8), (other, 9)):
+        item = {"id": "a", "description": MAP, "question": "Read the flow limit", "expected": WANTED | {"address": address}}
+        path.write_text(json.dumps(item) + "\n", encoding="utf-8")
+    monkeypatch.setattr(suite, "OWN", (own,))
+    found = suite.judged(Options(), beside=(other,))
+    assert (found.figures["exact"], found.figures["other_hand"]["exact"]) == (1.0, 0.0)
+    assert found.figures["other_hand"]["wrong_reads"] == 1
+    assert [Path(path).name for path, _ in found.data] == ["own.jsonl", "other_hand.jsonl"]
 
 
 def test_a_broken_line_is_told_with_its_number(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def _told(request: "Request", lang: str) -> Answer:
     told = [say("registers.write_request" if request.writes else "registers.read_request", facts, lang)]
     if request.scale != 1 or request.unit:
         told.append(say("registers.scaled", {"scale": f"{request.scale.normalize():f}", "unit": request.unit}, lang).rstrip())
+    if request.offset:
+        told.append(say("registers.shifted", {"offset": f"{request.offset.normalize():f}"}, lang))
     told += [say("registers.frame", {"pdu": frame.hex(" ")}, lang), say("registers.unsent", {}, lang)]
     data: dict[str, Any] = {
         "function_code": request.function_code,
@@ -120,7 +122,7 @@ def _told(request: "Request", lang: str) -> Answer:
         "word_order": request.word_order,
         "byte_order": request.byte_order,
         "scale": float(request.scale),
-        "offset": 0.0,
+        "offset": float(request.offset),
         "unit": request.unit or None,
         "value_registers": list(request.registers) or None,
         "value_bits": list(request.bits) or None,

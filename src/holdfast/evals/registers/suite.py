@@ -17,6 +17,7 @@ from holdfast.terms import Word
 
 _HERE = Path(str(resources.files("holdfast.evals.registers")))
 OWN = tuple(_HERE / f"{name}.jsonl" for name in ("own_maps", "own_maps_more"))
+BESIDE = tuple(_HERE / f"{name}.jsonl" for name in ("foreign_maps", "foreign_maps_held"))  # told under their own names, without --data
 EXACT_MIN, VERBATIM_MIN, NAMED_MIN, P95_MS_MAX = 0.93, 0.85, 0.90, 25.0
 BYTES_MAX = 50_000_000
 _FIELDS = ("function_code", "address", "count", "data_type", "word_order", "byte_order", "scale", "offset", "unit")
@@ -42,8 +43,10 @@ class Scored(Word):
     cpu_ms: float
 
 
-def judged(options: Options) -> Figures:
+def judged(options: Options, beside: Sequence[Path] = BESIDE) -> Figures:
+    """Scores the set given, or the project's own ones with the totals of those `beside`."""
     paths = (options.data,) if options.data else OWN
+    others = () if options.data else tuple(beside)
     items = tuple(item for path in paths for item in load(path))
     readers: tuple[tuple[str, Reader], ...] = (("both", read), ("rules", by_rules), ("tagger", by_tagger))
     by: dict[str, list[Scored]] = {}
@@ -63,7 +66,11 @@ def judged(options: Options) -> Figures:
     figures = counted(by["both"])
     figures |= {f"{name}_alone": _brief(by[name]) for name in ("rules", "tagger")}
     figures["reruns_identical"] = same
-    return Figures(name="registers", seed=options.seed, data=hashed(paths), figures=figures, pass_=same and passed(figures))
+    figures |= {path.stem: counted([score(item, read)[1] for item in load(path)]) for path in others}
+    safe = all(figures[path.stem]["wrong_writes"] == 0 for path in others)
+    return Figures(
+        name="registers", seed=options.seed, data=hashed((*paths, *others)), figures=figures, pass_=same and safe and passed(figures)
+    )
 
 
 def passed(figures: Mapping[str, Any]) -> bool:
@@ -163,7 +170,7 @@ def plain(answer: Answer) -> dict[str, Any]:
             return {"abstain": True, "why": answer.why}
         case Request():
             found: dict[str, Any] = {name: getattr(answer, name) for name in _FIELDS if name not in ("scale", "offset", "unit")}
-            found |= {"scale": float(answer.scale), "offset": 0.0, "unit": answer.unit or None}
+            found |= {"scale": float(answer.scale), "offset": float(answer.offset), "unit": answer.unit or None}
             found |= {"value_registers": list(answer.registers)} if answer.registers else {}
             found |= {"value_bits": list(answer.bits)} if answer.bits else {}
             return found | ({"bit": answer.bit} if answer.bit is not None else {})

@@ -143,7 +143,7 @@ def _sampled(row: Row, ask: Ask, point: Point, source: Source) -> Decimal | Abst
         idea.text == "reset" for idea in meaning(source.request).ideas
     )
     if resets and (ask.value is None or ask.word) and len(states_of(source.behind)) < 2:
-        told = re.search(r"(?i)(?:write|set to|写入?|置)\s*(\d)(?!\d)|(\d)\s*[=:]\s*(?:reset|clear|复位|清零)", source.behind)
+        told = re.search(r"(?i)(?:write|set to|写入?|置)\s*(\d)(?!\d)|(\d)\s*[=:]\s*(?:reset|clear|复位|清零)", row.block.text)
         return Decimal(told[1] or told[2]) if told is not None else Abstention(why="state_unknown")
     return None
 

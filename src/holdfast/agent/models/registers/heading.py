@@ -12,7 +12,7 @@ _AREA_OF_CODE: dict[int, Area] = {code: area for area, code in READ_CODE.items()
 
 # Function codes: a number behind a word for it, in brackets behind an area, or before a word for reading or writing.
 _CODE_WORD = (
-    r"(?:\bfc\s*[=:#]?\s*|\bfn\s*[=:]?\s*|\bf\.?c\.?\s|(?<![A-Za-z])func(?:tion)?s?(?:[ _-]?codes?)?\s*[=:\"]*\s*|"
+    r"(?:\bfc[\"']?\s*[=:#]?\s*|\bfn\s*[=:]?\s*|\bf\.?c\.?\s|(?<![A-Za-z])func(?:tion)?s?(?:[ _-]?codes?)?\s*[=:\"]*\s*|"
     r"功能码\s*[:：=为]?\s*|\bcodes?\s+)"
 )
 _NUMBER = r"(0x(?:0?[1-6]|0f|10)|(?:0?[1-6]|0f|10|15|16)h|0?[1-6]|15|16)(?![0-9A-Za-z]|\.\d)(?!\s*-?\s*(?:位|digit|bit))(?:\(1[56]\))?"

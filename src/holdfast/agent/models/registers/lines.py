@@ -11,6 +11,8 @@ from holdfast.terms import Word
 CACHED_MAX = 2_048  # titles and keys whose reading is kept
 LINES_MAX = 2_000
 _WIDE = {c: c - 0xFEE0 for c in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D, 0x2013: 0x2D}
+_RAISED = re.compile("\u207b[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]")  # a negative exponent, as in print
+_LOWERED = str.maketrans("\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "-0123456789")
 STRONG = re.compile(r"\s*\|\s*|\s*;\s*|\t+|(?<=\S) {2,}(?=\S)|\s\.{3,}\s")
 _COMMA = re.compile(r"\s*,\s*|\s*、\s*")
 _RULE = re.compile(r"^[\s|:+=-]*-[\s|:+=-]*$")
@@ -33,7 +35,8 @@ class Line(Word):
 
 def flat(text: str) -> str:
     """Wide forms as their usual ones, one character for one, so that every place stays."""
-    return text.translate(_WIDE).replace("\r\n", " \n").replace("\r", "\n")
+    plain = text.translate(_WIDE).replace("\r\n", " \n").replace("\r", "\n")
+    return _RAISED.sub(lambda found: found[0].translate(_LOWERED), plain)
 
 
 def lines_of(text: str) -> tuple[Line, ...]:

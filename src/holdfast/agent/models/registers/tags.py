@@ -4,9 +4,11 @@ Every tag is read only; whoever wants to write one gives it an envelope in the s
 rules is taken with a remark.
 """
 
+import dataclasses
+
 from holdfast.agent.models.registers import lines, notation, rows, tagged
 from holdfast.agent.models.registers.read import MAP_MAX
-from holdfast.agent.models.registers.resolve import point
+from holdfast.agent.models.registers.resolve import offset_of, point
 from holdfast.agent.models.registers.words import REGISTERS, Point, Refusal, Row
 from holdfast.agent.models.spans import Tagger
 from holdfast.language import say
@@ -43,11 +45,13 @@ def understood(text: str, tagger: Tagger | None = None, *, language: str = "en")
         line = flat.count("\n", 0, row.name.start) + 1
         here = point(row, writes=False, anyone_says_access=anyone)
         if isinstance(here, Refusal):
-            sorting.leave(line, row.name.text, lacks(here, language))
+            sorting.leave(line, row.title, lacks(here, language))
         elif here.kind == "string":
-            sorting.leave(line, row.name.text, say("registers.text", {}, language))
+            sorting.leave(line, row.title, say("registers.text", {}, language))
+        elif (offset := offset_of(row, here.scale)) is None:
+            sorting.leave(line, row.title, say("registers.abstained", {"abstention": "offset"}, language))
         else:
-            _take(sorting, row, here, line, second, language)
+            _take(sorting, row, dataclasses.replace(here, offset=offset), line, second, language)
     return sorting.done(KIND)
 
 
@@ -96,15 +100,19 @@ def _take(sorting: Sorting, row: Row, here: Point, line: int, second: dict[int, 
         sorting.take(
             Taken(
                 line=line,
-                name=_named(row.name.text) + (f"_{index + 1}" if count > 1 else ""),
+                name=_named(row.title) + (f"_{index + 1}" if count > 1 else ""),
                 address=address_of(here, index),
                 type=_type(here),
                 unit=unit,
-                scale=Scale(raw=(0.0, _RAW), eng=(0.0, float(here.scale * int(_RAW)))) if here.scale != 1 else None,
-                description=row.name.text,
+                scale=_line(here) if here.scale != 1 or here.offset else None,
+                description=row.title,
                 remark="; ".join(remarks),
             )
         )
+
+
+def _line(here: Point) -> Scale:
+    return Scale(raw=(0.0, _RAW), eng=(float(here.offset), float(here.scale * int(_RAW) + here.offset)))
 
 
 def _core(here: Point) -> tuple[object, ...]:

@@ -27,7 +27,12 @@ def _is_bare(row: Row) -> bool:
     """Whether a row's factor is a number alone, with no sign, word or unit that tells how it is meant."""
     if row.scale is None or re.fullmatch(r"\d+(?:\.\d+)?", row.scale.text) is None:
         return False
-    return row.unit is None or not 0 <= row.unit.start - row.scale.end <= 1
+    if row.unit is None or row.unit.start < row.scale.end:
+        return True
+    return (
+        row.block.text[row.scale.end - row.block.start : row.unit.start - row.block.start].strip(" ") != ""
+        or row.unit.start - row.scale.end > 1
+    )
 
 
 def _based(found: tuple[Row, ...]) -> tuple[Row, ...]:
