@@ -20,7 +20,7 @@ _CHINESE_YEAR = rf"(?:\s?(?:[-一_:]\s?){{1,2}}(?:\n\s?)?(?P<year>{_Y}|{_TWO})(?
 _CHINESE = re.compile(rf"(?P<number>[0-9]{{1,6}}+)(?P<part>(?:\.[0-9]{{1,4}}(?![0-9])){{0,3}}+){_CHINESE_YEAR}")
 _SAFETY = re.compile(rf"(?P<number>[A-Z]\s?[0-9]{{3,5}}+|[A-Z]{{2}}\s?[0-9]{{3,4}}+|[0-9]{{2}}(?![0-9]))(?P<part>){_CHINESE_YEAR}")
 _BODY_DATED = rf"\s?:\s?(?P<year>{_Y}|[6-9][0-9](?![0-9:.]))(?![0-9]|-[0-9]{{2}}-)|(?:\s?[-一]{{1,2}}\s?|\.)(?P<dashed>{_Y})(?![0-9年])"
-_BODY_PART = r"/[0-9](?![0-9])|(?:-[0-9]{1,3}(?![0-9])){0,4}+"
+_BODY_PART = r"/[0-9](?![0-9]|\.[0-9])|(?:-[0-9]{1,3}(?![0-9]|\.[0-9])){0,4}+"
 # IEC 60 751 and EN 301 549: old print and ETSI set thousands apart.
 _BODY = re.compile(
     rf"(?P<number>(?:[1-9][0-9]|30[0-9]) [0-9]{{3}}(?![0-9])|[0-9]{{1,6}}+)(?P<part>{_BODY_PART})(?:{_BODY_DATED}{_BESIDE})?"
@@ -31,16 +31,16 @@ _ASTM = re.compile(
 )
 
 _PART = 2  # the group of the part; the groups behind it are ways to write the year
-_LINK = re.compile(r"\s?(?P<link>[-/、,，;&~和与及或至到]|以及|\bto\b|\band\b|\bor\b|\bthrough\b|, and\b)\s?")
-_LINK_FIRST = frozenset("-/、,，;&~和与及或至到以taor")
-_RANGE = frozenset("~至到") | {"to", "through"}
-_LOOSE = frozenset(",，;") | {"and", "or", "和", "与", "及", "或", ", and"}  # they join sentences as well as numbers
+_LINK = re.compile(r"\s?(?P<link>[-/、,，;&~和与及或至到]|以及|\bto\b|\band\b|\bor\b|\bthrough\b|, and\b|\bund\b|\boder\b|\bsowie\b|\bbis\b)\s?")
+_LINK_FIRST = frozenset("-/、,，;&~和与及或至到以taousb")
+_RANGE = frozenset("~至到") | {"to", "through", "bis"}
+_LOOSE = frozenset(",，;") | {"and", "or", "和", "与", "及", "或", ", and", "und", "oder", "sowie"}  # they join sentences as well as numbers
 _SHORT_PART = {
     "chinese": re.compile(r"\.(?P<short>[0-9]{1,3})(?![0-9.])"),
     "international": re.compile(r"-(?P<short>[0-9]{1,3}(?:-[0-9]{1,3}){0,3})(?![0-9-])"),
 }
 _BARE_PART = re.compile(r"(?P<short>[0-9]{1,2})(?![0-9.A-Za-z%])")
-_GOES_ON = re.compile(r"\s?(?:[/、,，;)）~》」』。.：:]|和|与|及|或|等|标准|的|三|体系|and\b|or\b|certif|standard|$|\n)")
+_GOES_ON = re.compile(r"\s?(?:[/、,，;)）~》」』。.：:]|和|与|及|或|等|标准|的|三|体系|and\b|or\b|und\b|oder\b|sowie\b|certif|standard|$|\n)")
 
 _YEAR_NEXT = re.compile(rf"[-:]({_Y})(?![0-9])")
 
