@@ -31,16 +31,17 @@ _ASTM = re.compile(
 )
 
 _PART = 2  # the group of the part; the groups behind it are ways to write the year
-_LINK = re.compile(r"\s?(?P<link>[-/、,，;&~和与及或至到]|以及|\bto\b|\band\b|\bor\b|\bthrough\b|, and\b|\bund\b|\boder\b|\bsowie\b|\bbis\b)\s?")
+_AND = ("and", "or", "und", "oder", "sowie")
+_LINK = re.compile(rf"\s?(?P<link>[-/、,，;&~和与及或至到]|以及|\b(?:to|through|bis|{'|'.join(_AND)})\b|, and\b)\s?")
 _LINK_FIRST = frozenset("-/、,，;&~和与及或至到以taousb")
 _RANGE = frozenset("~至到") | {"to", "through", "bis"}
-_LOOSE = frozenset(",，;") | {"and", "or", "和", "与", "及", "或", ", and", "und", "oder", "sowie"}  # they join sentences as well as numbers
+_LOOSE = frozenset(",，;和与及或") | {*_AND, ", and"}  # they join sentences as well as numbers
 _SHORT_PART = {
     "chinese": re.compile(r"\.(?P<short>[0-9]{1,3})(?![0-9.])"),
     "international": re.compile(r"-(?P<short>[0-9]{1,3}(?:-[0-9]{1,3}){0,3})(?![0-9-])"),
 }
 _BARE_PART = re.compile(r"(?P<short>[0-9]{1,2})(?![0-9.A-Za-z%])")
-_GOES_ON = re.compile(r"\s?(?:[/、,，;)）~》」』。.：:]|和|与|及|或|等|标准|的|三|体系|and\b|or\b|und\b|oder\b|sowie\b|certif|standard|$|\n)")
+_GOES_ON = re.compile(rf"\s?(?:[/、,，;)）~》」』。.：:和与及或]|等|标准|的|三|体系|(?:{'|'.join(_AND)})\b|certif|standard|$|\n)")
 
 _YEAR_NEXT = re.compile(rf"[-:]({_Y})(?![0-9])")
 
