@@ -219,8 +219,8 @@ def test_a_model_makes_no_act_whatever_it_is_sure_of() -> None:
 
 
 def test_a_model_vetoes_an_act_and_lets_a_look_through() -> None:
-    assert both("unsafe").read("notify maintenance about stand 4") == Request(refused="unclear")
-    assert READER.read("notify maintenance about stand 4").kind == "notify"
+    assert both("unsafe").read("put lot A-123 on hold") == Request(refused="unclear")
+    assert READER.read("put lot A-123 on hold").kind == "hold_batch"
     assert READER.read("tell me vibration").kind == "show"
     assert READER.read("震动值讲给我听").refused == "outside"
     assert both("show").read("震动值讲给我听") == Request(kind="show", tag="stand-4/vibration")

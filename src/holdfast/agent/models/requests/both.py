@@ -1,9 +1,9 @@
 """Rules and the micro-model together: the model can veto, and let a look through; it never makes an act, and fills no slot.
 
-A setpoint needs the rules to explain the wish to the last word: there the model has nothing to add, and a stop is never refused. The other
-acts (a hold, a notice, a work order, an acknowledgement) have words of their own in them, so the model's "unsafe" is enough to refuse
-them. What the rules did not understand may still be a look (a value, a trend, why …) where the model is sure of the kind and the rules
-find what it is about.
+A setpoint needs the rules to explain the wish to the last word: there the model has nothing to add; a stop is never refused, and a notice
+or a work order goes to people alone. A hold and an acknowledgement have words of their own in them and change something, so the model's
+"unsafe" is enough to refuse them. What the rules did not understand may still be a look (a value, a trend, why …) where the model is sure
+of the kind and the rules find what it is about.
 """
 
 from holdfast.agent.knowledge.called import folded
@@ -15,7 +15,7 @@ from holdfast.site.model import Site
 from holdfast.site.modelcard import BundleError
 
 VETO = 0.995  # how sure of "unsafe" it must be to refuse what the rules would take
-VETOED: frozenset[Kind] = ACTS - {"set", "change", "stop"}
+VETOED: frozenset[Kind] = ACTS - {"set", "change", "stop", "notify", "work_order"}
 LETS = 0.8  # how sure of a kind to let a look through that the rules did not know
 LOOKS: frozenset[Kind] = frozenset(("show", "trend", "why"))  # each is about something that the text must name
 

@@ -245,11 +245,13 @@ class Reader:
             return number.value
         if re.search(r"\b(?:less|fewer)\b", within):
             return -number.value
+        if beside := re.match(r"\s*(more|extra|less|fewer)\b", plain[number.end :]):
+            return number.value if beside[1] in ("more", "extra") else -number.value
         before = plain[: number.start].rstrip()
         if _TO.search(self._before(plain, number)) and not _BY.search(before):
             return None
         # the last word of direction before the number counts, else one after it ("30 L/min more")
-        ups, downs = ([found.end() for found in pattern.finditer(before)] for pattern in (UP, DOWN))
+        ups, downs = ([found.end() for found in pattern.finditer(plain) if found.end() <= number.start] for pattern in (UP, DOWN))
         if not ups and not downs:
             after = plain[number.end :]
             up, down = bool(UP.search(after)), bool(re.search(r"\boff\b", after)) or bool(DOWN.search(after))
@@ -276,6 +278,9 @@ class Reader:
     def _idle(self, plain: str, number: Amount) -> bool:
         """`调一下`, `大一点`, `4号`, `half a kN` count nothing of their own."""
         word, after = plain[number.start : number.end], plain[number.end :]
+        turned = [found.end() for pattern in (UP, DOWN) for found in pattern.finditer(plain[: number.start])]
+        if word == "一" and after.startswith("个") and number.start in turned:
+            return False  # 降一个 is one
         if word == "一" and (after[:1] in tuple("下点些张个份条直会起样丢") or after[:1] == plain[number.start - 1 : number.start] != ""):
             return True  # 收一收 is 收
         return (
