@@ -59,6 +59,7 @@ def read(
 
 
 def _said(found: "Request", site: "Site", lang: str) -> str:
+    from holdfast.agent.models.requests.read import CURRENT_LOT
     from holdfast.language import say
 
     if found.refused:
@@ -66,6 +67,8 @@ def _said(found: "Request", site: "Site", lang: str) -> str:
     if not found.kind:
         listed = ", ".join(say(f"requests.slot.{slot}", {}, lang) for slot in found.missing)
         return say("requests.missing", {"slots": listed}, lang)
+    if found.kind == "hold_batch" and found.lot == CURRENT_LOT:
+        return say("requests.hold_current", {}, lang)
     tag = site.tag(found.tag)
     facts = {
         "tag": found.tag,

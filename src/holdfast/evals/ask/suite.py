@@ -22,7 +22,11 @@ from holdfast.site.tables import tables
 from holdfast.terms import SECOND_NS
 
 OWN = Path(str(resources.files("holdfast.evals.ask") / "questions.jsonl"))
-SETS = ("questions.jsonl", "questions_later.jsonl", "questions_third.jsonl", "questions_near.jsonl", "questions_fourth.jsonl")
+OPEN = (
+    "questions.jsonl", "questions_later.jsonl", "questions_third.jsonl", "questions_near.jsonl", "questions_fourth.jsonl",
+    "questions_fifth.jsonl",
+)  # fmt: skip
+SETS = (*OPEN, "questions_held.jsonl")  # by which nothing was mended: its single answers are looked at by nobody
 RIGHT_MIN, DECLINED_MIN = 0.90, 0.95
 SECONDS = 2400
 NEAR = 0.006  # a number is right within this share of it: answers show four digits, one second may lie between
@@ -33,7 +37,7 @@ def judged(options: Options) -> Figures:
     paths = [options.data] if options.data else [OWN.with_name(name) for name in SETS]
     cases = [read_cases(path)[: options.n] for path in paths]
     scored = asyncio.run(_asked(cases, options))
-    figures = {**scored[0], **dict(zip(("later", "third", "near", "fourth"), scored[1:], strict=False))}
+    figures = {**scored[0], **dict(zip(("later", "third", "near", "fourth", "fifth", "held"), scored[1:], strict=False))}
     right, declined = scored[0]["right"], scored[0]["declined"]  # None where there was nothing of the kind to ask
     ok = (right is None or right >= RIGHT_MIN) and (declined is None or declined >= DECLINED_MIN)
     return Figures(name="ask", seed=1, data=hashed(paths), figures=figures, pass_=ok)
