@@ -58,11 +58,27 @@ async def _others(question: Question, shown: Shown, use: Use) -> tuple[list[tupl
         case _:
             limits = await use("limits", {"tag": tag}, tag)
             alarms = cast(Limits, limits.body).alarms
-            names = ("hi", "hihi", "lo", "lolo") if alarms is not None else ()
+            if alarms is None:
+                return await _range(question, shown, use, limits)
+            names = ("hi", "hihi", "lo", "lolo")
             having = [(name, value) for name in names if (value := getattr(alarms, name)) is not None]
             return [
                 (shown.say("compare.limit", limit=shown.say(f"limit.{name}"), value=shown.value(tag, of)), of) for name, of in having
             ], [limits]
+
+
+async def _range(question: Question, shown: Shown, use: Use, limits: Returned) -> tuple[list[tuple[str, float]], list[Returned]]:
+    """Of a loop without alarm limits: between what its setpoint may be written."""
+    loop = next((one for one in shown.site.loops if one.pv == question.tags[0] and one.sp), None)
+    if loop is None:
+        return [], [limits]
+    found = await use("limits", {"tag": loop.sp}, loop.sp)
+    envelope = cast(Limits, found.body).envelope
+    rows = () if envelope is None or envelope.range is None else envelope.range.rows
+    ends = [(name, value) for name, row in rows for value in row]
+    return [(shown.say("compare.range", row=name, value=shown.value(loop.sp, value)).replace("  ", " "), value) for name, value in ends], [
+        found
+    ]
 
 
 def _beside(value: float, name: str, other: float, tag: str, shown: Shown) -> str:

@@ -18,6 +18,7 @@ from holdfast.terms import Tag, Word
 
 FILE = Path(__file__).parent / "called.toml"
 TEXT_MAX = 500  # characters that are looked at
+NO_NAMES = frozenset(("m2", "m3", "h2", "o2", "n2"))  # units and gases, whatever equipment a site has
 TYPO_MIN = 6  # letters of a word that may be mistyped by one letter
 DIGITS = dict(zip("零一二三四五六七八九", range(10), strict=True)) | {"两": 2, "〇": 0}
 _SPOKEN = {word: str(n) for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"), start=1)}
@@ -184,6 +185,8 @@ class Names:
 
     def _by_short(self, found: re.Match[str]) -> tuple[str, bool]:
         """(the equipment, True) of S4, 4架, #4; (what was said, False) where there is no such; ("", False) where it is no equipment."""
+        if found[0] in NO_NAMES:
+            return "", False
         if found["letter"]:
             name = self._short.get(found["letter"] + found["after"], "")
             letters = {short[0] for short in self._short}
