@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from holdfast.agent.models.registers import notation
+from holdfast.agent.models.registers.resolve import scale_slot
 from holdfast.agent.models.registers.words import REGISTERS, Ask, Request, Row, Slot
 
 _NUMBER = re.compile(r"0x[0-9A-Fa-f]+|[0-9A-Fa-f]+[Hh](?![A-Za-z])|\d+")
@@ -98,7 +99,7 @@ def _typed(request: Request, rows: Sequence[Row]) -> bool:
 
 def _scaled(scale: Decimal, row: Row) -> bool:
     """The factor, or what is divided by, stands in the scale's slot."""
-    slot = row.scale or row.facts.scale
+    slot = scale_slot(row)
     if slot is None:
         return False
     found = notation.scale_of(slot.text, bare_way=row.scale_way)

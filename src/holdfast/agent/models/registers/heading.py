@@ -60,6 +60,8 @@ _FORMULA = re.compile(
     r"\s*(?:the )?(?:scale|scaling|gain|factor|ratio|mult|divisor|系数|倍率|比例|倍数)",
     re.IGNORECASE,
 )
+_NO_DEFAULT = re.compile(r"(?i)/|unit|单位|10|.*对应")
+_OF_ALL = re.compile(r"(?i)\b(?:all|every|each)\b|均|全部|所有|都")
 _OFFSETS = re.compile(r"(?i)\boffsets?\b|偏移|相对")
 _BASE_DOUBT, _ORDER_DOUBT, _AREA_DOUBT = (pattern("heading", f"{of}_doubt") for of in ("base", "order", "area"))
 _ALWAYS, _UNLESS = pattern("heading", "order_always"), pattern("heading", "order_unless")
@@ -74,6 +76,7 @@ _BYTES_SWAPPED = pattern("heading", "bytes_swapped")
 _HEX = pattern("heading", "hex")
 _WIDE_DEFAULT = pattern("heading", "wide_default")
 _READ_ONLY, _WRITE_ONLY, _WRITE_WORD = pattern("heading", "read_only"), pattern("heading", "write_only"), pattern("heading", "write_word")
+LOOKED_MAX = 400  # characters of a line that are looked at to tell whether it is of a program
 _CODE_LINE = re.compile(
     r"^\s*(?://|/\*|\(\*|#define\b|const\b|static\b|public\b|pub\b|let\b|var\b|enum\b|.*\{.*\}|.*new \w+\(|\s*-?\s*[A-Za-z_]+:\s*(?:\{|$)|"
     r"\"?[A-Za-z_][A-Za-z0-9_.]*\"?\s*(?:=|:=|:)\s*(?:0x[0-9A-Fa-f]+|\d+)\s*(?:[,;]|//|#|/\*|$|--))"
@@ -274,9 +277,15 @@ def _write_kind(text: str, start: int) -> Slot | None:
 
 
 def _default_scale(text: str, start: int) -> Slot | None:
-    said = [(a, b) for a, b, by_word in notation.scales_in(text) if by_word and not re.match(r"(?i)/|unit|单位|10", text[a:b].strip())]
+    said = [
+        (a, b) for a, b, by_word in notation.scales_in(text) if by_word and not re.match(r"(?i)/|unit|单位|10|.*对应", text[a:b].strip())
+    ]
     if not said and re.search(r"\w\([^()]*\)\s*[/*]", text):  # an expression of a program that decodes all
         said = [(a, b) for a, b, by_word in notation.scales_in(text) if by_word]
+    if not said and _OF_ALL.search(text):
+        plain = [(a, b) for a, b, _ in notation.scales_in(text)]
+        if len(plain) == 1 and (unit := notation.UNIT.match(text[plain[0][1] :].lstrip())) is not None:
+            said = [(plain[0][0], text.index(unit[0], plain[0][1]) + len(unit[0]))]
     if len(said) == 1 or (said and len({notation.scale_of(text[a:b]) for a, b in said}) == 1):
         a, b = said[-1]
         return Slot(text=text[a:b], start=start + a, end=start + b)
@@ -290,7 +299,7 @@ def says_something(text: str) -> bool:
 
 def codelike(lines: list[str]) -> bool:
     """Whether a map is source code: at least half of its lines look so."""
-    return len(lines) > 0 and 2 * sum(bool(_CODE_LINE.match(line)) for line in lines) >= len(lines)
+    return len(lines) > 0 and 2 * sum(bool(_CODE_LINE.match(line.strip()[:LOOKED_MAX])) for line in lines) >= len(lines)
 
 
 def merged(before: Facts, more: Told, *, section: bool) -> Facts:

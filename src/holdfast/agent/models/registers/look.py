@@ -9,7 +9,7 @@ from holdfast.agent.models.registers.words import Facts
 Stretch = tuple[int, int]  # start and end in the line
 ADDRESS = re.compile(
     r"(?<![A-Za-z0-9_.])(?:0x[0-9A-Fa-f]{1,5}|(?=[A-Fa-f]*\d)[0-9A-Fa-f]{2,5}[Hh]|[0134]x\d{1,5}|%MW\d{1,5}|\d{1,6})(?=[uUlL]{0,2}(?![A-Za-z0-9_%]))(?!"
-    r"\.\d)(?:\s?[-~–]\s?(?:0x[0-9A-Fa-f]{1,5}|\d[0-9A-Fa-f]{0,5}[Hh]?)(?![A-Za-z0-9.]|\s*=))?"
+    r"\.\d)(?:(?:\s?[-~–]\s?|\.\.)(?:0x[0-9A-Fa-f]{1,5}|\d[0-9A-Fa-f]{0,5}[Hh]?)(?![A-Za-z0-9.]|\s*=))?"
 )
 _BARE_HEX = re.compile(r"(?<![A-Za-z0-9_.])[0-9A-F]{4}(?![A-Za-z0-9_.])")
 _LED = re.compile(
@@ -28,7 +28,7 @@ STATE = re.compile(
 )
 _TIMES = re.compile(r"(?<![A-Za-z0-9.])(\d)\s?[x×*]\s?(?=[A-Za-z])")
 COMMENT = re.compile(r"//|#(?!\d)|/\*|\(\*|--\s|\s;\s")
-INDEX = re.compile(r"^\s*[-*(\[]?\s*\d{1,2}\s*[.)、]\s*(?=\D)")
+INDEX = re.compile(r"^\s*[-*(\[]?\s*\d{1,2}\s*[.)、](?!\.)\s*(?=\D)")
 LETTERS = re.compile(r"[A-Za-z\u4e00-\u9fff]")
 _POINT_CODE = re.compile(r"[A-Z][A-Za-z]?\d{0,3}[-.]\d{1,3}(?:[-.]\d{1,3})?|[A-Z]\d{2,4}|[ABDM][IOV]|MSV")
 _CALL = re.compile(r"[A-Za-z_][\w.]*")
@@ -81,7 +81,7 @@ def address_in(text: str, facts: Facts) -> tuple[int, int, int] | None:
     out: list[Stretch] = [(a, b) for a, b, said in notation.scales_in(text) if said]
     out += [(a, b) for a, b, _ in notation.types_in(text, faint=False)]
     spans = [found.span() for found in ADDRESS.finditer(text) if found[0][:2].lower() == "0x"]
-    out += [found.span() for found in RANGE.finditer(text) if free(found.span(), spans)]
+    out += [found.span() for found in RANGE.finditer(text) if free(found.span(), spans) and text[: found.start()].strip(" -*|(")]
     out += [(a, b) for _, a, b in heading.codes_in(text)]
     index = INDEX.match(text)
     if index is not None:
@@ -174,15 +174,18 @@ def name_in(text: str, address: Stretch, slots: Sequence[Stretch]) -> Stretch | 
             pieces.append((at, a))
         at = max(at, b)
     code: Stretch | None = None
+    call: Stretch | None = None
     for a, b in pieces:
         if _CALL.fullmatch(text[a:b].strip(" [=.")) is not None and _ARGUMENTS.match(text, b) is not None:
+            constant = not text[:a].strip() and not any(True for _ in heading.api_in(text[a:b] + "("))
+            call = call or (_trimmed(text, a, b) if constant else None)
             continue
         span = _bare_name(text, a, b, slots)
         if span is not None and _POINT_CODE.fullmatch(text[slice(*span)]):
             code = code or span  # `P1-10`, `AI`: what is meant stands beside it, if anything does
         elif span is not None:
             return span
-    return code
+    return code or call
 
 
 def _bare_name(text: str, a: int, b: int, slots: Sequence[Stretch]) -> Stretch | None:

@@ -86,7 +86,8 @@ def of_look(piece: Slot, facts: Facts, *, address: Stretch | None = None, name: 
         area=calls[0] if len(set(calls)) == 1 else None,
         base="zero" if calls and not reads else None,
         order=_first_word(text, address) or heading.order_of(text[max(name[1], 0) :]),
-        write_codes=tuple(code for code, a, _ in heading.codes_in(text) if code in (5, 6, 15, 16) and a > address[0]),
+        write_codes=tuple(code for _, code in heading.api_in(text) if code is not None)
+        or tuple(code for code, a, _ in heading.codes_in(text) if code in (5, 6, 15, 16) and a > address[0]),
     )
     inside = heading.merged(facts, more, section=False) if more.order or more.write_codes or calls else facts
     return Row(

@@ -27,7 +27,10 @@ _LED = re.compile(
     rf"\({_NOUN}\s*)(?P<at>{_NUMBER})(?![\w%]|\.\d)"
 )
 _LISTED = re.compile(rf"(?i)[,;]\s*(?:and\s+)?(?:{_NOUN}\s*)?(?P<at>{_NUMBER})\s+(?:is\s+)?(?=the\s+[A-Za-z])")
-_HEADED = re.compile(rf"(?i)\b(?:register|reg\.?|address|addr\.?)\s*(?P<at>{_NUMBER})(?![\w%]|\.\d)\s*(?:\([^()]*\))?\s*:\s*(?=[A-Za-z])")
+_HEADED = re.compile(
+    rf"(?i)\b(?:register|reg\.?|address|addr\.?|coil|discrete input)\s*(?P<at>{_NUMBER})(?![\w%]|\.\d)"
+    r"\s*(?:\([^()]*\))?\s*:\s*(?=[A-Za-z])"
+)
 _NEXT = re.compile(
     rf"(?i)(?:next to it|after that|behind it|then|followed by)\s*,?\s*(?:comes?\s+)?(?:{_NOUN}\s*)?(?P<at>{_NUMBER})(?![\w%]|\.\d)"
 )
@@ -65,6 +68,8 @@ def tells(text: str) -> bool:
     if re.search(r"\||\t|\S {2,}\S|=>|:=|[{}]", text.strip()) or re.match(r"\s*(?://|#|\w+\s*=)", text):
         return False
     if _CHINESE.search(text) is not None and ("," in text or "为" in text):
+        return True
+    if _HEADED.search(text) is not None:
         return True
     words = re.findall(r"(?<![\w.])[a-z]{2,}(?![\w])", text)
     return (
@@ -149,7 +154,8 @@ def _name(text: str, start: int, end: int, address: tuple[int, int], *, behind: 
             if not re.match(r"\s+(?:the|a)\s", text[address[1] :])
             else None
         )
-        at = found.end() if found is not None else address[1]
+        colon = re.compile(r"\s*(?:\([^()]*\))?\s*:\s*(?=[A-Za-z])").match(text, address[1], end)
+        at = colon.end() if colon is not None else found.end() if found is not None else address[1]
         named = _NAMED.match(text, at, end)
         return named.span("name") if named is not None and _a_name(named["name"]) else None
     before = text[start : address[0]]

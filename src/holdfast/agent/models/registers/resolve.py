@@ -5,15 +5,18 @@ from decimal import Decimal
 
 from holdfast.agent.models.registers import heading, notation
 from holdfast.agent.models.registers.lines import RULES
+from holdfast.agent.models.registers.look import RANGE, free
+from holdfast.agent.models.registers.meaning import meaning
 from holdfast.agent.models.registers.patterns import any_of
 from holdfast.agent.models.registers.states import bits_of, states_of
-from holdfast.agent.models.registers.words import READ_CODE, REGISTERS, Area, Facts, Kind, Point, Reason, Refusal, Row
+from holdfast.agent.models.registers.words import READ_CODE, REGISTERS, Area, Facts, Kind, Point, Reason, Refusal, Row, Slot
 
 _DIGIT_AREA: dict[str, Area] = {"0": "coil", "1": "discrete", "3": "input", "4": "holding"}
 _REFERENCE = re.compile(r"([0134])(\d{4,5})")
 _OTHER_REFERENCE = re.compile(r"([134])x(\d{4,5})", re.IGNORECASE)  # 0x… is a hexadecimal number
 _BYTES = re.compile(r"(?:0x)?[0-9A-Fa-f]{2}[ ,]{1,2}(?:0x)?[0-9A-Fa-f]{2}")  # of a frame
-_RANGE = re.compile(r"\s?[-~–]\s?")
+_RANGE = re.compile(r"\s?[-~–]\s?|\.\.")
+_FRACTION = re.compile(r"(?<![\d.~-])(0\.0*[1-9]\d?)(?![\d.])(?!\s*[~…-])")
 _STATUS_NAME = re.compile(r"(?i)status ?word|control ?word|command ?word|状态字|控制字|命令字")
 _OFFSET = re.compile(
     r"(?i)\boffset[\"']?\s*[:=]?\s*-?[1-9]|偏移量?\s*[:：=]?\s*-?[1-9]|\b(?:raw|value|reading)\s*[-+]\s*\d|读数\s*[-+减加]\s*\d|"
@@ -228,13 +231,37 @@ def offset_of(row: Row, scale: Decimal) -> Decimal | None:
     return None
 
 
+def _fraction_left(row: Row) -> bool:
+    """Whether a number below one stands in a row that has no scale, and no range that it could be an end of."""
+    text = row.block.text
+    slots = [s for s in (row.name, row.address, row.kind, row.unit, row.access, row.area, row.length) if s is not None]
+    taken = [(s.start - row.block.start, s.end - row.block.start) for s in slots] + [m.span() for m in RANGE.finditer(text)]
+    return any(free(found.span(1), taken) for found in _FRACTION.finditer(text))
+
+
+def scale_slot(row: Row) -> Slot | None:
+    """The row's scale, else the heading's; one that the heading gives with a unit is of rows of that unit or its quantity."""
+    general = row.facts.scale
+    if row.scale is not None or general is None:
+        return row.scale
+    unit = notation.UNIT.search(general.text)
+    if unit is None:
+        return general
+    if row.unit is not None:
+        return general if row.unit.text == unit[0] else None
+    kinds = meaning("", unit=unit[0]).also
+    return general if kinds and kinds & meaning(row.title).ideas else None
+
+
 def _scale_known(row: Row) -> bool:
-    slot = row.scale or row.facts.scale
-    return slot is None or notation.scale_of(slot.text, bare_way=row.scale_way) is not None
+    slot = scale_slot(row)
+    if slot is None:
+        return row.kind is None or notation.kind_of(row.kind.text) in ("float32", "float64") or not _fraction_left(row)
+    return notation.scale_of(slot.text, bare_way=row.scale_way) is not None
 
 
 def _scale(row: Row) -> tuple[Decimal, bool]:
-    slot = row.scale or row.facts.scale
+    slot = scale_slot(row)
     if slot is None:
         return Decimal(1), True
     found = notation.scale_of(slot.text, bare_way=row.scale_way)

@@ -248,7 +248,7 @@ def _strong_address(text: str, facts: Facts) -> bool:
 
 def _pieces(line: Slot) -> tuple[Slot, ...]:
     """A line with several rows, cut between them: each piece has a name and an address of its own."""
-    if _ENUM.match(line.text):
+    if len(line.text) <= WIDE_MAX and _ENUM.match(line.text.strip()):
         return tuple(part(line, *found.span()) for found in _CONSTANT.finditer(line.text))
     for pattern in (r";", r",", r"\|"):
         cut: list[Slot] = []

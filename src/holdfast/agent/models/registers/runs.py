@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from holdfast.agent.models.registers import heading
+from holdfast.agent.models.registers import heading, notation
 from holdfast.agent.models.registers.lines import part
 from holdfast.agent.models.registers.words import Facts, Row, Slot
 
@@ -37,10 +37,15 @@ def rows(line: Slot, facts: Facts) -> Iterator[Row]:
             stem = _LINKS.sub(" ", found["stem"]).strip(" :=,-")
             if not stem:
                 continue
+            behind = part(line, found.end(), len(line.text))
+            scales = [(a, b) for a, b, _ in notation.scales_in(behind.text)]
+            units = [one.span() for one in notation.UNIT.finditer(behind.text)]
             for i in range(n - m + 1):
                 yield Row(
                     name=part(line, *found.span("name")),
                     address=part(line, *found.span("a")),
+                    scale=part(behind, *scales[0]) if scales else None,
+                    unit=part(behind, *units[-1]) if units else None,
                     block=line,
                     facts=here,
                     called=f"{stem}{m + i}" if len(stem) <= 3 else f"{stem} {m + i}",
