@@ -22,7 +22,7 @@ from holdfast.gate.approval.questions import QuestionError, Questions
 from holdfast.gate.configuration import ConfigurationError
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
-from holdfast.gate.identity.people import IdentityError
+from holdfast.gate.identity.people import IdentityError, LockedOut
 from holdfast.gate.identity.seal import opened
 from holdfast.link import CitationTold, LearnedOffer, RelearnDeclined
 from holdfast.site.load import Loaded
@@ -84,7 +84,15 @@ class Hands:
         }
 
     def tidy(self) -> None:
-        """What a person does first: resolve what waits, resume what is stopped, raise what faults lowered."""
+        """What a person does first: resolve what waits, resume what is stopped, raise what faults lowered.
+
+        A life that is killed while it looks at a password leaves an attempt that failed, so after several such the person has to wait:
+        so it should be, and then this is left to a later life.
+        """
+        with contextlib.suppress(LockedOut):
+            self._tidied()
+
+    def _tidied(self) -> None:
         for job in self._gate.jobs.open():
             if job.state in WAIT_FOR_PERSON:
                 self.resolve(job.proposal.id)
@@ -97,7 +105,7 @@ class Hands:
     async def do(self, act: str) -> None:
         """One act, and a moment. What the gate refuses is no fault here."""
         self._gate.watchdog.heard()
-        with contextlib.suppress(ApprovalError):
+        with contextlib.suppress(ApprovalError, LockedOut):
             await self.acts[act]()
         await asyncio.sleep(self._random.random() * PAUSE_S)
 

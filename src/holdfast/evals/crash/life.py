@@ -24,7 +24,7 @@ from holdfast.gate.connectors import keep as keeping
 from holdfast.gate.connectors.modbus import Modbus
 from holdfast.gate.gatekeeper import Gatekeeper
 from holdfast.gate.identity.agents import Agents
-from holdfast.gate.identity.people import Cost, People
+from holdfast.gate.identity.people import Cost, LockedOut, People
 from holdfast.gate.ledger.log import Log
 from holdfast.gate.ledger.store import State
 from holdfast.gate.process import open_gate, pulse
@@ -80,7 +80,8 @@ class Life:
     async def run(self, first: int, act: str, *, to_the_end: bool) -> None:
         _hasten(act)
         for before in (self._before[act],) if act in self._before else ():
-            before()
+            with contextlib.suppress(LockedOut):  # of lives that were killed while they looked at a password
+                before()
         if to_the_end:
             open_again(self._folder / "gate")
         plant = self._plant()
