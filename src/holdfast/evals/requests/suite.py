@@ -20,7 +20,7 @@ OWN = Path(str(resources.files("holdfast.evals.requests") / "requests.jsonl"))
 
 
 OPEN = ("requests.jsonl", "requests_later.jsonl", "requests_third.jsonl", "requests_fourth.jsonl")
-SETS = (*OPEN, "requests_held.jsonl")  # by which nothing was mended: its single answers are looked at by nobody
+SETS = (*OPEN, "requests_held.jsonl")  # held back until the others had been mended by; read once, then opened
 NAMES: Mapping[str, str] = dict(zip(SETS, ("first", "later", "third", "fourth", "held"), strict=True))
 
 

@@ -9,6 +9,7 @@ import re
 from holdfast.agent.knowledge.called import Named, Names
 from holdfast.agent.models.requests.amounts import Amount, amounts, converted, span_of
 from holdfast.agent.models.requests.dangers import dangerous
+from holdfast.agent.models.requests.remarks import set_aside
 from holdfast.agent.models.requests.rules import alternatives, names
 from holdfast.agent.models.requests.task import KINDS, Kind, Request, missing, refused
 from holdfast.site.model import Loop, Site
@@ -50,6 +51,18 @@ _THERE = re.compile(r"(?:到|为|成|至|=|->|→|\bto)\s?$")
 _SEVERAL = re.compile(r"[十百千]几|几[十百千个]|[十百千\d]多")
 _BY = re.compile(r"\bby\s?$")
 
+# A deed on the strip that can only be one on its tension: "tighten the strip by 2 kN", 带钢松2千牛.
+_STRIP = re.compile(
+    r"\b((?:tighten|slacken|loosen|slack|stretch)(?: up| off)? the )strip\b(?! ?(?:tension|tens|temp))"
+    r"|(?:带钢|带材|钢带|带子)(?=(?:再|稍微|给我|先|往)?(?:拉紧|收紧|绷紧|张紧|放松|松|紧))",
+    re.IGNORECASE,
+)
+_REPORT_ALTERED = re.compile(r"改|删|撤|抹|去掉|拿掉|\b(?:edit|chang|alter|amend|remov|delet|hid|cut|drop|without|except|not)\w*\b|n't\b")
+
+
+def _of_the_strip(text: str) -> str:
+    return _STRIP.sub(lambda found: f"{found[1]}strip tension" if found[1] else "带钢张力", text)
+
 
 class Reader:
     """Of one site; `read` is a pure function of the text."""
@@ -60,7 +73,7 @@ class Reader:
         self._lots = re.compile(r"(?<![a-z0-9])[a-z]{0,4}-?\d[a-z0-9-]*")
 
     def read(self, text: str) -> Request:
-        named = self._names.find(text)
+        named = self._names.find(_of_the_strip(text))
         plain = named.text
         if not plain:
             return refused("outside")
@@ -69,6 +82,8 @@ class Reader:
         if named.strangers:
             return refused("outside")
         kind = next((kind for kind, pattern in _KINDS if pattern.search(plain)), "")
+        if kind == "report" and _REPORT_ALTERED.search(plain):
+            return refused("unclear")  # a report is made of what is on record, and is not told what to say
         if kind in _LOOKS and _ALTERS.search(_SHOWING.sub(" ", plain)):
             return refused("unclear")
         if kind == "hold_batch" and not _BATCH.search(plain) and (named.quantities or named.tags):
@@ -109,7 +124,7 @@ class Reader:
                 tag = self._measured(named)
                 found = Request(kind="show", tag=tag.name) if tag is not None and not self._numbers(named) else missing("tag")
             case "trend":
-                found = self._trend(named)
+                found = self._trend(named) if not self._numbers(named) or span_of(plain) is not None else missing("tag")
             case "why":
                 found = self._about("why", named)
             case "incidents" | "alarms" | "manual" | "report":
@@ -164,6 +179,13 @@ class Reader:
     # ---- what changes a setpoint -------------------------------------------------------------------------------------
 
     def _value(self, named: Named) -> Request:
+        remarked = set_aside(named)
+        found = self._asked_for(remarked.named)
+        if found.kind == "change" and found.by is not None and found.by * remarked.way > 0:
+            return refused("unclear")  # "it's too tight, add 2"
+        return found
+
+    def _asked_for(self, named: Named) -> Request:
         plain = named.text
         numbers = self._numbers(named)
         shown = self._showing(named)
