@@ -1,5 +1,6 @@
 """Maps written as frames that were seen or are given as examples: the bytes are the row's function, address and count."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 
@@ -18,6 +19,12 @@ _ANSWER = re.compile(r"(?i)^\W*(?:rx|<-|<<|answer|response|reply|recv|received?|
 _LEAD = re.compile(r"[\s\"'`.,:;>=)*/#-]*(?:(?:returns?|gives?|is|reads?|means?|for|to|返回|读取?|表示|为)\b\s*)*(?:the\s+|a\s+)?")
 _READS = re.compile(r"(?i)\b(?:read(?:s|ing)?|query|get|fetch(?:es)?)\s+(?:the\s+|of\s+)*|(?:读取?|查询|采集)\s*")
 _NAME_END = re.compile(r"\s*(?:,|;|\(|\*/|->|=>|$|\.(?=\s|$)|[:=]|，|。| - |\bunit\b|单位)")
+# An answer in the same line with what it came to: `<< 05 04 02 02 EE  inlet pressure 7.50 bar`.
+_REPLY = re.compile(
+    rf"[^0-9A-Za-z\u4e00-\u9fff]*(?:(?i:rx|answer|reply|response|应答|返回)\W*)?(?:{_BYTE}{_GAP}){{3}}(?P<data>{_BYTE}(?:{_GAP}{_BYTE}){{1,7}})"
+    r"\s+\W{0,4}(?P<name>[A-Za-z\u4e00-\u9fff][^\d\n=:]{0,39}?)\s*[=:]?\s*(?P<value>-?\d+(?:\.\d+)?)(?![0-9A-Fa-f]* [0-9A-Fa-f]{2}\b)"
+)
+_ANSWERED = re.compile(r"(?i)(?:<<|<-|\brx|answer|response|reply|recv|应答|响应|返回|接收)\W*$")
 _AREA: dict[int, Area] = {1: "coil", 2: "discrete", 3: "holding", 4: "input", 5: "coil", 15: "coil", 6: "holding", 16: "holding"}
 
 
@@ -29,9 +36,16 @@ def rows(line: Slot, before: str, facts: Facts) -> Iterator[Row]:
     """The rows of a line's frames; `before` is the line above, which may name what an example reads. An answer is no row."""
     if _ANSWER.match(line.text):
         return
-    found = list(_FRAME.finditer(line.text))
+    found = [one for one in _FRAME.finditer(line.text) if _ANSWERED.search(line.text, 0, one.start()) is None]
     for i, frame in enumerate(found):
         end = found[i + 1].start() if i + 1 < len(found) else len(line.text)
+        reply = _REPLY.match(line.text, frame.end(), end)
+        if reply is not None:
+            code = int(frame["code"].removeprefix("0x"), 16)
+            row = _row(line, frame, code, part(line, *reply.span("name")), part(line, reply.end(), end), facts)
+            shows = part(line, reply.start("data"), reply.end("value"))
+            yield row if row.scale is not None else dataclasses.replace(row, scale=shows)
+            continue
         name = _named_before(line, found[i - 1].end() if i else 0, frame.start()) or _name(line, frame.end(), end)
         if name is None:
             continue

@@ -112,6 +112,7 @@ def _scaled(scale: Decimal, row: Row) -> bool:
     written = (
         worded
         or mapped
+        or notation.SHOWN.fullmatch(slot.text) is not None
         or any(n in (scale, 1 / scale) for n in numbers)
         or re.search(r"10|SCALE|FIX", slot.text) is not None
         or row.scale_way == "power"

@@ -70,6 +70,7 @@ _REFERENCE = pattern("heading", "reference")
 _NOT_ONE = pattern("heading", "not_one")
 _ONE = pattern("heading", "one")
 _ZERO = pattern("heading", "zero")
+_MINUS_ONE, _ZERO_START, _ONE_START = (pattern("heading", name) for name in ("minus_one", "zero_start", "one_start"))
 _LITTLE = pattern("heading", "little")
 _BIG = pattern("heading", "big")
 _BYTES_SWAPPED = pattern("heading", "bytes_swapped")
@@ -83,7 +84,7 @@ _CODE_LINE = re.compile(
 )
 _READ_WITH = re.compile(r"(?:\bread(?:ing)?|读取?)\s*[:=]?\s*(?:with|by|用)?\s*(?:fc|功能码)?\s*0?([1-4])(?!\d)", re.IGNORECASE)
 _EXPLAINED = re.compile(
-    r"\s*(?:/|:|=|inverse|swap|order|format|values?\b.{0,10}(?:word|swap|order))", re.IGNORECASE
+    r"\s*(?:/|:(?=\s*\S)|=|inverse|swap|order|format|values?\b.{0,10}(?:word|swap|order))", re.IGNORECASE
 )  # told about, not given to all
 
 
@@ -236,6 +237,8 @@ def base_of(text: str) -> Base | None:
         return "reference"
     if _NOT_ONE.search(text):
         return "zero"
+    if _ZERO_START.search(text) and _MINUS_ONE.search(text) and not _ONE_START.search(text):
+        return "unclear"
     return "one" if _ONE.search(text) else "zero" if _ZERO.search(text) else None
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from holdfast.agent.models.registers import heading, lines, notation
+from holdfast.agent.models.registers import heading, lines, notation, twins
 from holdfast.agent.models.registers.lines import Titles, part
 from holdfast.agent.models.registers.look import ADDRESS, Stretch, free, several
 from holdfast.agent.models.registers.records import Record
@@ -79,11 +79,16 @@ def of_columns(line: Slot, by: dict[str, Slot], facts: Facts) -> Row:
     last = max(slot.end for slot in by.values())
     behind = [part(line, last - line.start, len(line.text))] if line.end > last and line.text[last - line.start :].strip(" |;,\t") else []
     names = by["name"]
-    if "kind" not in by and "," in names.text and any(True for _ in notation.types_in(names.text, faint=False)):
+    told = re.match(r"[^()]{2,40}?\s*(?=\()", names.text)
+    if told is not None and any(said for _, _, said in notation.scales_in(names.text[told.end() :])):
+        by = by | {"name": part(names, 0, told.end())}  # `温度(扩大10倍上传,℃)`: what the brackets tell is of the value
+        behind.append(part(names, told.end(), len(names.text)))
+    elif "kind" not in by and "," in names.text and any(True for _ in notation.types_in(names.text, faint=False)):
         comma = names.text.index(",")
         by = by | {"name": part(names, 0, comma)}
         behind.append(part(names, comma + 1, len(names.text)))
-    return _filled(of_slots(line, by, facts), [*(by[head] for head in ("kind", "remark") if head in by), *behind])
+    row = _filled(of_slots(line, by, facts), [*(by[head] for head in ("kind", "remark") if head in by), *behind])
+    return twins.compared(row, by["twin"]) if "twin" in by else row
 
 
 def of_record(record: Record, facts: Facts) -> Row | None:

@@ -28,6 +28,9 @@ _NAMES = re.compile(r"(?i)^(?:value|values?|数值|数据|data|contents?|quantit
 _BETTER = tuple(re.compile(form) for form in (r"(?i)pdu|protocol|wire|zero|0[- ]?based|协议|报文", r"(?i)dec|十进制", r"(?i)hex|十六|16"))
 
 
+_TWICE = re.compile(r"(?i)\bdec|\bhex|十进制|十六|16进制|plc|pdu|protocol|modicon|wire|telegram|组态|协议|报文|\b[34]x")
+
+
 class Line(Word):
     number: int  # from 1
     slot: Slot
@@ -146,7 +149,8 @@ def _one_address(heads: tuple[str, ...], cut: Sequence[Slot]) -> tuple[str, ...]
     if len(places) < 2:
         return heads
     best = min(places, key=lambda i: next((n for n, form in enumerate(_BETTER) if form.search(cut[i].text)), len(_BETTER)))
-    return tuple("" if head == "address" and i != best else head for i, head in enumerate(heads))
+    twice = all(_TWICE.search(cut[i].text) for i in places if i != best)  # the same address in another notation, not a list's number
+    return tuple(("twin" if twice else "") if head == "address" and i != best else head for i, head in enumerate(heads))
 
 
 @lru_cache(maxsize=CACHED_MAX)

@@ -29,6 +29,7 @@ def _built(name: str) -> tuple[re.Pattern[str], tuple[Kind, ...]]:
 
 CLEAR, FAINT = _built("types"), _built("faint_types")
 SIGN_ONLY = re.compile(r"unsigned|signed|无符号|有符号", re.IGNORECASE)
+SIGN_ARGUMENT = re.compile(r"(?:un)?signed|无符号|有符号|signed\s*[=:]\s*(?:false|0|no)", re.IGNORECASE)
 SIGNLESS = re.compile(r"16[- ]?bits?(?: int(?:eger)?)?|16位(?:整[数型])?", re.IGNORECASE)
 _LENGTH = re.compile(r"(\d+)")
 
@@ -91,7 +92,7 @@ _SCALE_WORD = (
     r"(?:倍率|系数|比例(?:系数)?|缩放(?:系数)?|分辨率|精度|"
     r"最小单位|每(?:个)?单位|步长|"
     rf"{_L}(?:scale(?:d|[ _]factor)?(?: by)?|scaling|ratio|multiplier|multiply(?: by)?|mult|mul|resolution(?: of)?|res\.?|"
-    rf"coeff(?:icient)?|LSB|"
+    rf"coeff(?:icient)?|LSB|weight(?:ing)?|w(?==)|"
     rf"(?:in )?(?:steps?|units|increments) of))"
 )
 
@@ -113,6 +114,7 @@ _SCALES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:in |of |to )?\b(tenths?|hundredths?|thousandths?)\b(?:\s+of(?:\s+an?\b|\s+one\b|\s+1\b)?)?", "part"),
         (r"(十分之一|百分之一|千分之一)", "part"),
         (r"\b(one|two|three|four|[1-4])\s+(?:implied\s+|fixed\s+)?decimals?(?:\s+(?:places?|digits?))?", "places"),
+        (r"(?<![A-Za-z])(?:number_of_|num_?|n)?decimals?(?:_?places)?\s*[=:]\s*([0-6])(?![\d.])", "places"),
         (r"(?:保留|带|含)?\s?([一二两三四1-4])\s?位小数|小数(?:点后|位数?)\s?[:为]?\s?([一二两三四1-4])\s?位?", "places"),
         (r"(?:divided?|div|scaled down)\s+by\s+(?:a\s+|one\s+)?(ten|hundred|thousand)\b", "over_word"),
         (r"SCALE_FACTOR_MINUS_(\d)", "minus_power"),
@@ -134,7 +136,7 @@ _SCALES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"{_L}1\s*(?:LSB|bit|count|digit)?\s*(?:=|≙|表示|代表)\s*{_N}", "times"),
         (rf"{_N}\s*(?:per|/)\s*(?:bit|LSB|digit|count)", "times"),
         (rf"(?<![0-9A-Za-z])[×x*]\s?{_N}(?![0-9A-Za-z-])", "times"),
-        (rf"(?<![A-Za-z0-9.)²³%°])/\s?{_N}(?![0-9.])(?=\s?{_AFTER_NUMBER}|[^A-Za-z]|$)", "over"),
+        (rf"(?<![A-Za-z0-9.)²³%°/*])/\s?{_N}(?![0-9.])(?=\s?{_AFTER_NUMBER}|[^A-Za-z]|$)", "over"),
     )
 )  # fmt: skip
 _BEFORE_UNIT = re.compile(rf"(?<![A-Za-z0-9._~≤<>=-]){_N}(?=\s?{_AFTER_NUMBER})")
@@ -180,9 +182,28 @@ def _scales_in(text: str) -> Iterator[tuple[int, int, bool]]:
             yield found.start(), found.end(), False
 
 
+# Bytes of an answer and the value that they came to, from the first byte of data to the number.
+SHOWN = re.compile(r"(?P<data>(?:0x)?[0-9A-Fa-f]{2}(?:[ ,]{1,2}(?:0x)?[0-9A-Fa-f]{2}){1,7})\s[^\d\n]*?(?P<value>-?\d+(?:\.\d+)?)")
+
+
+def _shown(found: re.Match[str]) -> tuple[Decimal, bool] | None:
+    """The power of ten between a raw number of one register and the value that is told of it; None where it is none."""
+    data = bytes.fromhex("".join(re.findall(r"[0-9A-Fa-f]{2}(?![0-9A-Fa-fx])", found["data"])))
+    value = Decimal(found["value"])
+    raw = int.from_bytes(data, "big", signed=value < 0)
+    if len(data) != 2 or raw == 0 or value == 0:
+        return None
+    factor = value / raw
+    exact = factor.adjusted() in range(-4, 1) and factor == Decimal(10) ** factor.adjusted()
+    return (factor.normalize(), True) if exact else None
+
+
 def scale_of(text: str, *, bare_way: str = "times") -> tuple[Decimal, bool] | None:
     """(factor, sure) of a whole slot: value = raw × factor. None where it is no scale; not sure where makers mean it both ways."""
     whole = text.strip(" ,;()（）")
+    shown = SHOWN.fullmatch(whole)
+    if shown is not None:
+        return _shown(shown)
     for pattern, way in _SCALES:
         found = pattern.fullmatch(whole)
         if found is not None:

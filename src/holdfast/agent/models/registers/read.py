@@ -22,6 +22,8 @@ from holdfast.agent.models.spans import Tagger
 from holdfast.terms import Word
 
 MAP_MAX = 20_000  # characters of a map that is read for a request
+RUN_MAX = 100  # characters of a run of one character; nothing in a map is that far apart
+_RUN = re.compile(rf"([^\n])\1{{{RUN_MAX},}}")
 _RANGES = re.compile(r"(?im)^\W*(?:允许(?:范围)?|范围|取值范围|allowed|range|limits?|permitted|valid).*$")
 
 
@@ -80,7 +82,12 @@ def by_tagger(text: str, request: str, tagger: Tagger | None = None) -> Answer:
 def _flat(text: str, request: str) -> tuple[str, str]:
     if len(text) > MAP_MAX:
         raise ValueError(f"a map of {len(text)} characters; give at most {MAP_MAX}: cut out the rows that matter, with their heading")
-    return lines.flat(text), lines.flat(request)
+    return _shortened(lines.flat(text)), lines.flat(request)
+
+
+def _shortened(flat: str) -> str:
+    """Runs of one character cut to RUN_MAX: patterns look from each place of a run to its end, so that long ones cost its square."""
+    return _RUN.sub(lambda run: run[0][:RUN_MAX], flat)
 
 
 def _by_rules(flat: str, asked: str) -> Reading:

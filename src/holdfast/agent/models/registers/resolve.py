@@ -23,10 +23,17 @@ _OFFSET = re.compile(
     r"\b(?:subtract|add)\s+\d|减去\s?\d"
 )
 _WISHED = any_of("wished")
+_LONG_CALL = re.compile(r"(?i)(?:read|get)_?(?:long|dword|dint)\s*\(")
+_WIDER = re.compile(  # words for more than one register
+    r"(?i)(?<![a-z])(?:(?:read|get)_?)?(?:long|dword|double|quad|lint|[36][24]\s?-?bits?)(?![a-z])|"
+    r"(?<!\d)[24] ?(?:registers|regs|words)\b|[双两四]个?(?:字|寄存器)"
+)
 
 
 def point(row: Row, *, writes: bool, anyone_says_access: bool) -> Point | Refusal:
     """What the row is, or the refusal that names what is missing or contradicts itself."""
+    if row.clash:
+        return _contradicts("address")
     placed = _placed(row)
     if isinstance(placed, Refusal):
         return placed
@@ -187,6 +194,10 @@ def _kind(row: Row, area: Area | None, *, writes: bool) -> tuple[Kind | None, st
     if slot is None:
         return None, ""
     kind = notation.kind_of(RULES.get(slot.text, slot.text))
+    if notation.SIGN_ARGUMENT.fullmatch(slot.text) and _WIDER.search(row.block.text):
+        if _LONG_CALL.search(row.block.text) is None:
+            return None, ""  # the sign alone is told by that word, and something else tells of more than one register
+        return ("int32" if kind == "int16" else "uint32"), ""
     if kind == "bool":
         return None, ""  # a bit of a register needs its number
     if notation.SIGN_ONLY.fullmatch(slot.text) and row.length is not None:

@@ -68,6 +68,7 @@ class Row(Word):
     untyped: bool = False  # no row of the map has a type: registers are then single
     called: str = ""  # its name where that is counted up from the one that is written, as DI5 in `DI1 to DI16`
     plus: int = 0  # what is added to the address as written: a block's base, or the place in a run of points
+    clash: bool = False  # the address is told twice, and differently
     sample: int | None = None  # the value that an example's frame writes
 
     @property
