@@ -56,7 +56,7 @@ def amount_asked(text: str) -> bool:
 def answering(question: str, passage: str) -> bool:
     """Whether a passage has what such a question asks for: a duration for "how long", steps for "how"."""
     words, answers = cues()["words"], cues()["answers"]
-    wanted = next((name for name in ("often", "long", "where", "how") if words[name].search(question)), "")
+    wanted = next((name for name in ("often", "long", "where", "how", "type") if words[name].search(question)), "")
     if wanted:
         return bool(answers[wanted].search(passage))
     if words["define"].search(question):

@@ -14,7 +14,7 @@ from holdfast.agent.knowledge.called import folded
 
 PARTS_MAX = 5
 PART_CHARS_MIN = 2
-_HARD = re.compile(r"[?？;；]+|(?<=[\u3400-\u9fff])[。.](?=\s|\S)|\.\s")
+_HARD = re.compile(r"[?？;；]+|\s[-–—]+\s|…|\.{3}|(?<=[\u3400-\u9fff])[。.](?=\s|\S)|\.\s")
 _SOFT = re.compile(
     r"\s*(?:[,，、]\s*(?:and\s+|plus\s+|also\s+|以及|还有|另外|顺便|同时)?|\s(?:and also|as well as|and|plus)\s|以及|还有(?=.{2})|另外"
     r"|顺便(?:问下|问一下)?)"
@@ -33,7 +33,11 @@ def parts_of(text: str, understanding: Understanding, before: Question | None = 
     pieces = _pieces(text)
     if len(pieces) < 2 or whole.why in ("unsafe", "empty") or whole.intent == "wish":
         return (whole,)
-    asking = [piece for n, (piece, coordinate) in enumerate(pieces) if _part(piece, coordinate and n > 0, understanding)]
+    asking: list[str] = []
+    told = True  # what "and" joins to a clause that only tells must ask something itself
+    for piece, coordinate in pieces:
+        told = not _part(piece, coordinate and not told, understanding)
+        asking += [] if told else [piece]
     if len(asking) == 1 and asking[0] != text:
         if whole.intent not in _LISTED:
             return (whole,)
@@ -46,7 +50,7 @@ def parts_of(text: str, understanding: Understanding, before: Question | None = 
     if whole.intent == "now" and all(one.intent == "now" for one in sure):
         together = _merged(sure)[0] if sure else whole
         return (together if set(together.tags) > set(whole.tags) else whole,)
-    if sure and _differ(sure, whole):
+    if sure and (_differ(sure, whole) or _beside_records(found, understanding)):
         return tuple(_merged(found))
     if not sure and whole.intent == "manual" and all(one.intent == "manual" and _asks(one.text) for one in found):
         return found
@@ -65,7 +69,8 @@ def _understood(pieces: Sequence[str], understanding: Understanding, before: Que
         part = understanding.part_of(piece) or part
         named = understanding.subject(piece)
         if one.intent == "manual" and subject and (not named or _IT.search(piece)) and not one.about:
-            one = replace(one, text=f"{subject} {one.text}", about=one.text)
+            beside = f"{part} {one.text}" if part and part != subject else ""
+            one = replace(one, text=f"{subject} {one.text}", about=one.text, instead=beside)
         subject = named or subject
         if one.intent not in ("decline",) and (one.tags or one.intent not in _LISTED):
             last = one
@@ -107,6 +112,12 @@ def _differ(sure: Sequence[Question], whole: Question) -> bool:
     """They ask more than the whole was understood as."""
     kinds = {(one.intent, one.tags, one.what, one.against) for one in sure}
     return kinds != {(whole.intent, whole.tags, whole.what, whole.against)}
+
+
+def _beside_records(found: Sequence[Question], understanding: Understanding) -> bool:
+    """After a record, a part is asked about that stands in a book: "when was the bearing changed, which type is the bearing?"."""
+    books = [one for one in found if one.intent == "manual" and understanding.part_of(one.text) and _asks(one.text)]
+    return any(one.intent == "cases" for one in found) and any(understanding.part_of(one.about or one.text) for one in books)
 
 
 def _merged(found: Sequence[Question]) -> list[Question]:

@@ -2,9 +2,9 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from holdfast.agent.ask.cues import answering, has_deed
+from holdfast.agent.ask.cues import answering, has_deed, searched
 from holdfast.agent.knowledge.manuals.words import IDLE, RUN, folded, indexed, terms
 from holdfast.agent.tools.known import CaseTold, ManualHit
 
@@ -14,12 +14,18 @@ NEXT = 0.1  # that words stand side by side as they were asked
 BEFORE, AFTER = 12, 16  # characters about a word in which its amount stands
 _DOUBLED = re.compile(r"(.)\1$")
 _ENDING = re.compile(r"(?:ing|ed|es|s|e|er|ly)$")
+_HEAD = re.compile(r"\bwhat(?:'?s| is| are| was)? (?:the |our |its )((?:[a-z-]+ ){0,3}[a-z-]+) (?:of|on|for|in|at|inside)\b")
+_LOOSE = frozenset(
+    ("limit", "limits", "value", "amount", "number", "size", "rule", "thing", "step", "procedure", "point", "way", "time", "figure")
+)
 IMPLIED = (
     ("°C", "temperature 温度 度"),
     (" bar", "pressure 压力"),
     ("L/min", "flow 流量"),
     ("m/min", "speed 速度"),
     ("N·m", "torque 力矩"),
+    (" Hz", "frequency 频率"),
+    (" mm in diameter", "size"),
 )
 
 
@@ -36,7 +42,15 @@ def covered(wanted: str, hit: ManualHit) -> float:
     """How much of the words that were searched for a passage has, with its heading; 0 to 1."""
     looked = [term.strip('"*') for term in terms(wanted)]
     held = f" {indexed(hit.heading.plant_text)} {indexed(hit.text.plant_text)} {implied(hit.text.plant_text)} "
-    return sum(_has(held, term) for term in looked) / len(looked) if looked else 0.0
+    found = {term for term in looked if _has(held, term)}
+    counted = [term for term in looked if term in found or not _between(term, found)]
+    return len(found) / len(counted) if counted else 0.0
+
+
+def _between(term: str, found: Collection[str]) -> bool:
+    """嘴清 of 喷嘴清洗: a pair over the edge of two words that are both there says nothing."""
+    pair = len(term) == 2 and term >= "\u3400"
+    return pair and any(one.endswith(term[0]) for one in found) and any(one.startswith(term[1]) for one in found)
 
 
 def names_what_is_asked(wanted: str, hit: ManualHit) -> bool:
@@ -52,6 +66,16 @@ def names_what_is_asked(wanted: str, hit: ManualHit) -> bool:
         return all(_has(held, word) for word in (latin[:1] + latin[-1:] + coded))
     last = chinese[-1][-2:]
     return all(_has(held, word) for word in latin) and (last in text or all(char in text for char in last))
+
+
+def has_head(asked: str, hit: ManualHit) -> bool:
+    """The hardness *of* the roll is asked for, so that a passage about rolls must have a hardness."""
+    found = _HEAD.search(folded(asked))
+    head = searched(found[1].split()[-1]) if found else ""
+    if not head or head in _LOOSE:
+        return True
+    held = f" {indexed(hit.heading.plant_text)} {indexed(hit.text.plant_text)} {implied(hit.text.plant_text)} "
+    return all(_has(held, one) for one in head.split())
 
 
 def implied(text: str) -> str:

@@ -10,7 +10,7 @@ from holdfast.agent.ask.answer import Answer, Language, Step
 from holdfast.agent.ask.compare import compared
 from holdfast.agent.ask.cues import amount_asked, cue, deed, lacking, searched, sign_words, signs
 from holdfast.agent.ask.incident import OF_INCIDENT, incident_answer
-from holdfast.agent.ask.passages import covered, fit, has_amount, names_what_is_asked, newest_of_deed, passage
+from holdfast.agent.ask.passages import covered, fit, has_amount, has_head, names_what_is_asked, newest_of_deed, passage
 from holdfast.agent.ask.shown import Shown
 from holdfast.agent.ask.understand import Question
 from holdfast.agent.ask.wish import wished
@@ -103,7 +103,12 @@ class Responder:
             case "standard":
                 return await self._standard(question, shown, told)
             case "manual":
-                return await self._manual(question, shown, told)
+                try:
+                    return await self._manual(question, shown, told)
+                except Nothing:
+                    if not question.instead:
+                        raise
+                return await self._manual(dataclasses.replace(question, text=question.instead), shown, told)
             case _ if question.intent in OF_INCIDENT:
                 found = await incident_answer(question, shown, lambda name, given, about: self._use(name, given, about, shown, told))
                 if found is None:
@@ -275,6 +280,7 @@ class Responder:
             for place, hit in enumerate(hits)
             if covered(wanted, hit) >= least
             and names_what_is_asked(wanted, hit)
+            and has_head(asked, hit)
             and not lacking(asked, hit.text.plant_text)
             and (not amount_asked(asked) or has_amount(wanted, hit.text.plant_text))
         ]

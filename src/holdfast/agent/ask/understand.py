@@ -43,7 +43,8 @@ _FILLERS = frozenset(["a", "an", "the", "of", "is", "in", "because", "its", "too
 
 class Question(Word):
     """A question as it was understood. `why` is the code of a declining; `text` what is searched for. A comparison is `against` an alarm
-    limit, a `number`, the setpoint, or what it was `minutes` ago. `subject`: the words by which the text named what it is about."""
+    limit, a `number`, the setpoint, or what it was `minutes` ago. `subject`: the words by which the text named what it is about. `instead`:
+    what is searched for where `text` finds nothing."""
 
     intent: Intent
     text: str
@@ -57,6 +58,7 @@ class Question(Word):
     against: Against = ""
     number: float | None = None
     subject: str = ""
+    instead: str = ""
 
 
 class Understanding:
