@@ -112,3 +112,21 @@ def test_a_line_of_one_character_costs_no_more_than_its_length(sign: str) -> Non
     began = time.process_time()
     by_rules(text, "Read the kiln pressure")
     assert time.process_time() - began < 0.1
+
+
+def test_the_name_of_an_element_is_no_part_of_its_first_key() -> None:
+    text = (
+        '<plant addressing="zero-based">\n  <signal id="kiln_pressure" fc="4" reg="12" type="int16" mul="0.1" unit="bar"/>\n'
+        '  <signal id="kiln_speed" fc="3" reg="12" type="uint16" unit="rpm"/>\n</plant>\n'
+    )
+    assert _address(text, "Read the kiln pressure") == (4, 12, Decimal("0.1"))
+    assert _address(text, "Read the kiln speed") == (3, 12, Decimal(1))
+
+
+def test_keys_that_blanks_part_end_where_the_next_begins() -> None:
+    text = (
+        "[kiln]\nfunction = 4\nbase = 0\n[pressure]  reg=12  type=int16  scale=0.1  unit=bar\n"
+        "[speed]  reg=13  type=uint16  scale=0.01  unit=rpm\n"
+    )
+    assert _address(text, "Read the pressure") == (4, 12, Decimal("0.1"))
+    assert _address(text, "Read the speed") == (4, 13, Decimal("0.01"))

@@ -13,7 +13,7 @@ DEPTH_MAX = 64  # brackets that are open at once
 RECORD_MAX = 2_000  # characters of one record
 _QUOTE = "\"'`"
 _KEY = re.compile(
-    r"(?<![\w.])[.\"'`]?(?P<key>[A-Za-z_][A-Za-z_]*(?:[ -][A-Za-z_]+){0,2}|[\u4e00-\u9fff]{1,6})[\"'`]?\s*(?P<sign>=>|:=|[:=])(?!=)[ \t]*"
+    r"(?<![\w.<])[.\"'`]?(?P<key>[A-Za-z_][A-Za-z_]*(?:[ -][A-Za-z_]+){0,2}|[\u4e00-\u9fff]{1,6})[\"'`]?\s*(?P<sign>=>|:=|[:=])(?!=)[ \t]*"
 )
 _NUMBER = r"(?:0x[0-9A-Fa-f]{1,5}|[0-9A-Fa-f]{2,5}[Hh]|[34]x\d{4,5}|%MW\d{1,5}|\d{1,6})"
 _PLACE = re.compile(rf"(?:\n?\s*-\s*)?\[?\s*[\"'`]?{_NUMBER}[\"'`]?(?:\s*[,-]\s*[\"'`]?{_NUMBER}[\"'`]?)*\s*(?=[\],;}})>\s/]|$)")
@@ -140,7 +140,7 @@ def _value(text: str, at: int) -> Slot:
         close = text.find(text[at], at + 1)
         if 0 <= close < at + 120:
             return _bare(text, at + 1, close)
-    stop = re.compile(r"[,;}\n)]|\s#|\s//|/>|/\*").search(text, at)
+    stop = re.compile(r"[,;}\n)]|\s#|\s//|/>|/\*|\s(?=\s*[A-Za-z_]+=[^\s=])").search(text, at)  # the last: `reg=12  unit=m3`
     return _bare(text, at, stop.start() if stop is not None else len(text))
 
 
