@@ -52,7 +52,7 @@ def _own_range(case: Case, target: Target) -> Reason:
         if limits is None:
             return failed("envelope.range.unlisted", name, of=bound.range_by.tag.name if bound.range_by else name, state=row)
         rows.append(limits)
-    lowest, highest = (rows[0], rows[0]) if len(rows) == 1 else (max(rows, key=_low), min(rows, key=_high))
+    lowest, highest = max(rows, key=_low), min(rows, key=_high)
     low, high = lowest.low, highest.high
     facts = (("value", shown(target.value)), ("low", lowest.low_shown), ("high", highest.high_shown), ("unit", unit))
     if bound.range_by is not None:
