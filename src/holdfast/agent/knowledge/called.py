@@ -207,7 +207,7 @@ _ABBREVIATED = re.compile(
     r"(?<![a-z0-9])(?P<letter>[a-z])(?P<after>[0-9]{1,2})(?![a-z0-9.])"
     r"|(?:第)?(?P<zh>[0-9]{1,2}|[一二三四五六七八九十两])\s?(?:号|#)?(?P<word>架)"
     r"|(?P<mark>(?<=#)[0-9]{1,2}(?![0-9.])|(?<![0-9.])[0-9]{1,2}(?=#)"
-    r"|(?<=\bon )[0-9](?=\s*(?:$|[?!.,;]|please\b|pls\b|now\b|right now\b|today\b|at the\b)))"  # "tension on 4?"
+    r"|(?<=\bon )[0-9](?!\.?[0-9])(?=\s*(?:$|[?!.,;]|please\b|pls\b|now\b|right now\b|today\b|at the\b)))"  # "tension on 4?"
 )
 
 
