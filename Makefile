@@ -42,7 +42,7 @@ screenshots: setup browser  ## the pictures in docs/
 	HOLDFAST_PICTURES=docs/pictures $(BIN)/python -m pytest tests/console/test_console_pictures.py
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 .venv-foreign/.made: tests/mcp_door/qwen/requirements.txt | $(filter .uv/bin/uv,$(UV))
 	test -x .venv-foreign/bin/python || $(UV) venv --quiet --python python3 .venv-foreign
