@@ -1,4 +1,4 @@
-"""The contracts that a plug-in is held to; `testing.py` checks them.
+"""The contracts that a plug-in is held to; `testing/` checks them.
 
 Built-ins and third parties use the same door: an entry point that names one class. A plug-in is a dataclass whose
 init fields are its configuration; the field docstrings are its reference. Installed is not enabled: only what the
