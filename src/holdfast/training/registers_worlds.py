@@ -7,7 +7,8 @@ lines that say nothing.
 import random
 
 from holdfast.training import registers_words as words
-from holdfast.training.registers_layouts import Pen, Point, Ways, append, columns, layout, named, of, point, ways_of
+from holdfast.training.registers_layouts import Pen, append, columns, layout
+from holdfast.training.registers_points import Point, Ways, named, of, point, ways_of
 from holdfast.training.tagger import Example
 
 LABELS = (
